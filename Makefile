@@ -1,0 +1,79 @@
+# One list of commands; `make help` prints it. Needs Python 3.11 or 3.12 with venv, and a network the first time.
+# PYTHON=... names the interpreter, VENV=... the environment's directory, ARGS="..." goes to the command itself.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# A name on the PATH is not enough: a version manager's stand-ins fail when run, and a distribution's Python may
+# come without venv.
+SUPPORTED := import ensurepip, sys, venv; assert (3, 11) <= sys.version_info < (3, 13)
+CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3)
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+INTERPRETER := $(shell for p in $(CANDIDATES); do \
+    $$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+ifeq ($(INTERPRETER),)
+$(error none of "$(CANDIDATES)" is a Python 3.11 or 3.12 with venv; say PYTHON=/path/to/python)
+endif
+SERIES := $(shell $(INTERPRETER) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+endif
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOCK := requirements/$(SERIES).txt
+# The stamp bears the Python's series: asking for another one makes the environment anew.
+READY := $(VENV)/.ready-$(SERIES)
+SET_UP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# numba looks only at the file a kernel stands in, never at those it calls into; so compiled kernels are kept under
+# a name that changes when any file with kernels does. Beside the environment they also leave the checkout clean.
+KERNELS := $(shell grep -rlE '^(from|import) numba' --include='*.py' geofences pipeline simulators benchmarks 2>/dev/null | sort)
+KERNEL_SUM := $(shell cat /dev/null $(KERNELS) | cksum | tr -d ' ')
+export NUMBA_CACHE_DIR := $(abspath $(VENV))/kernels/$(KERNEL_SUM)
+
+.PHONY: help set-up demo test check lint format bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+set-up: $(READY)  ## the environment alone
+
+demo: $(READY)  ## the whole system on a simulated fleet; ARGS="--duration 60s" ends by itself
+	@$(BIN)/fencewatch demo $(ARGS)
+
+test: $(READY)  ## the test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint test  ## all that CI checks on one Python: format, lint, types, tests
+
+lint: $(READY)  ## format, lint and types, nothing changed
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(READY)  ## put the code into its one format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## the benchmarks; ARGS="engine --json" for one of them
+	@$(BIN)/fencewatch bench $(ARGS)
+
+# Newest versions that fit pyproject.toml. The second lock follows the first, so that no result can depend on which
+# Python is at hand; the order is the only reason why the older one comes first.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-annotate --no-python-downloads \
+    --no-emit-index-url --no-emit-find-links --extra boundaries --group dev
+lock: $(READY)  ## choose the dependencies' versions anew
+	@$(COMPILE) --python-version 3.11 -o requirements/py311.txt pyproject.toml >/dev/null
+	@$(COMPILE) --python-version 3.12 -c requirements/py311.txt -o requirements/py312.txt pyproject.toml >/dev/null
+
+clean:  ## environments, caches and builds
+	rm -rf .venv .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): $(LOCK) pyproject.toml
+	@echo "setting up $(VENV) with $(INTERPRETER), once"
+	@test ! -e $(VENV) -o -f $(VENV)/pyvenv.cfg || { echo "$(VENV) is there and no virtual environment" >&2; exit 2; }
+	@rm -rf $(VENV)
+	@$(INTERPRETER) -m venv $(VENV)
+	@$(SET_UP) install --require-hashes --no-deps --only-binary :all: -r $(LOCK)
+	@$(SET_UP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""The room where people watch and work: nothing here yet but the name."""

@@ -1,0 +1,44 @@
+"""What holds for the whole suite: with --no-skips, a test skipped for want of something is a failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+# Recordings that are not ours to ship may lie beside the checkout; elsewhere there is nothing to read.
+RECORDINGS = Path(__file__).resolve().parents[2] / "shared"
+
+_skipped: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail if a test that could run is skipped")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--no-skips") and _skipped and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--no-skips") and _skipped:
+        terminalreporter.section("skipped, though --no-skips was given", red=True)
+        for line in _skipped:
+            terminalreporter.line(line)
+
+
+def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if RECORDINGS.is_dir() or RECORDINGS.name not in reason:
+        _skipped.append(f"{report.nodeid}: {reason}")

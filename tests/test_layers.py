@@ -1,0 +1,176 @@
+"""The house rules that a reader relies on, held by the source text: who imports whom, names and sizes."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+# Each layer with those of ours that it may import; nobody may import benchmarks or tests.
+LAYERS = {
+    "geofences": set[str](),
+    "sinks": set[str](),
+    "pipeline": {"geofences", "sinks"},
+    "simulators": {"geofences", "pipeline"},
+    "console": {"geofences", "sinks", "pipeline"},
+    "fencewatch": {"geofences", "sinks", "pipeline", "simulators", "console"},
+}
+UNSHIPPED = {"benchmarks", "tests"}
+OURS = LAYERS.keys() | UNSHIPPED
+
+# The only modules that know the engine's library; the judging itself must run without it.
+BYTEWAX_ADAPTERS = {"pipeline/dataflow.py", "pipeline/sources.py"}
+
+# Names that say nothing about what is inside.
+EMPTY_NAMES = {"utils", "common", "helpers", "base", "manager", "service", "handler", "data"}
+
+FILE_LINES_MAX, FILE_LINES_TYPICAL = 500, 200
+FUNCTION_LINES_MAX, FUNCTION_LINES_OF_NINE_IN_TEN = 70, 25
+
+
+@cache
+def project() -> dict[str, Any]:
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), path.name)
+
+
+def sources(*tops: str) -> list[Path]:
+    return sorted(path for top in tops for path in (CHECKOUT / top).rglob("*.py"))
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(CHECKOUT).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of every import wherever it stands, under TYPE_CHECKING and by import_module too."""
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Import():
+                yield from ((node.lineno, alias.name) for alias in node.names)
+            case ast.ImportFrom():
+                yield node.lineno, "." * node.level + (node.module or "")
+            case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="import_module")):
+                if isinstance(node.args[0], ast.Constant):
+                    yield node.lineno, str(node.args[0].value)
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def function_lines(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and length of every function: its body's lines without the docstring."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+            yield f"{shown(path)}:{node.lineno} {node.name}", lines
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_what_lies_below(layer: str) -> None:
+    allowed = LAYERS[layer] | {layer}
+    wrong = [
+        f"{shown(path)}:{line} imports {name}"
+        for path in sources(layer)
+        for line, name in imports(path)
+        if top(name) in OURS - allowed or name.startswith(".")
+    ]
+    assert wrong == []
+
+
+def test_bytewax_stays_in_its_adapters() -> None:
+    knowing = {
+        shown(path) for path in sources(*LAYERS) for _, name in imports(path) if top(name) == "bytewax"
+    }
+    assert knowing <= BYTEWAX_ADAPTERS
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A package that only another dependency brings along works until that one drops it."""
+    declared = {canonicalize_name(Requirement(line).name) for line in project()["project"]["dependencies"]}
+    providers = packages_distributions()
+    foreign = {
+        (shown(path), top(name))
+        for path in sources(*LAYERS)
+        for _, name in imports(path)
+        if top(name) not in OURS and top(name) not in sys.stdlib_module_names
+    }
+    wrong = [
+        f"{path} imports {name}"
+        for path, name in sorted(foreign)
+        if not declared & {canonicalize_name(provider) for provider in providers.get(name, [])}
+    ]
+    assert wrong == []
+
+
+def test_the_wheel_ships_exactly_the_layers() -> None:
+    wheel = project()["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert sorted(wheel["packages"]) == sorted(LAYERS)
+
+
+def test_the_command_is_the_one_way_in() -> None:
+    assert project()["project"]["scripts"] == {"fencewatch": "fencewatch.cli:main"}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_package_is_typed(layer: str) -> None:
+    assert (CHECKOUT / layer / "py.typed").is_file()
+    folders = {path.parent for path in sources(layer)}
+    assert [shown(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+def test_test_folders_are_no_packages() -> None:
+    """They bear the packages' names; one that were a package itself would hide the tested one."""
+    assert [shown(path) for path in sources("tests") if path.name == "__init__.py"] == []
+
+
+def test_names_say_what_is_inside() -> None:
+    modules = [path for path in sources(*LAYERS, *UNSHIPPED) if not path.stem.startswith("__")]
+    folders = {path.parent for path in modules} - {CHECKOUT / name for name in OURS}
+    wrong = [
+        shown(path)
+        for path in [*modules, *sorted(folders)]
+        if path.stem in EMPTY_NAMES or path.stem in sys.stdlib_module_names
+    ]
+    assert wrong == []
+
+
+def test_every_module_says_in_one_line_what_it_is_for() -> None:
+    summaries = {
+        path: (ast.get_docstring(tree(path)) or "").partition("\n\n")[0]
+        for path in sources(*LAYERS, *UNSHIPPED)
+    }
+    assert [shown(path) for path, first in summaries.items() if not first or "\n" in first] == []
+
+
+def test_no_file_is_long_and_most_are_short() -> None:
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in sources(*LAYERS, *UNSHIPPED)}
+    assert [f"{shown(path)}: {n}" for path, n in lines.items() if n > FILE_LINES_MAX] == []
+    shipped = [n for path, n in lines.items() if top(path.relative_to(CHECKOUT).parts[0]) in LAYERS]
+    assert median(shipped) <= FILE_LINES_TYPICAL
+
+
+def test_no_function_is_long_and_most_are_short() -> None:
+    everywhere = [found for path in sources(*LAYERS, *UNSHIPPED) for found in function_lines(path)]
+    assert [f"{name}: {n}" for name, n in everywhere if n > FUNCTION_LINES_MAX] == []
+    shipped = [n for path in sources(*LAYERS) for _, n in function_lines(path)]
+    nine_in_ten = quantiles(shipped, n=10, method="inclusive")[8]
+    assert nine_in_ten <= FUNCTION_LINES_OF_NINE_IN_TEN
