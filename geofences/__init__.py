@@ -1,0 +1,1 @@
+"""Where: fences, coordinate systems, schedules, distances and the index of areas."""
