@@ -1,0 +1,76 @@
+"""A site: who is watched, by which devices, where, on which leave and by which policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geofences.fence import Fence
+from geofences.holidays import HolidayTable
+from geofences.instant import BEGIN_MS, END_MS
+from pipeline.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """An office and the one above it (None at the top)."""
+
+    office_id: str
+    parent_id: str | None
+    name: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One row of supervision: a person's class and office while it is valid."""
+
+    person_id: str
+    name: str
+    office_id: str
+    class_name: str
+    valid_from_ms: int = BEGIN_MS
+    valid_to_ms: int = END_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One row of devices.csv: this device is this person's while it is valid."""
+
+    device_id: str
+    person_id: str
+    kind: str
+    valid_from_ms: int = BEGIN_MS
+    valid_to_ms: int = END_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Places a person may be at for a while: named fences, a circle (WGS-84), or both.
+
+    It counts for fixes that arrive from ``approved_at_ms`` on (BEGIN_MS: always).
+    """
+
+    leave_id: str
+    person_id: str
+    valid_from_ms: int
+    valid_to_ms: int
+    category: str
+    module: str
+    fence_ids: tuple[str, ...]
+    lon: float | None
+    lat: float | None
+    radius_m: float | None
+    approved_at_ms: int = BEGIN_MS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Everything a run needs to know besides the stream; loaded and checked as a whole."""
+
+    policy: Policy
+    offices: tuple[Office, ...]
+    people: tuple[Person, ...]
+    bindings: tuple[Binding, ...]
+    leaves: tuple[Leave, ...]
+    fences: tuple[Fence, ...]
+    holidays: HolidayTable

@@ -1,0 +1,59 @@
+"""fences.geojson as a list of features, before anything is asked of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pipeline.site_findings import Findings, Place, shown
+from pipeline.site_table import read_text
+
+#: What ``crs`` of a collection may name without changing the coordinates (GeoJSON of 2008, §3).
+_WGS84_NAMES = ("CRS84", "EPSG::4326", "EPSG:4326")
+
+
+def read_features(path: Path, findings: Findings) -> list[Any] | None:
+    """The collection's features as read, or None where there is no such collection."""
+    file = Place(findings, path.name, "file")
+    text = read_text(path, file)
+    collection = None if text is None else _parsed(text, file)
+    if collection is None:
+        return None
+    features = collection.get("features") if isinstance(collection, dict) else None
+    if not isinstance(features, list) or collection.get("type") != "FeatureCollection":
+        file.fault("", "holds no FeatureCollection", "a FeatureCollection with a list of features")
+        return None
+    _check_crs_member(collection.get("crs"), file)
+    return features
+
+
+def _parsed(text: str, file: Place) -> Any:
+    repeated: Counter[str] = Counter()
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):  # json would silently keep the last
+            counts = Counter(name for name, _ in pairs)
+            repeated.update(name for name in counts if counts[name] > 1)
+        return table
+
+    try:
+        collection = json.loads(text, object_pairs_hook=members)
+    except (ValueError, RecursionError) as error:
+        file.fault("", f"is no JSON: {error}", "a GeoJSON FeatureCollection")
+        return None
+    for name, count in repeated.items():
+        wrong = f"{shown(name)} is given twice within {count} object{'s' * (count > 1)}"
+        file.fault("", wrong, "each member of an object once")
+    return collection if collection is not None else {}
+
+
+def _check_crs_member(crs: object, file: Place) -> None:
+    """The old ``crs`` member of a collection would move every fence; ours is a property of each."""
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    named = properties.get("name") if isinstance(properties, dict) else crs
+    if crs is not None and not (isinstance(named, str) and named.endswith(_WGS84_NAMES)):
+        wrong = f"the collection's own crs {shown(named)} is not read"
+        file.fault("crs", wrong, "WGS-84, or crs as a property of each feature")

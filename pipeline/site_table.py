@@ -1,0 +1,113 @@
+"""A CSV file of a site as rows of exactly the columns it must have."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+
+from pipeline.site_findings import Findings, Place, listed
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The sound rows of one file.
+
+    ``rows`` are (data row counted from 1, cells in the order of the columns asked for); ``ids`` are
+    the first cells of all rows, the unsound ones too: others may name them without a second fault
+    (None where the file broke off, and there may be more).
+    """
+
+    file: str
+    rows: list[tuple[int, tuple[str, ...]]]
+    ids: frozenset[str] | None
+
+    def places(self, findings: Findings) -> Iterator[tuple[int, tuple[str, ...], Place]]:
+        """Every row with its number and the place that its faults are to name."""
+        for row, cells in self.rows:
+            yield row, cells, Place(findings, self.file, f"row {row}")
+
+
+def read_table(path: Path, columns: tuple[str, ...], findings: Findings) -> Table | None:
+    """The file's rows, or None where it cannot be read as a table with these columns."""
+    file = Place(findings, path.name, "file")
+    text = read_text(path, file)
+    if text is None:
+        return None
+    # strict: an unclosed quote would otherwise swallow the rest of the file.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines, broken = _lines(reader, file)
+    if not lines:
+        if not broken:
+            file.fault("", "is empty", f"a header {','.join(columns)}")
+        return None
+    header = lines.pop(0)
+    if not _sound_header(header, columns, file):
+        return None
+    rows, ids = _split(lines, header, columns, Place(findings, path.name, ""))
+    _warn_of_extra(header, columns, len(rows), path.name, findings)
+    return Table(path.name, rows, None if broken else ids)
+
+
+def read_text(path: Path, file: Place) -> str | None:
+    """The file's text, without a byte order mark, or None with a fault."""
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        file.fault("", "is missing", f"a file {path.name} in the site's directory")
+    except OSError as error:
+        file.fault("", f"cannot be read ({error.strerror})", "a readable file")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        file.fault("", f"line {line} is not UTF-8 (byte {error.start})", "UTF-8 text")
+    return None
+
+
+def _lines(reader: Iterator[list[str]], file: Place) -> tuple[list[list[str]], bool]:
+    """Lines as cells, blank ones left out, up to where the quoting breaks, and whether it does."""
+    lines: list[list[str]] = []
+    try:
+        lines.extend(cells for cells in reader if cells)
+    except csv.Error as error:
+        file.fault("", f"broken CSV after {len(lines)} lines ({error})", "CSV with paired quotes")
+        return lines, True
+    return lines, False
+
+
+def _sound_header(header: list[str], columns: tuple[str, ...], file: Place) -> bool:
+    counts = Counter(header)
+    missing = [name for name in columns if name not in counts]
+    twice = [name for name in columns if counts[name] > 1]
+    for name in missing:
+        file.fault("header", f"column {name} is missing", f"the columns {','.join(columns)}")
+    for name in twice:
+        file.fault("header", f"column {name} is given {counts[name]} times", "each column once")
+    return not missing and not twice
+
+
+def _split(
+    lines: list[list[str]], header: list[str], columns: tuple[str, ...], place: Place
+) -> tuple[list[tuple[int, tuple[str, ...]]], frozenset[str]]:
+    pick = itemgetter(*map(header.index, columns))
+    first, width = header.index(columns[0]), len(header)
+    rows, ids = [], set()
+    for row, cells in enumerate(lines, 1):
+        if len(cells) > first:
+            ids.add(cells[first])
+        if len(cells) == width:
+            rows.append((row, pick(cells)))
+        else:
+            place.fault(f"row {row}", f"has {len(cells)} fields", f"{width} as in the header")
+    return rows, frozenset(ids)
+
+
+def _warn_of_extra(
+    header: list[str], columns: tuple[str, ...], rows: int, name: str, findings: Findings
+) -> None:
+    extra = Counter({column: rows for column in header if column not in columns})
+    findings.warn_unknown(name, "row", extra, f"the columns {listed(columns)}")
