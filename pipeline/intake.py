@@ -1,0 +1,253 @@
+"""Takes rows in merged order: accepts, or rejects with the first reason that holds, and moves the clock."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geofences.crs import CRS, to_wgs84
+from geofences.instant import BEGIN_MS
+from pipeline.duplicates import ENTRY, Entries, room_for, seen_rows, slot_of
+from pipeline.merge import RawBatch
+from pipeline.ping import PingBatch
+from pipeline.policy import Policy
+from pipeline.reading.challenges import Challenges
+from pipeline.reading.rows import (
+    BAD_COORDINATES,
+    BAD_TIME,
+    BAD_VALUE,
+    DUPLICATE,
+    REASONS,
+    TOO_LATE,
+    USABLE,
+    RawRows,
+)
+
+#: A device's clock may be this much ahead of the arrival; further ahead it is wrong.
+AHEAD_MOST_MS = 300_000
+
+#: Systems whose positions need no conversion.
+_SAME_AS_WGS84 = 2
+assert CRS[:_SAME_AS_WGS84] == ("wgs84", "cgcs2000")
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that cannot be used: its file as given, its number from 1, why, and its text as read."""
+
+    file: str
+    row: int
+    reason: str
+    raw: str
+
+    def line(self) -> bytes:
+        """One line of a rejects file, with its newline (contract §2)."""
+        fields = {"file": self.file, "row": self.row, "reason": self.reason, "raw": self.raw}
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="replace") + b"\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IntakeResult:
+    """What became of one batch: accepted rows, their places in the batch, and the rejects, in order."""
+
+    accepted: PingBatch
+    places: NDArray[np.int64]
+    rejects: list[Reject]
+
+
+class Intake:
+    """The stateful half of validation; whatever the batches, the same rows in order give the same result.
+
+    ``read == accepted + sum(rejected.values())`` always. ``start_ms`` is the first accepted arrival and
+    ``clock_ms`` the last (None before any).
+    """
+
+    def __init__(self, policy: Policy, challenges: Challenges) -> None:
+        self.challenges = challenges
+        self.read = 0
+        self.accepted = 0
+        self.rejected: Counter[str] = Counter()
+        self.start_ms: int | None = None
+        self.clock_ms: int | None = None
+        self._horizon_ms = policy.backfill_horizon_ms
+        self._seen = seen_rows(np.zeros(0, ENTRY), 0)
+
+    def take(self, batch: RawBatch, *, list_rejects: bool = True) -> IntakeResult:
+        """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
+        rows = batch.rows
+        clock_ms = BEGIN_MS if self.clock_ms is None else self.clock_ms
+        self._seen = room_for(self._seen, len(batch), clock_ms - self._horizon_ms)
+        reason, arrival_ms = rows.reason.copy(), np.empty(len(batch), np.int64)
+        _judge_rows(
+            reason,
+            arrival_ms,
+            rows.event_ms,
+            rows.given_arrival_ms,
+            _entries(batch),
+            clock_ms,
+            self._horizon_ms,
+            *self._seen,
+        )
+        places = np.flatnonzero(reason == USABLE)
+        refused = np.flatnonzero(reason != USABLE)
+        self._count(reason[refused], arrival_ms[places])
+        listed = refused.tolist() if list_rejects else []
+        rejects = [_reject(batch, place, int(reason[place])) for place in listed]
+        accepted = _accepted(batch, places, arrival_ms, self.challenges.texts)
+        return IntakeResult(accepted, places, rejects)
+
+    def state(self) -> bytes:
+        """Everything needed to go on after the rows taken so far."""
+        facts = {
+            "read": self.read,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "start_ms": self.start_ms,
+            "clock_ms": self.clock_ms,
+            "challenges": self.challenges.texts,
+        }
+        with io.BytesIO() as file:
+            text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+            np.savez(file, facts=text, seen=self._seen.entries[: self._seen.used[0]])
+            return file.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        """Goes on where ``state()`` was taken; the challenges of that run come back as well.
+
+        Files must not have been read yet, so that challenge ids keep their numbers.
+        """
+        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
+            facts = json.loads(arrays["facts"].tobytes())
+            self._seen = seen_rows(arrays["seen"], 0)
+        self.read, self.accepted = facts["read"], facts["accepted"]
+        self.rejected = Counter(facts["rejected"])
+        self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
+        codes = [self.challenges.code(text) for text in facts["challenges"]]
+        assert codes == list(range(len(codes))), "challenge ids are restored before any is read"
+
+    def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
+        self.read += len(reason) + len(arrival_ms)
+        self.accepted += len(arrival_ms)
+        for code, rows in enumerate(np.bincount(reason, minlength=len(REASONS)).tolist()):
+            if rows:
+                self.rejected[REASONS[code]] += rows
+        if len(arrival_ms):
+            self.clock_ms = int(arrival_ms[-1])
+            if self.start_ms is None:
+                self.start_ms = int(arrival_ms[0])
+
+
+def _entries(batch: RawBatch) -> Entries:
+    """What makes a row the same as another, for each row."""
+    rows = batch.rows
+    entries = np.empty(len(batch), ENTRY)
+    entries["event_ms"] = rows.event_ms
+    entries["lon_bits"] = _bits(rows.lon)
+    entries["lat_bits"] = _bits(rows.lat)
+    entries["device"] = rows.device
+    entries["challenge"] = rows.challenge
+    entries["kind"] = batch.kind * 2 + rows.face_ok
+    return entries
+
+
+def _bits(degrees: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Bits that are equal where the numbers are, both zeros and all nothings included."""
+    return np.where(np.isnan(degrees), np.nan, degrees + 0.0).view(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _judge_rows(
+    reason: NDArray[np.int8],
+    arrival_ms: NDArray[np.int64],
+    event_ms: NDArray[np.int64],
+    given_arrival_ms: NDArray[np.int64],
+    rows: Entries,
+    clock_ms: int,
+    horizon_ms: int,
+    entries: Entries,
+    slots: NDArray[np.int32],
+    used: NDArray[np.int64],
+) -> None:
+    """Completes the reasons of rows in merged order and gives each row its effective arrival.
+
+    The table has room for all rows. An arrival is the later of its own and the last accepted one; only
+    accepted rows move that. A clock too far ahead is told before a wrong position or value.
+    """
+    for row in range(len(reason)):
+        event = event_ms[row]
+        own = given_arrival_ms[row] if given_arrival_ms[row] != BEGIN_MS else event
+        arrival = max(own, clock_ms)
+        arrival_ms[row] = arrival
+        found = reason[row]
+        if found in (USABLE, BAD_COORDINATES, BAD_VALUE) and event > arrival + AHEAD_MOST_MS:
+            reason[row] = BAD_TIME
+            continue
+        if found != USABLE:
+            continue
+        if event < arrival - horizon_ms:
+            reason[row] = TOO_LATE
+            continue
+        slot = slot_of(entries, slots, rows[row])
+        if slots[slot] >= 0:
+            reason[row] = DUPLICATE
+            continue
+        entries[used[0]] = rows[row]
+        slots[slot] = used[0]
+        used[0] += 1
+        clock_ms = arrival
+
+
+def _accepted(
+    batch: RawBatch, places: NDArray[np.int64], arrival_ms: NDArray[np.int64], texts: list[str]
+) -> PingBatch:
+    """The accepted rows, positions in WGS-84."""
+    all_usable = len(places) == len(batch)
+    rows = batch.rows if all_usable else batch.rows.take(places)
+    given_lon, given_lat = rows.lon + 0.0, rows.lat + 0.0  # no -0.0, which would order before 0.0
+    lon, lat = _in_wgs84(rows, given_lon, given_lat)
+    return PingBatch(
+        device=rows.device,
+        kind=batch.kind[places],
+        event_ms=rows.event_ms,
+        arrival_ms=arrival_ms[places],
+        given_arrival_ms=rows.given_arrival_ms,
+        lon=lon,
+        lat=lat,
+        given_lon=given_lon,
+        given_lat=given_lat,
+        accuracy_m=rows.accuracy_m,
+        source=rows.source,
+        face_ok=rows.face_ok,
+        challenge=_named(rows.challenge, texts),
+    )
+
+
+def _named(code: NDArray[np.int32], texts: list[str]) -> NDArray[np.object_]:
+    named = np.full(len(code), None, np.object_)
+    for row in np.flatnonzero(code >= 0).tolist():
+        named[row] = texts[code[row]]
+    return named
+
+
+def _in_wgs84(
+    rows: RawRows, given_lon: NDArray[np.float64], given_lat: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    shifted = np.flatnonzero((rows.crs >= _SAME_AS_WGS84) & ~np.isnan(given_lon))
+    if not len(shifted):
+        return given_lon, given_lat
+    lon, lat = given_lon.copy(), given_lat.copy()
+    for code in np.unique(rows.crs[shifted]).tolist():
+        chosen = shifted[rows.crs[shifted] == code]
+        lon[chosen], lat[chosen] = to_wgs84(given_lon[chosen], given_lat[chosen], CRS[code])
+    return lon, lat
+
+
+def _reject(batch: RawBatch, place: int, reason: int) -> Reject:
+    return Reject(batch.names[batch.file[place]], int(batch.row[place]), REASONS[reason], batch.raw(place))

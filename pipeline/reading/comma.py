@@ -1,0 +1,81 @@
+"""CSV: comma separated records under a header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.reading.challenges import Challenges
+from pipeline.reading.column import columns_of, required_of
+from pipeline.reading.comma_rows import decode_records
+from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.exact import ExactRow, cells_of_record, row_of_cells
+from pipeline.reading.fields import Fields
+from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
+
+
+class CommaStream(TextStream):
+    """A CSV file; the header says which column is which, in any order."""
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        kind: int,
+        number: int,
+        *,
+        devices: DeviceIds,
+        challenges: Challenges,
+        chunk_rows: int,
+    ) -> None:
+        self._contents: list[int] = []
+        self._unknown: list[str] = []
+        super().__init__(
+            path, name, kind, number, devices=devices, challenges=challenges, chunk_rows=chunk_rows
+        )
+        self._content = np.array(self._contents, np.int8)
+
+    def warnings(self) -> list[str]:
+        self._strangers.update({name: self.rows_read - self._strangers[name] for name in self._unknown})
+        return super().warnings()
+
+    def _read_head(self, file: BinaryIO) -> int:
+        line = b""
+        while not line.strip():
+            line = file.readline(LINE_MOST)
+            if not line:
+                raise InputError(f"{self.name}: empty; expected a header line")
+        start = file.tell()
+        self._read_header(line.removeprefix(BOM).rstrip(b"\r\n"))
+        return start
+
+    def _read_header(self, line: bytes) -> None:
+        try:
+            cells = cells_of_record(line.decode())
+        except UnicodeDecodeError:
+            cells = None
+        if cells is None:
+            raise InputError(f"{self.name}: unreadable header; expected column names in UTF-8")
+        names = [cell.strip() for cell in cells]
+        columns = columns_of(self.kind)
+        for name in columns:
+            if names.count(name) > 1:
+                raise InputError(f"{self.name}: column {name} twice; expected one")
+        required = required_of(self.kind)
+        for name in required:
+            if name not in names:
+                raise InputError(
+                    f"{self.name}: no column {name} in the header; expected {', '.join(required)}"
+                )
+        self._contents = [columns.get(name, -1) for name in names]
+        self._unknown = [name for name in names if name not in columns]
+
+    def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
+        return decode_records(text, start, last, LINE_MOST, self._content, *self._devices.words, fields)
+
+    def _exact(self, line: bytes) -> ExactRow:
+        return row_of_cells(cells_of_record(line.decode()), self._contents, self._devices.numbers)

@@ -1,0 +1,110 @@
+"""The words that cells are compared with, foremost the device ids: one hash table over their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geofences.crs import CRS
+from pipeline.policy import SOURCES
+from pipeline.reading.column import CONFIRMATION_COLUMNS, PING_COLUMNS
+
+#: The names of all columns of both kinds of rows.
+COLUMN_NAMES = tuple(PING_COLUMNS | CONFIRMATION_COLUMNS)
+
+#: A word is looked up among those of its group, whose numbers start here.
+COLUMN_WORD, SOURCE_WORD, CRS_WORD, DEVICE_WORD = b"csxd"
+FIRST_SOURCE = len(COLUMN_NAMES)
+FIRST_CRS = FIRST_SOURCE + len(SOURCES)
+FIRST_DEVICE = FIRST_CRS + len(CRS)
+
+
+class Words(NamedTuple):
+    """Packed words and the open-addressing table over them.
+
+    Word ``k`` is ``letters[offsets[k] : offsets[k + 1]]``, its group's byte first; ``slots`` holds
+    numbers of words, -1 where free, is a power of two long and at most half full. Kernels are given the
+    three arrays one by one: handing on a tuple of arrays costs more than a look-up.
+    """
+
+    letters: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    slots: NDArray[np.int32]
+
+
+class DeviceIds:
+    """Numbers device ids by their place in ``ids``, which are distinct and not empty."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.ids = tuple(ids)
+        self.numbers = {device_id: number for number, device_id in enumerate(self.ids)}
+        assert len(self.numbers) == len(self.ids), "device ids are distinct"
+        groups = {COLUMN_WORD: COLUMN_NAMES, SOURCE_WORD: SOURCES, CRS_WORD: CRS, DEVICE_WORD: self.ids}
+        words = [bytes([group]) + word.encode() for group, of in groups.items() for word in of]
+        offsets = np.zeros(len(words) + 1, np.int64)
+        np.cumsum([len(word) for word in words], out=offsets[1:])
+        slots = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
+        self.words = Words(np.frombuffer(b"".join(words), np.uint8), offsets, slots)
+        _fill(*self.words)
+
+
+@njit(cache=True, nogil=True)
+def _fill(letters: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32]) -> None:
+    for number in range(len(offsets) - 1):
+        slot = _hash(letters[offsets[number]], letters, offsets[number] + 1, offsets[number + 1])
+        slot &= len(slots) - 1
+        while slots[slot] >= 0:
+            slot = (slot + 1) & (len(slots) - 1)
+        slots[slot] = number
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _hash(group: int, text: NDArray[np.uint8], start: int, end: int) -> int:
+    """FNV-1a, with its upper bits folded in (ids differ mostly in their last letters)."""
+    value = np.uint64(0xCBF29CE484222325) ^ np.uint64(group)
+    for place in range(start, end):
+        value = (value ^ np.uint64(text[place])) * np.uint64(0x100000001B3)
+    return int((value ^ (value >> np.uint64(29))) & np.uint64(0x7FFFFFFF))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def find(
+    letters: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    group: int,
+    text: NDArray[np.uint8],
+    start: int,
+    end: int,
+) -> int:
+    """The number of the word ``text[start:end]`` of a group, -1 where it is unknown."""
+    slot = _hash(group, text, start, end) & (len(slots) - 1)
+    while slots[slot] >= 0:
+        number = int(slots[slot])
+        if letters[offsets[number]] == group and same_word(letters, offsets, number, text, start, end):
+            return number
+        slot = (slot + 1) & (len(slots) - 1)
+    return -1
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def same_word(
+    letters: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    number: int,
+    text: NDArray[np.uint8],
+    start: int,
+    end: int,
+) -> bool:
+    """Whether a word (its group left aside) is ``text[start:end]``."""
+    first = offsets[number] + 1
+    if offsets[number + 1] - first != end - start:
+        return False
+    same = True
+    for place in range(end - start):
+        same &= letters[first + place] == text[start + place]
+    return same

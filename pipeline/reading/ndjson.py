@@ -1,0 +1,67 @@
+"""NDJSON: one JSON object a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.reading.challenges import Challenges
+from pipeline.reading.column import columns_of
+from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
+from pipeline.reading.exact import ExactRow, json_object, row_of_object
+from pipeline.reading.fields import Fields
+from pipeline.reading.json_rows import STRANGERS_MOST, decode_lines
+from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
+
+#: How many columns of a line are guessed from the line before.
+_ORDER_MOST = 64
+#: Names kept for the warning; a stream that invents names must not fill the memory.
+_NAMES_MOST = 1000
+
+
+class NdjsonStream(TextStream):
+    """A file of JSON objects; the columns may differ from line to line."""
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        kind: int,
+        number: int,
+        *,
+        devices: DeviceIds,
+        challenges: Challenges,
+        chunk_rows: int,
+    ) -> None:
+        super().__init__(
+            path, name, kind, number, devices=devices, challenges=challenges, chunk_rows=chunk_rows
+        )
+        self._columns = columns_of(kind)
+        self._content = np.array([self._columns.get(column, -1) for column in COLUMN_NAMES], np.int8)
+        self._order = np.full(_ORDER_MOST, -1, np.int64)
+
+    def _read_head(self, file: BinaryIO) -> int:
+        return len(BOM) if file.read(len(BOM)) == BOM else 0
+
+    def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
+        strangers = np.zeros((STRANGERS_MOST, 3), np.int64)
+        rows, place = decode_lines(
+            text, start, last, LINE_MOST, self._content, self._order, *self._devices.words, strangers, fields
+        )
+        for first, end, lines in strangers[strangers[:, 1] > 0].tolist():
+            self._count(text[first:end].tobytes().decode(errors="replace"), lines)
+        return rows, place
+
+    def _exact(self, line: bytes) -> ExactRow:
+        values = json_object(line)
+        for name in values or ():
+            if name not in self._columns:
+                self._count(name, 1)
+        return row_of_object(values, self._columns, self._devices.numbers)
+
+    def _count(self, name: str, lines: int) -> None:
+        if lines and (name in self._strangers or len(self._strangers) < _NAMES_MOST):
+            self._strangers[name] += lines

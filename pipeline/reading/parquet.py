@@ -1,0 +1,125 @@
+"""Parquet: columns as they are stored, checked a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import InputError
+from pipeline.reading.arrow_cells import ArrowRows
+from pipeline.reading.challenges import Challenges
+from pipeline.reading.column import ARRIVAL_TIME, EVENT_TIME, columns_of, required_of
+from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.rows import RawChunk, RawRows, StreamFile
+from pipeline.reading.strangers import stranger_warnings
+
+#: Read ahead per column; without it a whole row group would be held in memory.
+BUFFER_BYTES = 1 << 20
+
+
+class ParquetChunk(RawChunk):
+    """Rows of one record batch."""
+
+    __slots__ = ("_batch",)
+
+    def __init__(self, rows: RawRows, first_row: int, batch: pa.RecordBatch) -> None:
+        super().__init__(rows, first_row)
+        self._batch = batch
+
+    def raw(self, position: int) -> str:
+        """The row's values as a JSON object; what JSON has no type for is written as text."""
+        row = self._batch.slice(position, 1)
+        values = {name: _plain(column) for name, column in zip(row.schema.names, row.columns, strict=True)}
+        return json.dumps(values, ensure_ascii=False, default=str)
+
+
+class ParquetStream(StreamFile):
+    """A Parquet file; columns of another type than expected make their rows unusable, not the file."""
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        kind: int,
+        number: int,
+        *,
+        devices: DeviceIds,
+        challenges: Challenges,
+        chunk_rows: int,
+    ) -> None:
+        super().__init__(name, kind, number)
+        self._path = path
+        self._devices = devices
+        self._challenges = challenges
+        self._chunk_rows = chunk_rows
+        self._columns = columns_of(kind)
+        with self._opened() as file:
+            self._schema = file.schema_arrow
+            self._rows_total = file.metadata.num_rows
+        self.bytes_total = path.stat().st_size
+        self._check_columns()
+
+    def __iter__(self) -> Iterator[RawChunk]:
+        wanted = [name for name in self._schema.names if name in self._columns]
+        with self._opened() as file:
+            batches = file.iter_batches(batch_size=self._chunk_rows, columns=wanted, use_threads=False)
+            while True:
+                try:
+                    batch = next(batches, None)
+                except (OSError, pa.ArrowException) as error:
+                    raise InputError(f"{self.name}: broken after row {self.rows_read}: {error}") from error
+                if batch is None:
+                    return
+                yield self._chunk(batch)
+
+    def warnings(self) -> list[str]:
+        unknown = Counter({n: self._rows_total for n in self._schema.names if n not in self._columns})
+        return stranger_warnings(self.name, unknown) + [
+            f"{self.name}: column {field.name} has times without a zone; none of its rows can be used"
+            for field in self._schema
+            if self._columns.get(field.name) in (EVENT_TIME, ARRIVAL_TIME)
+            and pa.types.is_timestamp(field.type)
+            and field.type.tz is None
+        ]
+
+    def _opened(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self._path, pre_buffer=False, buffer_size=BUFFER_BYTES)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{self.name}: cannot be read as Parquet: {error}") from error
+
+    def _check_columns(self) -> None:
+        names = self._schema.names
+        required = required_of(self.kind)
+        for name in required:
+            if name not in names:
+                raise InputError(f"{self.name}: no column {name}; expected {', '.join(required)}")
+        for name in self._columns:
+            if names.count(name) > 1:
+                raise InputError(f"{self.name}: column {name} twice; expected one")
+
+    def _chunk(self, batch: pa.RecordBatch) -> RawChunk:
+        rows = ArrowRows(len(batch), self._devices, self._challenges)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            rows.put(self._columns[name], column)
+        chunk = ParquetChunk(rows.checked(), self.rows_read + 1, batch)
+        self.rows_read += len(batch)
+        self.bytes_read = self.bytes_total * self.rows_read // max(1, self._rows_total)
+        return chunk
+
+
+def _plain(column: pa.Array) -> object:
+    """The only value of a column, as something JSON can say."""
+    try:
+        value = column[0].as_py()
+    except (ValueError, OverflowError):
+        return str(column[0].cast(pa.binary()).as_py() if pa.types.is_string(column.type) else column[0])
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

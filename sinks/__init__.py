@@ -1,0 +1,1 @@
+"""What people do about it: alerts and where they go."""
