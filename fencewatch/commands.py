@@ -1,0 +1,132 @@
+"""The commands there are, one function each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fencewatch import __version__, printing
+from fencewatch.faults import exit_codes
+from geofences.instant import instant_ms
+from pipeline.errors import SiteError
+from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
+from pipeline.site_findings import Findings
+from pipeline.site_load import check_site, read_site
+
+app = typer.Typer(
+    name="fencewatch",
+    help="Watches people under community supervision: device pings in, alerts out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(site_app, name="site")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fencewatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def fencewatch(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Watches people under community supervision: device pings in, alerts out."""
+
+
+@app.command("replay", epilog="Example: fencewatch replay --site site --pings pings.parquet --alerts alerts.ndjson")
+def replay_command(
+    site: Annotated[Path, typer.Option(help="The site's directory.")],
+    pings: Annotated[list[Path], typer.Option(help="Recorded pings: .parquet, .ndjson or .csv; may repeat.")],
+    alerts: Annotated[Path, typer.Option(help="The alert file to write (NDJSON).")],
+    confirmations: Annotated[
+        list[Path] | None, typer.Option(help="Recorded confirmations; may repeat.")
+    ] = None,
+    rejects: Annotated[Path | None, typer.Option(help="Where to write rows that cannot be used.")] = None,
+    until: Annotated[str | None, typer.Option(help="Judge up to this time (ISO 8601 with offset).")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that judge.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Rows moved at once; the alerts are the same.")] = BATCH_ROWS,
+    as_json: Json = False,
+) -> None:
+    """Run recorded streams through the engine by their own times."""
+    with exit_codes():
+        findings = Findings()
+        loaded = read_site(site, findings)
+        if loaded is None:
+            raise SiteError(findings.faults)
+        printing.warnings(findings.warnings)
+        request = ReplayRequest(
+            site=loaded, pings=pings, confirmations=confirmations or [], alerts=alerts, rejects=rejects,
+            until_ms=_instant("--until", until), workers=workers, batch_rows=batch,
+        )  # fmt: skip
+        with printing.bytes_bar("replaying") as progress:
+            summary = replay(request, progress)
+        printing.replay_summary(summary, alerts, as_json=as_json)
+
+
+@site_app.command("check", epilog="Example: fencewatch site check my-site")
+def site_check(
+    directory: Annotated[Path, typer.Argument(help="The site's directory.")], as_json: Json = False
+) -> None:
+    """List all faults of a site at once, and what is legal but odd."""
+    with exit_codes():
+        faults, warnings = check_site(directory)
+        printing.site_report(directory, faults, warnings, as_json=as_json)
+        if faults:
+            raise typer.Exit(2)
+
+
+@app.command(
+    "simulate", epilog="Example: fencewatch simulate --scenario county --people 250 --hours 24 --seed 1 --out fleet"
+)
+def simulate_command(
+    out: Annotated[Path, typer.Option(help="The directory to write site, streams and truth to.")],
+    scenario: Annotated[str, typer.Option(help="county or rest.")] = "county",
+    people: Annotated[int, typer.Option(min=1, help="How many people are watched.")] = 250,
+    hours: Annotated[float, typer.Option(help="How long.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same files.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Make up a fleet with known misdeeds: a site, its streams, and what really happened."""
+    from simulators.scenario import simulate
+
+    with exit_codes(), printing.steps_bar("simulating") as progress:
+        summary = simulate(scenario, people, hours, seed, out, progress)
+    printing.simulation_summary(summary, as_json=as_json)
+
+
+@app.command(
+    "bench",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: fencewatch bench replay --json",
+)
+def bench_command(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="Which benchmarks; all without one.")] = None,
+) -> None:
+    """Measure: runs from a checkout, where the benchmarks are."""
+    from fencewatch.bench import run_benchmarks
+
+    with exit_codes():
+        sys.exit(run_benchmarks([*(names or []), *context.args]))
+
+
+def _instant(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return instant_ms(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}; expected a time with offset such as 2025-07-14T02:00:00Z", param_hint=option
+        ) from None

@@ -1,0 +1,136 @@
+"""What the commands print: results on standard output, progress and warnings on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.errors import Fault
+from pipeline.replay import ReplaySummary
+from simulators.request import Summary
+from sinks.alert import instant_text
+
+#: Told how much of how much is done.
+Tell = Callable[[int, int], None]
+
+
+@contextmanager
+def bytes_bar(what: str) -> Iterator[Tell | None]:
+    """A bar over bytes read, on a terminal only."""
+    with _bar(what, DownloadColumn()) as tell:
+        yield tell
+
+
+@contextmanager
+def steps_bar(what: str) -> Iterator[Tell | None]:
+    """A bar over steps done, on a terminal only."""
+    with _bar(what, MofNCompleteColumn()) as tell:
+        yield tell
+
+
+@contextmanager
+def _bar(what: str, *amount: DownloadColumn | MofNCompleteColumn) -> Iterator[Tell | None]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def warnings(found: Iterable[Fault | str]) -> None:
+    """One line each."""
+    for warning in found:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def site_report(directory: Path, faults: list[Fault], odd: list[Fault], *, as_json: bool) -> None:
+    """All faults, then all warnings, then how many."""
+    if as_json:
+        print(json.dumps({"faults": [_fields(f) for f in faults], "warnings": [_fields(w) for w in odd]}))
+        return
+    for fault in faults:
+        print(fault)
+    for warning in odd:
+        print(f"warning: {warning}")
+    print(f"{directory}: {len(faults)} faults, {len(odd)} warnings")
+
+
+def _fields(fault: Fault) -> dict[str, str]:
+    return {
+        "file": fault.file, "where": fault.where, "wrong": fault.wrong, "expected": fault.expected
+    }  # fmt: skip
+
+
+def replay_summary(summary: ReplaySummary, alerts: Path, *, as_json: bool) -> None:
+    """What was read and found."""
+    warnings(summary.warnings)
+    times = (summary.start_ms, summary.until_ms)
+    start, until = (None if ms is None else instant_text(ms) for ms in times)
+    if as_json:
+        fields = {
+            "rows": summary.rows,
+            "accepted": summary.accepted,
+            "rejected": summary.rejected,
+            "alerts": summary.alerts,
+            "withdrawn": summary.withdrawn,
+            "start": start,
+            "until": until,
+            "seconds": round(summary.seconds, 3),
+            "rows_per_second": round(summary.rows_per_second),
+        }
+        print(json.dumps(fields))
+        return
+    print(f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{_counts(summary.rejected, 'rejected')}")
+    print(f"clock      {start or '-'} to {until or '-'}")
+    total = sum(summary.alerts.values())
+    print(f"alerts     {total:,}{_counts(summary.alerts)}; {summary.withdrawn:,} of them withdrawn")
+    print(f"speed      {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows a second")
+    print(f"written    {alerts}")
+
+
+def _counts(counts: dict[str, int], word: str = "") -> str:
+    """Counts by name as they follow a total; nothing where there are none."""
+    if not counts:
+        return ""
+    parts = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
+    lead = f"; {sum(counts.values()):,} {word}: " if word else ": "
+    return lead + parts
+
+
+def simulation_summary(summary: Summary, *, as_json: bool) -> None:
+    """What was made up, and where it lies."""
+    fields = {
+        "scenario": summary.scenario,
+        "people": summary.people,
+        "devices": summary.devices,
+        "pings": summary.pings,
+        "confirmations": summary.confirmations,
+        "start": instant_text(summary.start_ms),
+        "end": instant_text(summary.end_ms),
+        "incidents": summary.incidents,
+        "look_alikes": summary.look_alikes,
+        "site": str(summary.site),
+        "pings_file": str(summary.pings_file),
+        "confirmations_file": str(summary.confirmations_file),
+        "truth_file": str(summary.truth_file),
+    }
+    if as_json:
+        print(json.dumps(fields, ensure_ascii=False))
+        return
+    for name, value in fields.items():
+        print(f"{name.replace('_', ' '):14} {_plain(value)}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count:,}" for name, count in sorted(value.items())) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,150 @@
+"""Detectors' findings written as alerts: ids, offices, severities and exact distances."""
+
+from __future__ import annotations
+
+from geofences.instant import BEGIN_MS
+from pipeline.assignment import Assignment
+from pipeline.detectors.boundary import Incident, Sighting
+from pipeline.fix_log import FixLog
+from pipeline.ground import Ground
+from pipeline.judge import Judge
+from pipeline.policy import DEVICE_KINDS
+from pipeline.roster import Roster
+from sinks.alert import (
+    BOUNDARY_VIOLATION,
+    DEFAULT_SEVERITY,
+    MISSED_CONFIRMATION,
+    SILENCE_SEVERITY,
+    SILENT_DEVICE,
+    ZONE_ENTRY,
+    Alert,
+    EvidenceFix,
+    alert_key,
+)
+
+
+class AlertWriter:
+    """Knows the names behind a shard's numbers."""
+
+    def __init__(self, ground: Ground, assignment: Assignment, judge: Judge, log: FixLog) -> None:
+        self.roster: Roster = assignment.roster
+        self.log = log
+        self._ground = ground
+        self._assignment = assignment
+        self._judge = judge
+
+    def leave_id(self, leave: int) -> str:
+        """The id of a leave by number."""
+        return self._assignment.leaves[leave].leave_id
+
+    def later_leaves(self, person: int) -> list[tuple[int, int]]:
+        """(approved_ms, number) of a person's leaves that did not always count."""
+        numbers = self._assignment.leaves_of(person)
+        leaves = self._assignment.leaves
+        return sorted(
+            (leaves[number].approved_at_ms, number)
+            for number in numbers
+            if leaves[number].approved_at_ms > BEGIN_MS
+        )
+
+    def first_silence_ms(self, binding: int, at_ms: int) -> int:
+        """The first silence level of the device kind bound then."""
+        kind = self.roster.kind[self.roster.kinds.one_at(binding, at_ms)]
+        return self._ground.policy.silence_ms[DEVICE_KINDS[kind]][0]
+
+    def boundary(
+        self, binding: int, scope: int, incident: Incident, cleared_ms: int | None, *, retrospective: bool
+    ) -> Alert:
+        """A boundary violation or a zone entry, not withdrawn, by nobody authorised."""
+        person = int(self.roster.binding_person[binding])
+        device_id = self.roster.device_ids[self.roster.bindings.owner[binding]]
+        judged = self._ground.scopes[scope]
+        kind = BOUNDARY_VIOLATION if judged.keep_in else ZONE_ENTRY
+        raised = incident.raised
+        nearest = self._judge.nearest(scope, person, raised)
+        return Alert(
+            alert_key=alert_key(kind, device_id, judged.name, incident.onset_ms, retrospective),
+            kind=kind,
+            severity=nearest.place.severity or DEFAULT_SEVERITY[kind],
+            person_id=self.roster.person_ids[person],
+            device_id=device_id,
+            office_id=self.roster.office_at(person, raised.at_ms),
+            group=judged.name if judged.keep_in else None,
+            fence_id=nearest.place.name,
+            onset_ms=incident.onset_ms,
+            raised_ms=raised.at_ms,
+            cleared_ms=cleared_ms,
+            withdrawn_ms=None,
+            authorised_by=None,
+            level=1,
+            lon=raised.fix.lon,
+            lat=raised.fix.lat,
+            distance_m=nearest.distance_m,
+            retrospective=retrospective,
+            policy_version=self._ground.policy.version,
+            evidence=tuple(self._evidence(scope, person, sighting) for sighting in incident.evidence),
+        )
+
+    def _evidence(self, scope: int, person: int, sighting: Sighting) -> EvidenceFix:
+        nearest = self._judge.nearest(scope, person, sighting)
+        fix = sighting.fix
+        return EvidenceFix(
+            sighting.at_ms, fix.lon, fix.lat, fix.accuracy_m, nearest.distance_m, nearest.side
+        )
+
+    def silence(self, device: int, person: int, onset_ms: int, level: int, cleared_ms: int | None) -> Alert:
+        """A silent device at the level it has reached."""
+        at_ms = onset_ms
+        binding = int(self.roster.bindings.one_at(device, at_ms))
+        thresholds_ms = self._ground.policy.silence_ms[
+            DEVICE_KINDS[self.roster.kind[self.roster.kinds.one_at(binding, at_ms)]]
+        ]
+        return self._plain(
+            SILENT_DEVICE,
+            person,
+            self.roster.device_ids[device],
+            onset_ms,
+            onset_ms + thresholds_ms[0],
+            cleared_ms,
+            SILENCE_SEVERITY[level],
+            level,
+        )
+
+    def missed(self, person: int, start_ms: int, deadline_ms: int, cleared_ms: int | None) -> Alert:
+        """A confirmation that was owed in a window and did not come in time."""
+        severity = DEFAULT_SEVERITY[MISSED_CONFIRMATION]
+        return self._plain(MISSED_CONFIRMATION, person, None, start_ms, deadline_ms, cleared_ms, severity, 1)
+
+    def _plain(
+        self,
+        kind: str,
+        person: int,
+        device_id: str | None,
+        onset_ms: int,
+        raised_ms: int,
+        cleared_ms: int | None,
+        severity: int,
+        level: int,
+    ) -> Alert:
+        person_id = self.roster.person_ids[person]
+        return Alert(
+            alert_key=alert_key(kind, device_id or person_id, "", onset_ms, False),
+            kind=kind,
+            severity=severity,
+            person_id=person_id,
+            device_id=device_id,
+            office_id=self.roster.office_at(person, raised_ms),
+            group=None,
+            fence_id=None,
+            onset_ms=onset_ms,
+            raised_ms=raised_ms,
+            cleared_ms=cleared_ms,
+            withdrawn_ms=None,
+            authorised_by=None,
+            level=level,
+            lon=None,
+            lat=None,
+            distance_m=None,
+            retrospective=False,
+            policy_version=self._ground.policy.version,
+        )

@@ -1,0 +1,101 @@
+"""Which fences and leaves each person of a shard has, by person row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.ground import Ground, LeavePlace
+from pipeline.intervals import starts_of_runs
+from pipeline.roster import Roster
+from pipeline.site import Leave, Site
+
+Ints = NDArray[np.int64]
+
+
+class Lists:
+    """A list of numbers per owner: owner ``o`` has ``items[first[o]:first[o + 1]]``."""
+
+    def __init__(self, lists: Iterable[Iterable[int]]) -> None:
+        parts = [np.fromiter(part, np.int64) for part in lists]
+        self.first = np.cumsum([0] + [len(part) for part in parts]).astype(np.int64)
+        self.items = np.concatenate([np.empty(0, np.int64), *parts])
+
+    def of(self, owner: int) -> list[int]:
+        """The numbers of one owner."""
+        items: list[int] = self.items[self.first[owner] : self.first[owner + 1]].tolist()
+        return items
+
+    def pairs(self, owners: Ints) -> tuple[Ints, Ints]:
+        """Rows of ``owners`` and their numbers, each pair once; both of shape (k,), by row."""
+        count = self.first[owners + 1] - self.first[owners]
+        row = np.repeat(np.arange(len(owners)), count)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+        return row, self.items[self.first[owners][row] + within]
+
+
+class Assignment:
+    """Fences by person row (keep_in, and keep_out by name of the person); leaves by person."""
+
+    def __init__(self, site: Site, ground: Ground, roster: Roster) -> None:
+        self.ground = ground
+        self.roster = roster
+        self.row_office = np.array([ground.office_span[o][0] for o in roster.row_office], np.int64)
+        self.row_class = np.array([ground.class_code[c] for c in roster.row_class], np.int64)
+        shared = cache(ground.shared_for)
+        named = [ground.numbers_for(f"person:{person_id}") for person_id in roster.person_ids]
+        owner = roster.rows.owner.tolist()
+        self.keep_in = Lists(
+            sorted({f for f in (*shared(cls, office), *named[person]) if ground.keep_in[f]})
+            for person, cls, office in zip(owner, roster.row_class, roster.row_office, strict=True)
+        )
+        self.keep_out = Lists([f for f in named[person] if not ground.keep_in[f]] for person in owner)
+        self._set_leaves(site)
+
+    def _set_leaves(self, site: Site) -> None:
+        number = {person_id: code for code, person_id in enumerate(self.roster.person_ids)}
+        owned = sorted(
+            (number[leave.person_id], code)
+            for code, leave in enumerate(site.leaves)
+            if leave.person_id in number
+        )
+        self.leaves: list[Leave] = [site.leaves[code] for _, code in owned]
+        self.leave_places: list[tuple[LeavePlace, ...]] = [self.ground.leave_places[c] for _, c in owned]
+        first = starts_of_runs(np.array([person for person, _ in owned], np.int64), len(number))
+        self.leave_first = first
+        self._set_places(owned)
+
+    def _set_places(self, owned: list[tuple[int, int]]) -> None:
+        flat = [
+            (person, leave.valid_from_ms, leave.valid_to_ms, leave.approved_at_ms, place)
+            for (person, _), leave, places in zip(owned, self.leaves, self.leave_places, strict=True)
+            for place in places
+        ]
+        self.place_first = starts_of_runs(
+            np.array([row[0] for row in flat], np.int64), len(self.roster.person_ids)
+        )
+        self.place_from = np.array([row[1] for row in flat], np.int64)
+        self.place_to = np.array([row[2] for row in flat], np.int64)
+        self.place_approved = np.array([row[3] for row in flat], np.int64)
+        self.place_area = np.array([row[4].area for row in flat], np.int64)
+        self.place_tolerance_m = np.array([row[4].tolerance_m for row in flat], np.float64)
+
+    def leaves_of(self, person: int) -> range:
+        """The numbers of a person's leaves in ``leaves`` and ``leave_places``."""
+        return range(int(self.leave_first[person]), int(self.leave_first[person + 1]))
+
+    def applies(self, fence: int, row: int) -> bool:
+        """Does a fence apply to a person's row?"""
+        roster = self.roster
+        person_id = roster.person_ids[int(roster.rows.owner[row])]
+        above = self.ground.offices_above[roster.row_office[row]]
+        return any(
+            selector == "all"
+            or selector == f"person:{person_id}"
+            or selector == f"class:{roster.row_class[row]}"
+            or (selector.startswith("office:") and selector[7:] in above)
+            for selector in self.ground.fences[fence].applies_to
+        )

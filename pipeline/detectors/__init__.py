@@ -1,0 +1,1 @@
+"""One rule a file: pure functions, no clock, no input or output."""

@@ -1,0 +1,141 @@
+"""Missed confirmations: windows whose end and grace passed without the daily check-in (contract §4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geofences.instant import BEGIN_MS
+from geofences.schedule import local_ms
+from pipeline.columns import Columns
+from pipeline.policy import Policy
+from pipeline.roster import Roster
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """One window of one day: a confirmation made in ``[start_ms, deadline_ms]`` serves it."""
+
+    deadline_ms: int
+    start_ms: int
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A confirmation owed and not made in time; cleared where it was made in time and came later."""
+
+    person: int
+    start_ms: int
+    deadline_ms: int
+    cleared_ms: int | None
+
+
+class ConfirmationWatch:
+    """Who owes a confirmation, and who made one."""
+
+    def __init__(self, policy: Policy, roster: Roster) -> None:
+        self._policy = policy
+        self._roster = roster
+        self._zone = ZoneInfo(policy.timezone)
+        self._row_class = np.array(roster.row_class, np.object_)
+        self._everyone = np.arange(len(roster.person_ids))
+        self._made = Columns({"person": np.int64, "event_ms": np.int64, "arrival_ms": np.int64})
+        self._missed: dict[int, list[Missed]] = defaultdict(list)
+        self._start_ms = BEGIN_MS
+        self._done_ms = BEGIN_MS
+        lengths = [window.end_min - window.start_min for day in policy.windows.values() for window in day]
+        self._longest_ms = max(lengths, default=0) * 60_000 + policy.grace_ms
+
+    def start(self, start_ms: int) -> None:
+        """Begin the clock: windows that opened before owe nothing."""
+        self._start_ms = start_ms
+        self._done_ms = start_ms
+
+    def take(self, person: Ints, event_ms: Ints, arrival_ms: Ints) -> list[Missed]:
+        """Good confirmations in order of arrival: the missed ones they clear."""
+        self._made.append({"person": person, "event_ms": event_ms, "arrival_ms": arrival_ms})
+        cleared: list[Missed] = []
+        rows = np.flatnonzero(np.isin(person, list(self._missed))) if self._missed else []
+        for row in rows:
+            cleared += self._clear(int(person[row]), int(event_ms[row]), int(arrival_ms[row]))
+        return cleared
+
+    def advance(self, past_ms: int) -> list[Missed]:
+        """All windows whose grace ends before an instant."""
+        found: list[Missed] = []
+        for window in sorted(self._due(past_ms)):
+            found += self._judge(window)
+        self._done_ms = max(self._done_ms, past_ms - 1)
+        self._forget(past_ms)
+        return found
+
+    def _clear(self, person: int, event_ms: int, arrival_ms: int) -> list[Missed]:
+        cleared = []
+        for number, missed in enumerate(self._missed[person]):
+            if missed.cleared_ms is None and missed.start_ms <= event_ms <= missed.deadline_ms < arrival_ms:
+                late = Missed(person, missed.start_ms, missed.deadline_ms, arrival_ms)
+                self._missed[person][number] = late
+                cleared.append(late)
+        return cleared
+
+    def _due(self, past_ms: int) -> Iterator[Window]:
+        """Windows with a deadline in ``(done, past)``, by the local days they can begin on."""
+        day = _local_day(self._done_ms - self._longest_ms, self._zone)
+        while local_ms(day, 0, self._zone) < past_ms:
+            for class_name, windows in self._policy.windows.items():
+                for window in windows:
+                    start_ms = local_ms(day, window.start_min, self._zone)
+                    deadline_ms = local_ms(day, window.end_min, self._zone) + self._policy.grace_ms
+                    if self._done_ms < deadline_ms < past_ms and start_ms >= self._start_ms:
+                        yield Window(deadline_ms, start_ms, class_name)
+            day += timedelta(days=1)
+
+    def _judge(self, window: Window) -> list[Missed]:
+        start_ms, deadline_ms = window.start_ms, window.deadline_ms
+        made = self._made
+        within = (made["event_ms"] >= start_ms) & (made["event_ms"] <= deadline_ms)
+        in_time = within & (made["arrival_ms"] <= deadline_ms)
+        late = np.flatnonzero(within & ~in_time)
+        owing = self._owing(window)
+        found = []
+        for person in owing[~np.isin(owing, made["person"][in_time])].tolist():
+            arrivals_ms = made["arrival_ms"][late[made["person"][late] == person]]
+            cleared_ms = int(arrivals_ms.min()) if len(arrivals_ms) else None
+            found.append(Missed(person, start_ms, deadline_ms, cleared_ms))
+            self._missed[person].append(found[-1])
+        return found
+
+    def _owing(self, window: Window) -> Ints:
+        """People of the class at the window's start, supervised from there to the deadline."""
+        at_ms = np.full(len(self._everyone), window.start_ms)
+        row = self._roster.rows.at(self._everyone, at_ms)
+        person = self._everyone[row >= 0]
+        person = person[self._row_class[row[person]] == window.class_name]
+        supervision = self._roster.supervision
+        span = supervision.at(person, at_ms[person])
+        return person[(span >= 0) & (window.deadline_ms <= supervision.to_ms[span])]
+
+    def _forget(self, past_ms: int) -> None:
+        if len(self._made):
+            self._made.keep(self._made["event_ms"] >= past_ms - self._longest_ms)
+        horizon_ms = past_ms - self._policy.backfill_horizon_ms
+        for person, missed in list(self._missed.items()):
+            kept = [m for m in missed if m.cleared_ms is None and m.deadline_ms >= horizon_ms]
+            if kept:
+                self._missed[person] = kept
+            else:
+                del self._missed[person]
+
+
+def _local_day(at_ms: int, zone: ZoneInfo) -> date:
+    """The local day of an instant, a day early so that no offset can skip one."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date() - timedelta(days=1)

@@ -1,0 +1,89 @@
+"""Silent devices: who has not been heard of for longer than a level allows (contract §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geofences.instant import END_MS
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Silences:
+    """Silences to write, in order: episode, since when, level reached, cleared when (END_MS: not yet)."""
+
+    episode: Ints
+    onset_ms: Ints
+    level: Ints
+    cleared_ms: Ints
+
+
+class SilenceWatch:
+    """Last arrivals by episode: a stretch in which a device is bound and its person supervised."""
+
+    def __init__(self, from_ms: Ints, to_ms: Ints, thresholds_ms: Ints) -> None:
+        """Episodes by column; ``thresholds_ms`` has shape (episodes, 3), rising by row."""
+        self._from_ms = from_ms
+        self._to_ms = to_ms
+        self.thresholds_ms = thresholds_ms
+        self.last_ms = np.full(len(from_ms), END_MS, np.int64)
+        self.level = np.zeros(len(from_ms), np.int64)
+        self._due_ms = END_MS
+
+    def start(self, start_ms: int) -> None:
+        """Begin the clock: a device never heard of is silent from here or from its episode's start."""
+        since_ms = np.maximum(self._from_ms, start_ms)
+        self.last_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
+        self._due_ms = start_ms
+
+    def take(self, episode: Ints, arrival_ms: Ints) -> Silences:
+        """Arrivals in order, shape (n,): the silences they end."""
+        if len(episode):
+            self._due_ms = min(self._due_ms, int((arrival_ms + self.thresholds_ms[episode, 0]).min()))
+        return Silences(*_take(episode, arrival_ms, self.last_ms, self.level, self.thresholds_ms))
+
+    def advance(self, past_ms: int) -> Silences:
+        """All deadlines before an instant: silences begun, grown graver, or ended with their episode."""
+        if self._due_ms >= past_ms:
+            return Silences(*(np.empty(0, np.int64) for _ in range(4)))
+        deadline_ms = self.last_ms[:, None] + self.thresholds_ms
+        fires = (deadline_ms < past_ms) & (deadline_ms < self._to_ms[:, None])
+        level = fires.sum(axis=1)
+        over = self._to_ms < past_ms
+        changed = np.flatnonzero((level > self.level) | (over & (level > 0)))
+        cleared_ms = np.where(over, self._to_ms, END_MS)[changed]
+        found = Silences(changed, self.last_ms[changed], level[changed], cleared_ms)
+        self.level = level
+        self.last_ms[over], self.level[over] = END_MS, 0
+        self._due_ms = self._next_due_ms(past_ms)
+        return found
+
+    def _next_due_ms(self, past_ms: int) -> int:
+        """No deadline of those heard of so far lies before this."""
+        deadline_ms = self.last_ms[:, None] + self.thresholds_ms
+        ahead = deadline_ms[deadline_ms >= past_ms]
+        ends = self._to_ms[self.level > 0]
+        return int(min(ahead.min(initial=END_MS), ends.min(initial=END_MS)))
+
+
+@njit(cache=True, nogil=True)
+def _take(episode, arrival_ms, last_ms, level, thresholds_ms):  # type: ignore[no-untyped-def]
+    ended = np.empty((4, len(episode)), np.int64)
+    count = 0
+    for row in range(len(episode)):
+        e = episode[row]
+        reached = 0
+        for threshold in range(thresholds_ms.shape[1]):
+            if last_ms[e] + thresholds_ms[e, threshold] < arrival_ms[row]:
+                reached += 1
+        if reached:
+            ended[0, count], ended[1, count] = e, last_ms[e]
+            ended[2, count], ended[3, count] = reached, arrival_ms[row]
+            count += 1
+        last_ms[e], level[e] = arrival_ms[row], 0
+    return ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count]

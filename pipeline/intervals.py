@@ -1,0 +1,53 @@
+"""Lookups in validity intervals: whose row holds this instant?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def interval_at(
+    first: NDArray[np.int64],
+    from_ms: NDArray[np.int64],
+    to_ms: NDArray[np.int64],
+    owner: NDArray[np.int64],
+    at_ms: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The number of each owner's interval that holds an instant, -1 where none does; shape (n,).
+
+    Owner ``o`` has the intervals ``first[o] .. first[o + 1]``, disjoint and rising, each
+    ``from_ms <= t < to_ms``. An owner of -1 has none.
+    """
+    found = np.full(len(owner), -1, np.int64)
+    for row in range(len(owner)):
+        who = owner[row]
+        if who < 0:
+            continue
+        low, high = first[who], first[who + 1]
+        while low < high:  # the first interval that begins after the instant
+            middle = (low + high) // 2
+            if from_ms[middle] <= at_ms[row]:
+                low = middle + 1
+            else:
+                high = middle
+        if low > first[who] and at_ms[row] < to_ms[low - 1]:
+            found[row] = low - 1
+    return found
+
+
+def starts_of_runs(owner: NDArray[np.int64], owners: int) -> NDArray[np.int64]:
+    """CSR offsets, shape (owners + 1,), of a sorted column of owner numbers."""
+    return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
+
+
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Half-open intervals in order, those that touch or overlap joined into one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,183 @@
+"""Recorded streams through the dataflow, from files to an alert file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from bytewax.dataflow import Dataflow
+from bytewax.testing import cluster_main, run_main
+
+from pipeline.dataflow import Parts, build
+from pipeline.errors import PipelineError
+from pipeline.intake import Intake, Reject
+from pipeline.merge import RawBatch, merged
+from pipeline.ping import CONFIRMATION, PING
+from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
+from pipeline.roster import device_ids
+from pipeline.shard import CompiledSite, Shard
+from pipeline.site import Site
+from pipeline.sources import RecordedLog
+from pipeline.stream import Router
+from sinks.ledger import AlertLedger
+
+SHARDS = 8
+BATCH_ROWS = 1 << 16
+
+#: A replay is not resumed, so its epochs serve nothing but backpressure.
+_EPOCH = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What to replay, and where to."""
+
+    site: Site
+    pings: Sequence[Path]
+    confirmations: Sequence[Path]
+    alerts: Path
+    rejects: Path | None = None
+    until_ms: int | None = None
+    workers: int = 1
+    batch_rows: int = BATCH_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySummary:
+    """What a replay read and found; ``start_ms`` and ``until_ms`` are None where no row was accepted."""
+
+    rows: int
+    accepted: int
+    rejected: dict[str, int]
+    alerts: dict[str, int]
+    withdrawn: int
+    start_ms: int | None
+    until_ms: int | None
+    seconds: float
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows read a second, from opening the files to the alert file."""
+        return self.rows / self.seconds if self.seconds else 0.0
+
+
+#: Told after each batch: bytes read and bytes in all.
+Progress = Callable[[int, int], None]
+
+
+def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySummary:
+    """Run recorded streams to their end and write what they raise.
+
+    Raises InputError where a file cannot be read as what it is said to be, HolidayYearMissing where a
+    schedule needs a year that the site's holiday table lacks. Files are written whole or not at all.
+    """
+    begun = time.perf_counter()
+    log = _Recording(request, progress)
+    ledger = AlertLedger()
+    with _scratch(request.rejects) as rejects:
+        flow = build(_parts(request, log, ledger, rejects))
+        _run(flow, request.workers)
+        ledger.save(request.alerts)
+    intake = log.intake
+    until_ms = request.until_ms if request.until_ms is not None else intake.clock_ms
+    return ReplaySummary(
+        rows=intake.read,
+        accepted=intake.accepted,
+        rejected=dict(intake.rejected),
+        alerts=ledger.by_kind(),
+        withdrawn=ledger.withdrawn(),
+        start_ms=intake.start_ms,
+        until_ms=None if intake.start_ms is None else until_ms,
+        seconds=time.perf_counter() - begun,
+        warnings=log.warnings(),
+    )
+
+
+class _Recording:
+    """The files of a replay as one log, and the intake that reads it."""
+
+    def __init__(self, request: ReplayRequest, progress: Progress | None) -> None:
+        challenges = Challenges()
+        devices = DeviceIds(device_ids(request.site))
+        named = [(path, PING) for path in request.pings] + [(p, CONFIRMATION) for p in request.confirmations]
+        self._files: list[StreamFile] = [
+            open_stream(path, kind=kind, number=number, devices=devices, challenges=challenges)
+            for number, (path, kind) in enumerate(named)
+        ]
+        self._batch_rows = request.batch_rows
+        self._progress = progress
+        self.intake = Intake(request.site.policy, challenges)
+
+    def open(self, skip_rows: int) -> Iterator[RawBatch]:
+        """The merged batches after the first so many rows."""
+        total = sum(file.bytes_total for file in self._files)
+        for batch in merged(self._files, self._batch_rows, skip_rows=skip_rows):
+            yield batch
+            if self._progress is not None:
+                self._progress(sum(file.bytes_read for file in self._files), total)
+
+    def warnings(self) -> list[str]:
+        """What is worth telling of the files."""
+        return [warning for file in self._files for warning in file.warnings()]
+
+
+def _parts(
+    request: ReplayRequest, log: _Recording, ledger: AlertLedger, rejects: BinaryIO | None
+) -> Parts:
+    compiled = CompiledSite.of(request.site)
+
+    def write_rejects(found: list[Reject]) -> None:
+        if rejects is not None:
+            rejects.writelines(reject.line() for reject in found)
+
+    return Parts(
+        source=RecordedLog(log.open, request.until_ms),
+        make_intake=lambda _: log.intake,
+        router=Router(request.site, SHARDS),
+        make_shard=lambda number: Shard(compiled, number, SHARDS),
+        write_alerts=ledger.write,
+        write_rejects=write_rejects,
+        until_ms=request.until_ms,
+    )
+
+
+def _run(flow: Dataflow, workers: int) -> None:
+    """Run a flow to its end; what a step raised comes out as it was raised."""
+    try:
+        if workers == 1:
+            run_main(flow, epoch_interval=_EPOCH)
+        else:
+            cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
+    except Exception as error:
+        cause = _root(error)
+        if isinstance(cause, ValueError | PipelineError) and cause is not error:
+            raise cause from None
+        raise
+
+
+def _root(error: BaseException) -> BaseException:
+    """bytewax wraps what a step raises, once per layer."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+@contextmanager
+def _scratch(path: Path | None) -> Iterator[BinaryIO | None]:
+    """A file that takes its name when all went well."""
+    if path is None:
+        yield None
+        return
+    scratch = path.with_name(path.name + ".writing")
+    try:
+        with scratch.open("wb") as file:
+            yield file
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

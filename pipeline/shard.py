@@ -1,0 +1,180 @@
+"""One shard of the engine: columns of accepted rows in, alerts out, by the log's clock alone."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geofences.instant import BEGIN_MS, END_MS
+from pipeline.alerting import AlertWriter
+from pipeline.assignment import Assignment
+from pipeline.detectors.confirmation import ConfirmationWatch, Missed
+from pipeline.detectors.silence import Silences, SilenceWatch
+from pipeline.fix_log import FixLog
+from pipeline.ground import Ground
+from pipeline.judge import Judge
+from pipeline.patrol import Patrol
+from pipeline.ping import CONFIRMATION, PingBatch
+from pipeline.policy import DEVICE_KINDS
+from pipeline.roster import build_roster
+from pipeline.site import Site
+from pipeline.timeline import Timeline
+from pipeline.track import Court
+from sinks.alert import Alert
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledSite:
+    """A site and what all its shards share."""
+
+    site: Site
+    ground: Ground
+
+    @classmethod
+    def of(cls, site: Site) -> CompiledSite:
+        """Compile a site for the stream."""
+        return cls(site, Ground(site))
+
+
+class _StatePickler(pickle.Pickler):
+    """Pickles a shard's state without the compiled site, which is only referred to."""
+
+    def __init__(self, file: BytesIO, shared: dict[str, object]) -> None:
+        super().__init__(file, protocol=5)
+        self._names = {id(value): name for name, value in shared.items()}
+
+    def persistent_id(self, value: object) -> str | None:
+        return self._names.get(id(value))
+
+
+class _StateUnpickler(pickle.Unpickler):
+    def __init__(self, file: BytesIO, shared: dict[str, object]) -> None:
+        super().__init__(file)
+        self._shared = shared
+
+    def persistent_load(self, name: str) -> object:
+        return self._shared[name]
+
+
+class Shard:
+    """Judges the people of one shard; the same rows and clock give the same alerts however cut.
+
+    Every answer lists alerts as they are after a change, in order of change: the last of a key holds.
+    """
+
+    def __init__(self, compiled: CompiledSite, number: int = 0, shards: int = 1) -> None:
+        site, ground = compiled.site, compiled.ground
+        self._policy = site.policy
+        self._ground = ground
+        self._roster = build_roster(site, number, shards)
+        self._assignment = Assignment(site, ground, self._roster)
+        judge = Judge(ground, self._assignment)
+        log = FixLog(len(self._roster.binding_person))
+        self._writer = AlertWriter(ground, self._assignment, judge, log)
+        self._court = Court(site.policy, judge, Timeline(ground, self._roster, judge), self._writer)
+        self._patrol = Patrol(ground, self._assignment, self._court)
+        self._confirmations = ConfirmationWatch(site.policy, self._roster)
+        self._silence = SilenceWatch(
+            self._roster.episodes.from_ms, self._roster.episodes.to_ms, self._thresholds_ms()
+        )
+        self._past_ms = BEGIN_MS
+
+    def _thresholds_ms(self) -> Ints:
+        by_kind = np.array([self._policy.silence_ms[kind] for kind in DEVICE_KINDS], np.int64)
+        roster = self._roster
+        since_ms = roster.episodes.from_ms
+        return by_kind[roster.kind_at(roster.episode_binding, since_ms)].reshape(-1, 3)
+
+    def checkpoint(self) -> bytes:
+        """Everything that the rows and the clock so far have made of this shard."""
+        with BytesIO() as file:
+            pickler = _StatePickler(file, self._shared())
+            pickler.dump((self._past_ms, self._writer.log, self._patrol, self._confirmations, self._silence))
+            return file.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        """Go on from a checkpoint of the same shard of the same site."""
+        unpickler = _StateUnpickler(BytesIO(state), self._shared())
+        self._past_ms, log, self._patrol, self._confirmations, self._silence = unpickler.load()
+        self._writer.log = log
+
+    def _shared(self) -> dict[str, object]:
+        """What a site's compilation makes anew, by a name that checkpoints refer to it by."""
+        court, writer = self._court, self._writer
+        return {
+            "policy": self._policy, "ground": self._ground, "roster": self._roster, "court": court,
+            "assignment": self._assignment, "judge": court.judge, "timeline": court.timeline,
+            "writer": writer,
+        }  # fmt: skip
+
+    def start(self, start_ms: int) -> None:
+        """Begin the clock at the first accepted arrival of the whole log; once, before any row."""
+        if self._past_ms == BEGIN_MS:
+            self._past_ms = start_ms
+            self._patrol.start(start_ms)
+            self._silence.start(start_ms)
+            self._confirmations.start(start_ms)
+
+    def step(self, batch: PingBatch) -> list[Alert]:
+        """Accepted rows in merged order, none arriving before the clock."""
+        if not len(batch):
+            return []
+        alerts = self._take_arrivals(batch)
+        alerts += self._take_confirmations(batch)
+        alerts += self._take_fixes(batch)
+        return alerts + self.advance(int(batch.arrival_ms[-1]))
+
+    def advance(self, past_ms: int) -> list[Alert]:
+        """The log is read past all instants before this one: their deadlines and moments take effect."""
+        if past_ms <= self._past_ms:
+            return []
+        self._ground.hours.cover(self._past_ms, past_ms)
+        alerts = self._silences(self._silence.advance(past_ms))
+        alerts += self._missed(self._confirmations.advance(past_ms))
+        alerts += self._patrol.advance(past_ms)
+        self._past_ms = past_ms
+        return alerts
+
+    def _take_arrivals(self, batch: PingBatch) -> list[Alert]:
+        episode = self._roster.episodes.at(batch.device.astype(np.int64), batch.arrival_ms)
+        heard = episode >= 0
+        return self._silences(self._silence.take(episode[heard], batch.arrival_ms[heard]))
+
+    def _take_confirmations(self, batch: PingBatch) -> list[Alert]:
+        made = batch.take(np.flatnonzero((batch.kind == CONFIRMATION) & batch.face_ok))
+        binding = self._roster.bindings.at(made.device.astype(np.int64), made.event_ms)
+        bound = binding >= 0
+        person = self._roster.binding_person[binding[bound]]
+        return self._missed(
+            self._confirmations.take(person, made.event_ms[bound], made.arrival_ms[bound])
+        )
+
+    def _take_fixes(self, batch: PingBatch) -> list[Alert]:
+        binding = self._roster.bindings.at(batch.device.astype(np.int64), batch.event_ms)
+        placed = (binding >= 0) & ~np.isnan(batch.lon)
+        person = np.where(placed, self._roster.binding_person[binding], -1) if len(binding) else binding
+        row = self._roster.rows.at(person, batch.event_ms)
+        judged = np.flatnonzero(row >= 0)
+        if not len(judged):
+            return []
+        fixes = batch.take(judged)
+        earliest_ms = int(fixes.event_ms.min()) - self._policy.allowed_lateness_ms
+        self._ground.hours.cover(earliest_ms, int(max(fixes.event_ms.max(), fixes.arrival_ms[-1])))
+        return self._patrol.take(fixes, binding[judged], row[judged])
+
+    def _silences(self, found: Silences) -> list[Alert]:
+        device = self._roster.episodes.owner[found.episode].tolist()
+        person = self._roster.binding_person[self._roster.episode_binding[found.episode]].tolist()
+        onset_ms, level = found.onset_ms.tolist(), found.level.tolist()
+        cleared_ms = [None if ms == END_MS else ms for ms in found.cleared_ms.tolist()]
+        columns = zip(device, person, onset_ms, level, cleared_ms, strict=True)
+        return [self._writer.silence(*column) for column in columns]
+
+    def _missed(self, found: list[Missed]) -> list[Alert]:
+        return [self._writer.missed(m.person, m.start_ms, m.deadline_ms, m.cleared_ms) for m in found]

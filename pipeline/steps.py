@@ -1,0 +1,115 @@
+"""The stateful steps of the dataflow as bytewax wants them; what they do is told elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from bytewax.operators import StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from pipeline.checkpoints import CheckpointStore
+from pipeline.intake import Intake, Reject
+from pipeline.shard import Shard
+from pipeline.stream import Accepted, LogEnd, LogItem, ShardItem
+from sinks.alert import Alert
+
+X = TypeVar("X")
+
+
+class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
+    """Raw rows in merged order become accepted rows and rejects; the end of the log becomes clock."""
+
+    def __init__(self, intake: Intake, until_ms: int | None, store: CheckpointStore | None) -> None:
+        self._intake = intake
+        self._until_ms = until_ms
+        self._store = store
+
+    def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Accepted | Reject], bool]:
+        emitted: list[Accepted | Reject] = []
+        for value in values:
+            emitted += self._end(value) if isinstance(value, LogEnd) else self._take(value)
+        return emitted, self.RETAIN
+
+    def _take(self, batch: LogItem) -> list[Accepted | Reject]:
+        assert not isinstance(batch, LogEnd)
+        result = self._intake.take(batch)
+        rows = result.accepted
+        if self._until_ms is not None:  # later arrivals are read and counted, not judged
+            rows = rows.take(rows.arrival_ms <= self._until_ms)
+        emitted: list[Accepted | Reject] = list(result.rejects)
+        if len(rows) and self._intake.start_ms is not None:
+            emitted.append(Accepted(rows, self._intake.start_ms, None))
+        return emitted
+
+    def _end(self, end: LogEnd) -> list[Accepted | Reject]:
+        start_ms, last_ms = self._intake.start_ms, self._intake.clock_ms
+        if start_ms is None or last_ms is None:
+            return []
+        until_ms = last_ms if end.until_ms is None else end.until_ms
+        return [Accepted(None, start_ms, until_ms + 1)]
+
+    def snapshot(self) -> str | None:
+        return None if self._store is None else self._store.put("intake", self._intake.state())
+
+
+class ShardLogic(StatefulBatchLogic[ShardItem, Alert, str | None]):
+    """One shard, made when it first gets something."""
+
+    def __init__(
+        self, make_shard: Callable[[int], Shard], store: CheckpointStore | None, token: str | None
+    ) -> None:
+        self._make_shard = make_shard
+        self._store = store
+        self._token = token
+        self._number = -1
+        self._shard: Shard | None = None
+
+    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[Alert], bool]:
+        alerts: list[Alert] = []
+        for item in values:
+            shard = self._ready(item)
+            if item.accepted.rows is not None:
+                alerts += shard.step(item.accepted.rows)
+            if item.accepted.past_ms is not None:
+                alerts += shard.advance(item.accepted.past_ms)
+        return alerts, self.RETAIN
+
+    def _ready(self, item: ShardItem) -> Shard:
+        if self._shard is None:
+            self._number = item.shard
+            self._shard = self._make_shard(item.shard)
+            if self._store is not None and self._token is not None:
+                self._shard.restore(self._store.get(self._token))
+            self._shard.start(item.accepted.start_ms)
+        return self._shard
+
+    def snapshot(self) -> str | None:
+        if self._store is None or self._shard is None:
+            return self._token
+        self._token = self._store.put(f"shard-{self._number}", self._shard.checkpoint())
+        return self._token
+
+
+class WriterSink(FixedPartitionedSink[X, None]):
+    """All items, in order, to one function that returns when it is done with them."""
+
+    def __init__(self, write: Callable[[list[X]], None]) -> None:
+        self._write = write
+
+    def list_parts(self) -> list[str]:
+        return ["all"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _WriterPart[X]:
+        return _WriterPart(self._write)
+
+
+class _WriterPart(StatefulSinkPartition[X, None]):
+    def __init__(self, write: Callable[[list[X]], None]) -> None:
+        self._write = write
+
+    def write_batch(self, values: list[X]) -> None:
+        self._write(values)
+
+    def snapshot(self) -> None:
+        return None
