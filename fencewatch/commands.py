@@ -13,8 +13,8 @@ from fencewatch.faults import exit_codes
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
 from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
-from pipeline.site_findings import Findings
-from pipeline.site_load import check_site, read_site
+from pipeline.sites.findings import Findings
+from pipeline.sites.load import check_site, read_site
 
 app = typer.Typer(
     name="fencewatch",
@@ -44,7 +44,9 @@ def fencewatch(
     """Watches people under community supervision: device pings in, alerts out."""
 
 
-@app.command("replay", epilog="Example: fencewatch replay --site site --pings pings.parquet --alerts alerts.ndjson")
+@app.command(
+    "replay", epilog="Example: fencewatch replay --site site --pings pings.parquet --alerts alerts.ndjson"
+)
 def replay_command(
     site: Annotated[Path, typer.Option(help="The site's directory.")],
     pings: Annotated[list[Path], typer.Option(help="Recorded pings: .parquet, .ndjson or .csv; may repeat.")],
@@ -55,7 +57,9 @@ def replay_command(
     rejects: Annotated[Path | None, typer.Option(help="Where to write rows that cannot be used.")] = None,
     until: Annotated[str | None, typer.Option(help="Judge up to this time (ISO 8601 with offset).")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that judge.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Rows moved at once; the alerts are the same.")] = BATCH_ROWS,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Rows moved at once; the alerts are the same.")
+    ] = BATCH_ROWS,
     as_json: Json = False,
 ) -> None:
     """Run recorded streams through the engine by their own times."""
@@ -87,7 +91,8 @@ def site_check(
 
 
 @app.command(
-    "simulate", epilog="Example: fencewatch simulate --scenario county --people 250 --hours 24 --seed 1 --out fleet"
+    "simulate",
+    epilog="Example: fencewatch simulate --scenario county --people 250 --hours 24 --seed 1 --out fleet",
 )
 def simulate_command(
     out: Annotated[Path, typer.Option(help="The directory to write site, streams and truth to.")],

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from pipeline.errors import Fault
 from pipeline.replay import ReplaySummary
@@ -89,7 +96,9 @@ def replay_summary(summary: ReplaySummary, alerts: Path, *, as_json: bool) -> No
         }
         print(json.dumps(fields))
         return
-    print(f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{_counts(summary.rejected, 'rejected')}")
+    print(
+        f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{_counts(summary.rejected, 'rejected')}"
+    )
     print(f"clock      {start or '-'} to {until or '-'}")
     total = sum(summary.alerts.values())
     print(f"alerts     {total:,}{_counts(summary.alerts)}; {summary.withdrawn:,} of them withdrawn")

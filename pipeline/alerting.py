@@ -88,9 +88,7 @@ class AlertWriter:
     def _evidence(self, scope: int, person: int, sighting: Sighting) -> EvidenceFix:
         nearest = self._judge.nearest(scope, person, sighting)
         fix = sighting.fix
-        return EvidenceFix(
-            sighting.at_ms, fix.lon, fix.lat, fix.accuracy_m, nearest.distance_m, nearest.side
-        )
+        return EvidenceFix(sighting.at_ms, fix.lon, fix.lat, fix.accuracy_m, nearest.distance_m, nearest.side)
 
     def silence(self, device: int, person: int, onset_ms: int, level: int, cleared_ms: int | None) -> Alert:
         """A silent device at the level it has reached."""

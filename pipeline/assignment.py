@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.ground import Ground, LeavePlace
 from pipeline.intervals import starts_of_runs
 from pipeline.roster import Roster
-from pipeline.site import Leave, Site
+from pipeline.sites.records import Leave, Site
 
 Ints = NDArray[np.int64]
 

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.bare import bare
+
 #: One accepted row. Bits of coordinates, so that nothing is the same as nothing; ``kind`` also holds face_ok.
 ENTRY = np.dtype(
     [
@@ -53,11 +55,12 @@ def room_for(seen: SeenRows, more: int, oldest_ms: int) -> SeenRows:
 
 @njit(cache=True, nogil=True)
 def _fill(entries: Entries, slots: NDArray[np.int32], used: int) -> None:
+    entries, slots = bare(entries), bare(slots)
     for number in range(used):
         slots[slot_of(entries, slots, entries[number])] = number
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def slot_of(entries: Entries, slots: NDArray[np.int32], row: np.void) -> int:
     """The slot of an equal row, or the free slot where the row belongs."""
     slot = _hash(row) & (len(slots) - 1)
@@ -66,7 +69,7 @@ def slot_of(entries: Entries, slots: NDArray[np.int32], row: np.void) -> int:
     return slot
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _equal(one: np.void, other: np.void) -> bool:
     return bool(
         one["event_ms"] == other["event_ms"]
@@ -78,7 +81,7 @@ def _equal(one: np.void, other: np.void) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _hash(row: np.void) -> int:
     """Multiplies and folds; the constants are odd and otherwise arbitrary (2**64 over the golden ratio)."""
     value = np.uint64(row["event_ms"]) * np.uint64(0x9E3779B97F4A7C15)

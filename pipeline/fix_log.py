@@ -202,8 +202,10 @@ def _walk(before, event_ms, top, row, from_ms, upto_row):  # type: ignore[no-unt
                     found = np.concatenate((found, np.empty(count, np.int64)))
                 found[count] = row
                 count += 1
-            if top[row] < from_ms and event_ms[row] == top[row] and (
-                before[row] < 0 or top[before[row]] < top[row]
+            if (
+                top[row] < from_ms
+                and event_ms[row] == top[row]
+                and (before[row] < 0 or top[before[row]] < top[row])
             ):
                 break
         row = before[row]

@@ -21,7 +21,7 @@ from geofences.registry import FenceRegistry, StreamIndex
 from geofences.schedule import Schedule, open_intervals
 from pipeline.intervals import starts_of_runs
 from pipeline.policy import Policy
-from pipeline.site import Leave, Site
+from pipeline.sites.records import Leave, Site
 
 Ints = NDArray[np.int64]
 

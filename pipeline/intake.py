@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from geofences.crs import CRS, to_wgs84
 from geofences.instant import BEGIN_MS
+from pipeline.bare import bare
 from pipeline.duplicates import ENTRY, Entries, room_for, seen_rows, slot_of
 from pipeline.merge import RawBatch
 from pipeline.ping import PingBatch
@@ -180,6 +181,7 @@ def _judge_rows(
     The table has room for all rows. An arrival is the later of its own and the last accepted one; only
     accepted rows move that. A clock too far ahead is told before a wrong position or value.
     """
+    entries, slots, rows = bare(entries), bare(slots), bare(rows)
     for row in range(len(reason)):
         event = event_ms[row]
         own = given_arrival_ms[row] if given_arrival_ms[row] != BEGIN_MS else event

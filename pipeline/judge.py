@@ -107,9 +107,7 @@ class Judge:
             known = sighting.fix.reports[key] = self._nearest(sighting.fix, places)
         return known
 
-    def _places(
-        self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int
-    ) -> list[Place]:
+    def _places(self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
         row = self.row_at(person, at_ms)
         own = self.active_fences(scope, row, at_ms) if row >= 0 else []
         if not own:

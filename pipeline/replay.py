@@ -21,7 +21,7 @@ from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
 from pipeline.roster import device_ids
 from pipeline.shard import CompiledSite, Shard
-from pipeline.site import Site
+from pipeline.sites.records import Site
 from pipeline.sources import RecordedLog
 from pipeline.stream import Router
 from sinks.ledger import AlertLedger
@@ -127,9 +127,7 @@ class _Recording:
         return [warning for file in self._files for warning in file.warnings()]
 
 
-def _parts(
-    request: ReplayRequest, log: _Recording, ledger: AlertLedger, rejects: BinaryIO | None
-) -> Parts:
+def _parts(request: ReplayRequest, log: _Recording, ledger: AlertLedger, rejects: BinaryIO | None) -> Parts:
     compiled = CompiledSite.of(request.site)
 
     def write_rejects(found: list[Reject]) -> None:

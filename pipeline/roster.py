@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.intervals import interval_at, merged, starts_of_runs
 from pipeline.policy import DEVICE_KINDS
-from pipeline.site import Binding, Person, Site
+from pipeline.sites.records import Binding, Person, Site
 
 Ints = NDArray[np.int64]
 

@@ -21,7 +21,7 @@ from pipeline.patrol import Patrol
 from pipeline.ping import CONFIRMATION, PingBatch
 from pipeline.policy import DEVICE_KINDS
 from pipeline.roster import build_roster
-from pipeline.site import Site
+from pipeline.sites.records import Site
 from pipeline.timeline import Timeline
 from pipeline.track import Court
 from sinks.alert import Alert
@@ -151,9 +151,7 @@ class Shard:
         binding = self._roster.bindings.at(made.device.astype(np.int64), made.event_ms)
         bound = binding >= 0
         person = self._roster.binding_person[binding[bound]]
-        return self._missed(
-            self._confirmations.take(person, made.event_ms[bound], made.arrival_ms[bound])
-        )
+        return self._missed(self._confirmations.take(person, made.event_ms[bound], made.arrival_ms[bound]))
 
     def _take_fixes(self, batch: PingBatch) -> list[Alert]:
         binding = self._roster.bindings.at(batch.device.astype(np.int64), batch.event_ms)

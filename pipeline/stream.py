@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.merge import RawBatch
 from pipeline.ping import PingBatch
 from pipeline.roster import shard_of_person
-from pipeline.site import Site
+from pipeline.sites.records import Site
 
 
 @dataclass(frozen=True, slots=True)

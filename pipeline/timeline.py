@@ -63,11 +63,7 @@ class Timeline:
             return False
         own = self._judge.own_fences(scope, row)
         hours = self._ground.hours
-        return any(
-            start == at_ms
-            for fence in own
-            for start, _ in hours.intervals(fence, at_ms - 1, at_ms)
-        )
+        return any(start == at_ms for fence in own for start, _ in hours.intervals(fence, at_ms - 1, at_ms))
 
     def _closes(self, scope: int, person: int, at_ms: int) -> bool:
         row = self._judge.row_at(person, at_ms)

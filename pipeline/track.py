@@ -145,13 +145,17 @@ class Track:
             for machine in family.machines.values():
                 machine.prune(from_ms, family.actual.incidents)
             at_ease = all(machine.at_ease for machine in family.machines.values())
-            if at_ease and self._cleared_for_good(family, horizon_ms) and not (
-                unapproved and family.actual.incidents
+            if (
+                at_ease
+                and self._cleared_for_good(family, horizon_ms)
+                and not (unapproved and family.actual.incidents)
             ):
                 del self._families[key]
         if not self._families:
             return Activity.OVER
-        live = any(not f.backfill or not self._cleared_for_good(f, horizon_ms) for f in self._families.values())
+        live = any(
+            not f.backfill or not self._cleared_for_good(f, horizon_ms) for f in self._families.values()
+        )
         return Activity.ALL if live or unapproved else Activity.BACKFILL_ONLY
 
     @staticmethod

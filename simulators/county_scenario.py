@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geofences.instant import EPOCH
 from pipeline.policy import Policy
-from pipeline.site import Leave, Office
+from pipeline.sites.records import Leave, Office
 from simulators.chance import stream
 from simulators.checkins import CheckinMaker, Checkins, Missed
 from simulators.connection import Troubles, offline_spells

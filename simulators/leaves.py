@@ -6,7 +6,7 @@ import numpy as np
 from shapely.geometry import Point
 
 from geofences.instant import BEGIN_MS
-from pipeline.site import Leave
+from pipeline.sites.records import Leave
 from simulators.ground import Ground
 from simulators.misdeeds import LATE_APPROVAL, ON_LEAVE, OVERSTAYED, Trip
 from simulators.orders import PlannedFence

@@ -11,7 +11,7 @@ from pathlib import Path
 from shapely.geometry import mapping
 
 from geofences.instant import BEGIN_MS, END_MS
-from pipeline.site import Leave, Office
+from pipeline.sites.records import Leave, Office
 from simulators.orders import PlannedFence
 from simulators.population import CLASSES, Population
 from simulators.truth import Incident

@@ -10,7 +10,7 @@ import numpy as np
 
 from geofences.holidays import HolidayTable, load_builtin
 from geofences.schedule import open_intervals, parse_schedule
-from pipeline.site import Leave
+from pipeline.sites.records import Leave
 from simulators.checkins import Missed
 from simulators.connection import LONG_MIN
 from simulators.ground import Ground

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geofences.crs import CRS
 from geofences.instant import BEGIN_MS, instant_ms
+from pipeline.bare import bare
 from pipeline.ping import NO_SOURCE
 from pipeline.policy import SOURCES
 from pipeline.reading.challenges import Challenges
@@ -233,6 +234,7 @@ def _find_devices(
 ) -> Mask:
     """Numbers the devices in place; where there is any text."""
     named = np.zeros(len(given), np.bool_)
+    text, letters, offsets, slots = bare(text), bare(letters), bare(offsets), bare(slots)
     for row in range(len(given)):
         start, end = bounds[row], bounds[row + 1]
         if given[row] and end > start:
@@ -248,6 +250,7 @@ def _scan_instants(
 ) -> Mask:
     """Reads plain times in place; where there is one."""
     known = np.zeros(len(given), np.bool_)
+    text = bare(text)
     for row in range(len(given)):
         if given[row]:
             value, known[row] = scan_instant(text, int(bounds[row]), int(bounds[row + 1]))

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.reading.bare import bare
+from pipeline.bare import bare
 from pipeline.reading.column import (
     ACCURACY,
     ARRIVAL_TIME,

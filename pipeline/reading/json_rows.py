@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.reading.bare import bare
+from pipeline.bare import bare
 from pipeline.reading.column import TEXT
 from pipeline.reading.device_ids import COLUMN_WORD, find
 from pipeline.reading.digits import scan_number

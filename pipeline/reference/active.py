@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from geofences.fence import Fence
 from geofences.schedule import open_intervals
 from pipeline.reference.roster import Spell
-from pipeline.site import Site
+from pipeline.sites.records import Site
 
 
 class ActiveTimes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from geofences.instant import BEGIN_MS
 from pipeline.reference.lane import Entry, Stepper, found, steps
 from pipeline.reference.machine import State
-from pipeline.site import Leave
+from pipeline.sites.records import Leave
 
 
 class Authority:

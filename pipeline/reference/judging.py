@@ -15,7 +15,7 @@ from pipeline.reference.scope import scopes_of
 from pipeline.reference.side import Distances, Ground, Position
 from pipeline.reference.silence import silences
 from pipeline.reference.watch import Watch
-from pipeline.site import Site
+from pipeline.sites.records import Site
 from sinks.alert import Alert, sort_key
 
 

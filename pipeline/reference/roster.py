@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from pipeline.site import Binding, Leave, Person, Site
+from pipeline.sites.records import Binding, Leave, Person, Site
 
 
 class _Valid(Protocol):

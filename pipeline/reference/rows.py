@@ -11,7 +11,7 @@ from pipeline.ping import CONFIRMATION, PING
 from pipeline.reference.formats import raw_rows
 from pipeline.reference.parsing import BAD_TIME, MALFORMED, UNKNOWN_DEVICE, Parsed, parse
 from pipeline.reference.row import ReferenceRow
-from pipeline.site import Site
+from pipeline.sites.records import Site
 
 #: (file as named, row counted from 1, reason)
 Reject = tuple[str, int, str]

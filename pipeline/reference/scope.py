@@ -8,7 +8,7 @@ from geofences.fence import Fence, Rule
 from pipeline.reference.active import ActiveTimes
 from pipeline.reference.roster import Roster, Tie
 from pipeline.reference.row import END_RANK, OPENING_RANK
-from pipeline.site import Site
+from pipeline.sites.records import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pipeline.reference.active import ActiveTimes
 from pipeline.reference.roster import Roster
 from pipeline.reference.row import ReferenceRow
 from pipeline.reference.scope import Scope, own_fences
-from pipeline.site import Leave, Site
+from pipeline.sites.records import Leave, Site
 
 Position = tuple[float, float]
 

@@ -11,7 +11,7 @@ from pipeline.reference.roster import Tie
 from pipeline.reference.row import END_RANK, OPENING_RANK, ReferenceRow
 from pipeline.reference.scope import Scope, moments
 from pipeline.reference.side import Ground
-from pipeline.site import Leave
+from pipeline.sites.records import Leave
 from sinks.alert import BOUNDARY_VIOLATION, DEFAULT_SEVERITY, ZONE_ENTRY, Alert, alert_key
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import shapely
+
 from geofences.area import Area
 from geofences.fence import Fence
 from geofences.holidays import load_builtin
@@ -15,7 +16,7 @@ from geofences.schedule import parse_schedule
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.policy import BoundaryRule, DailyWindow, Policy
 from pipeline.reference import ReferenceRow
-from pipeline.site import Binding, Leave, Office, Person, Site
+from pipeline.sites.records import Binding, Leave, Office, Person, Site
 
 #: Monday 2025-07-14 18:00 in Shanghai: schedules open and close within the hours that follow.
 START_MS = instant_ms("2025-07-14T10:00:00Z")
@@ -54,7 +55,9 @@ def random_world(seed: int, *, hours: float = 3.0, fixes: int = 120) -> World:
 def _policy(chance: random.Random) -> Policy:
     return Policy(
         accuracy_factor=chance.choice([1.0, 1.0, 2.0]),
-        keep_in=BoundaryRule(chance.choice([0.0, 50.0]), chance.choice([1, 2, 3, 3]), chance.choice([0, 120_000])),
+        keep_in=BoundaryRule(
+            chance.choice([0.0, 50.0]), chance.choice([1, 2, 3, 3]), chance.choice([0, 120_000])
+        ),
         keep_out=BoundaryRule(0.0, chance.choice([1, 2, 2]), chance.choice([0, 60_000])),
         clear_fixes=chance.choice([1, 2, 3]),
         allowed_lateness_ms=chance.choice([0, 120_000, 300_000]),
@@ -87,8 +90,12 @@ def _site(chance: random.Random, hours: float) -> Site:
     people: list[Person] = []
     for number in range(chance.randint(1, 4)):
         people += _person_rows(chance, f"P{number}", hours)
-    bindings = [b for number in range(chance.randint(1, 5)) for b in _binding_rows(chance, number, people, hours)]
-    fences = [fence for number in range(chance.randint(1, 6)) for fence in _versions(chance, number, policy, hours)]
+    bindings = [
+        b for number in range(chance.randint(1, 5)) for b in _binding_rows(chance, number, people, hours)
+    ]
+    fences = [
+        fence for number in range(chance.randint(1, 6)) for fence in _versions(chance, number, policy, hours)
+    ]
     leaves = tuple(_leave(chance, f"L{n}", people, fences, hours) for n in range(chance.choice([0, 0, 1, 3])))
     return Site(policy, offices, tuple(people), tuple(bindings), leaves, tuple(fences), load_builtin())
 
@@ -112,7 +119,9 @@ def _binding_rows(chance: random.Random, number: int, people: list[Person], hour
         return [Binding(f"D{number}", chance.choice(persons), kind)]
     cuts = sorted({_moment(chance, hours) for _ in range(chance.randint(1, 3))})
     spans = zip([BEGIN_MS, *cuts], [*cuts, END_MS], strict=True)
-    rows = [Binding(f"D{number}", chance.choice(persons), kind, *span) for span in spans if chance.random() < 0.85]
+    rows = [
+        Binding(f"D{number}", chance.choice(persons), kind, *span) for span in spans if chance.random() < 0.85
+    ]
     return rows or [Binding(f"D{number}", persons[0], kind)]
 
 
@@ -153,7 +162,9 @@ def _area(chance: random.Random) -> Area:
     return Area(shapely.LineString([(lon - size, lat), (lon + size, lat + size / 2)]), 200.0)
 
 
-def _leave(chance: random.Random, leave_id: str, people: list[Person], fences: list[Fence], hours: float) -> Leave:
+def _leave(
+    chance: random.Random, leave_id: str, people: list[Person], fences: list[Fence], hours: float
+) -> Leave:
     named = chance.random() < 0.5
     circle = not named or chance.random() < 0.5
     approved_ms = chance.choice([BEGIN_MS, _moment(chance, hours), _moment(chance, hours)])

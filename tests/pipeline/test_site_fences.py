@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from minimal_site import WHOLE, Edit, write_site
 
-from pipeline.site_load import check_site
+from pipeline.sites.load import check_site
 
 FENCES = "fences.geojson"
 POLYGON = '{"type": "Polygon", "coordinates": [[[106, 29], [107, 29], [107, 30], [106, 30], [106, 29]]]}'

@@ -17,9 +17,9 @@ from geofences.area import Area
 from geofences.crs import area_to_wgs84
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
 from pipeline.errors import Fault, PipelineError, SiteError
-from pipeline.site import Binding, Leave, Office, Person
-from pipeline.site_load import check_site, load_site
-from pipeline.site_people import DEVICE_COLUMNS, PEOPLE_COLUMNS
+from pipeline.sites.load import check_site, load_site
+from pipeline.sites.people import DEVICE_COLUMNS, PEOPLE_COLUMNS
+from pipeline.sites.records import Binding, Leave, Office, Person
 
 CASES = cases_in(Path(os.environ.get("FENCEWATCH_CASES", SHARED_CASES)))
 

@@ -8,7 +8,7 @@ import pytest
 from minimal_site import WHOLE, Edit, write_site
 
 from pipeline.policy import BoundaryRule, DailyWindow, Policy
-from pipeline.site_load import check_site, load_site
+from pipeline.sites.load import check_site, load_site
 
 POLICY = "policy.toml"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from minimal_site import WHOLE, Edit, write_site
 
-from pipeline.site_load import check_site
+from pipeline.sites.load import check_site
 
 PEOPLE, DEVICES, OFFICES, LEAVES = "people.csv", "devices.csv", "offices.csv", "leaves.csv"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from minimal_site import FILES, Edit, write_site
 
-from pipeline.site_load import check_site, load_site
+from pipeline.sites.load import check_site, load_site
 
 FENCES, PEOPLE, DEVICES, OFFICES = "fences.geojson", "people.csv", "devices.csv", "offices.csv"
 FOR_ALL = '["class:general", "all"]'

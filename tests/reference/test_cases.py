@@ -6,7 +6,7 @@ import pytest
 from case_files import OWN_CASES, SHARED_CASES, Case, case_name, cases_in, differences
 
 from pipeline.reference import judge, read_rows
-from pipeline.site_load import load_site
+from pipeline.sites.load import load_site
 from sinks.alert import alert_line
 
 

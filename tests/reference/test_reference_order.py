@@ -16,7 +16,7 @@ from geofences.schedule import parse_schedule
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.policy import Policy
 from pipeline.reference import Distances, ReferenceRow, judge
-from pipeline.site import Binding, Leave, Office, Person, Site
+from pipeline.sites.records import Binding, Leave, Office, Person, Site
 from sinks.alert import Alert
 
 START_MS = instant_ms("2025-09-03T13:30:00Z")  # 21:30 in Shanghai: the curfew opens on the way

@@ -15,7 +15,7 @@ from geofences.holidays import load_builtin
 from geofences.instant import instant_ms
 from pipeline.policy import Policy
 from pipeline.reference import ReferenceRow, read_rows
-from pipeline.site import Binding, Person, Site
+from pipeline.sites.records import Binding, Person, Site
 
 SITE = Site(
     policy=replace(Policy(), backfill_horizon_ms=3_600_000),

@@ -7,7 +7,7 @@ from collections import Counter
 
 from geofences.instant import instant_ms
 from pipeline.reference import judge, read_rows
-from pipeline.site_load import load_site
+from pipeline.sites.load import load_site
 from simulators.request import Summary
 from sinks.alert import Alert
 

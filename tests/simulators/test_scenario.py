@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.policy import SOURCES
-from pipeline.site_load import check_site, load_site
+from pipeline.sites.load import check_site, load_site
 from simulators import request as request_module
 from simulators.errors import ScenarioError
 from simulators.ground import Boundary

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
-from pipeline.site_findings import Place, shown
+from pipeline.sites.findings import Place, shown
 
 TIME_EXPECTED = "an ISO 8601 time with offset such as 2025-07-14T08:00:00+08:00"
 

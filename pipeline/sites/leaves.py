@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Set
 
 from geofences.instant import BEGIN_MS
-from pipeline.site import Leave
-from pipeline.site_cells import Span, identifier, instant, number, validity
-from pipeline.site_findings import Findings, Place, shown
-from pipeline.site_table import Table
-from pipeline.site_versions import overlaps
+from pipeline.sites.cells import Span, identifier, instant, number, validity
+from pipeline.sites.findings import Findings, Place, shown
+from pipeline.sites.records import Leave
+from pipeline.sites.table import Table
+from pipeline.sites.versions import overlaps
 
 COLUMNS = (
     "leave_id",

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geofences.area import Area
 from geofences.fence import Fence
-from pipeline.site_selectors import EVERYONE
+from pipeline.sites.applies_to import EVERYONE
 
 Above = dict[str, tuple[str, ...]]
 

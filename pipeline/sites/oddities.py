@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from geofences.fence import Fence
 from geofences.instant import BEGIN_MS, END_MS, EPOCH
-from pipeline.site import Site
-from pipeline.site_cells import Span
-from pipeline.site_covered import covered_fences
-from pipeline.site_findings import Findings, shown
-from pipeline.site_offices import offices_above
-from pipeline.site_selectors import EVERYONE
+from pipeline.sites.applies_to import EVERYONE
+from pipeline.sites.cells import Span
+from pipeline.sites.covered import covered_fences
+from pipeline.sites.findings import Findings, shown
+from pipeline.sites.offices import offices_above
+from pipeline.sites.records import Site
 
 
 def warn_of_oddities(site: Site, findings: Findings) -> None:

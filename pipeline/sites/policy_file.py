@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.policy import DEVICE_KINDS, SOURCES, BoundaryRule, DailyWindow, Policy
-from pipeline.site_cells import is_number
-from pipeline.site_findings import Findings, Place, listed, shown
-from pipeline.site_table import read_text
+from pipeline.sites.cells import is_number
+from pipeline.sites.findings import Findings, Place, listed, shown
+from pipeline.sites.table import read_text
 
 T = TypeVar("T", Policy, BoundaryRule)
 

@@ -17,11 +17,11 @@ from geofences.errors import ScheduleError
 from geofences.fence import Fence, Rule
 from geofences.schedule import Schedule, parse_schedule
 from pipeline.policy import Policy
-from pipeline.site_cells import Span, identifier, is_number, validity
-from pipeline.site_findings import Findings, Place, shown
-from pipeline.site_selectors import KnownNames, read_selectors
-from pipeline.site_shape import REACH, fault_crossing, read_shape
-from pipeline.site_versions import overlaps
+from pipeline.sites.applies_to import KnownNames, read_selectors
+from pipeline.sites.cells import Span, identifier, is_number, validity
+from pipeline.sites.findings import Findings, Place, shown
+from pipeline.sites.shape import REACH, fault_crossing, read_shape
+from pipeline.sites.versions import overlaps
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 

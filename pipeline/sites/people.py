@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Set
 
 from pipeline.policy import DEVICE_KINDS
-from pipeline.site import Binding, Person
-from pipeline.site_cells import Span, identifier, validity
-from pipeline.site_findings import Findings, Place, listed, shown
-from pipeline.site_table import Table
-from pipeline.site_versions import overlaps
+from pipeline.sites.cells import Span, identifier, validity
+from pipeline.sites.findings import Findings, Place, listed, shown
+from pipeline.sites.records import Binding, Person
+from pipeline.sites.table import Table
+from pipeline.sites.versions import overlaps
 
 PEOPLE_COLUMNS = ("person_id", "name", "office_id", "class", "valid_from", "valid_to")
 DEVICE_COLUMNS = ("device_id", "person_id", "kind", "valid_from", "valid_to")

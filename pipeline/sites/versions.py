@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from pipeline.site_cells import Span
+from pipeline.sites.cells import Span
 
 Id = TypeVar("Id")
 

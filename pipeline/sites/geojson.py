@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.site_findings import Findings, Place, shown
-from pipeline.site_table import read_text
+from pipeline.sites.findings import Findings, Place, shown
+from pipeline.sites.table import read_text
 
 #: What ``crs`` of a collection may name without changing the coordinates (GeoJSON of 2008, §3).
 _WGS84_NAMES = ("CRS84", "EPSG::4326", "EPSG:4326")

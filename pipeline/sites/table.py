@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from pipeline.site_findings import Findings, Place, listed
+from pipeline.sites.findings import Findings, Place, listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.site_cells import is_number
-from pipeline.site_findings import Place, shown
+from pipeline.sites.cells import is_number
+from pipeline.sites.findings import Place, shown
 
 TYPES = ("Polygon", "MultiPolygon", "Point", "LineString")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
-from pipeline.site_findings import Place, listed, shown
+from pipeline.sites.findings import Place, listed, shown
 
 EVERYONE = "all"
 

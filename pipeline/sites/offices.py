@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.site import Office
-from pipeline.site_cells import identifier
-from pipeline.site_findings import Findings, Place, listed, shown
-from pipeline.site_table import Table
+from pipeline.sites.cells import identifier
+from pipeline.sites.findings import Findings, Place, listed, shown
+from pipeline.sites.records import Office
+from pipeline.sites.table import Table
 
 COLUMNS = ("office_id", "parent_id", "name", "level")
 

@@ -7,19 +7,19 @@ from pathlib import Path
 from geofences.errors import HolidayError
 from geofences.holidays import HolidayTable, load_builtin
 from pipeline.errors import Fault, SiteError
-from pipeline.site import Leave, Site
-from pipeline.site_fences import Draft, fences_of, read_drafts
-from pipeline.site_findings import Findings, Place
-from pipeline.site_geojson import read_features
-from pipeline.site_leaves import COLUMNS as LEAVE_COLUMNS
-from pipeline.site_leaves import read_leaves
-from pipeline.site_oddities import warn_of_oddities
-from pipeline.site_offices import COLUMNS as OFFICE_COLUMNS
-from pipeline.site_offices import read_offices
-from pipeline.site_people import DEVICE_COLUMNS, PEOPLE_COLUMNS, read_devices, read_people
-from pipeline.site_policy import read_policy
-from pipeline.site_selectors import KnownNames
-from pipeline.site_table import Table, read_table
+from pipeline.sites.applies_to import KnownNames
+from pipeline.sites.fences import Draft, fences_of, read_drafts
+from pipeline.sites.findings import Findings, Place
+from pipeline.sites.geojson import read_features
+from pipeline.sites.leaves import COLUMNS as LEAVE_COLUMNS
+from pipeline.sites.leaves import read_leaves
+from pipeline.sites.oddities import warn_of_oddities
+from pipeline.sites.offices import COLUMNS as OFFICE_COLUMNS
+from pipeline.sites.offices import read_offices
+from pipeline.sites.people import DEVICE_COLUMNS, PEOPLE_COLUMNS, read_devices, read_people
+from pipeline.sites.policy_file import read_policy
+from pipeline.sites.records import Leave, Site
+from pipeline.sites.table import Table, read_table
 
 FENCES, PEOPLE, DEVICES, OFFICES = "fences.geojson", "people.csv", "devices.csv", "offices.csv"
 LEAVES, POLICY, HOLIDAYS = "leaves.csv", "policy.toml", "holidays.toml"
