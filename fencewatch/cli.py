@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
+
 from fencewatch.startup import require_one_home
+
+#: Options that take one file or several: ``--pings a.parquet b.parquet``.
+SEVERAL = ("--pings", "--confirmations")
 
 
 def main() -> None:
@@ -10,4 +16,17 @@ def main() -> None:
     require_one_home()
     from fencewatch.commands import app  # not before the check: it imports all packages
 
-    app()
+    app(list(one_by_one(sys.argv[1:])), prog_name="fencewatch")
+
+
+def one_by_one(arguments: Iterable[str]) -> Iterator[str]:
+    """The arguments with an option of several values repeated before each, as the parser wants it."""
+    several, values = "", 0
+    for argument in arguments:
+        if argument.startswith("-"):
+            several, values = argument if argument in SEVERAL else "", 0
+        elif several:
+            values += 1
+            if values > 1:
+                yield several
+        yield argument

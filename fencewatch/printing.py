@@ -96,9 +96,8 @@ def replay_summary(summary: ReplaySummary, alerts: Path, *, as_json: bool) -> No
         }
         print(json.dumps(fields))
         return
-    print(
-        f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{_counts(summary.rejected, 'rejected')}"
-    )
+    refused = _counts(summary.rejected, "rejected")
+    print(f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{refused}")
     print(f"clock      {start or '-'} to {until or '-'}")
     total = sum(summary.alerts.values())
     print(f"alerts     {total:,}{_counts(summary.alerts)}; {summary.withdrawn:,} of them withdrawn")

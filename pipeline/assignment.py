@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground import Ground, LeavePlace
-from pipeline.intervals import starts_of_runs
+from pipeline.intervals import ranges, starts_of_runs
 from pipeline.roster import Roster
 from pipeline.sites.records import Leave, Site
 
@@ -31,10 +31,8 @@ class Lists:
 
     def pairs(self, owners: Ints) -> tuple[Ints, Ints]:
         """Rows of ``owners`` and their numbers, each pair once; both of shape (k,), by row."""
-        count = self.first[owners + 1] - self.first[owners]
-        row = np.repeat(np.arange(len(owners)), count)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-        return row, self.items[self.first[owners][row] + within]
+        row, item = ranges(self.first[owners], self.first[owners + 1])
+        return row, self.items[item]
 
 
 class Assignment:

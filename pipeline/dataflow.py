@@ -13,7 +13,7 @@ from pipeline.checkpoints import CheckpointStore
 from pipeline.intake import Intake, Reject
 from pipeline.shard import Shard
 from pipeline.steps import IntakeLogic, ShardLogic, WriterSink
-from pipeline.stream import Accepted, LogItem, Router
+from pipeline.stream import Accepted, LogItem, Router, ShardItem
 from sinks.alert import Alert
 
 
@@ -31,6 +31,11 @@ class Parts:
     store: CheckpointStore | None = None
 
 
+def rejected(item: Accepted | Reject) -> Reject | None:
+    """The item where it is a reject."""
+    return item if isinstance(item, Reject) else None
+
+
 def build(parts: Parts) -> Dataflow:
     """Log → intake → shards → alerts, with rejects on the side."""
 
@@ -41,15 +46,17 @@ def build(parts: Parts) -> Dataflow:
     def shard(token: str | None) -> ShardLogic:
         return ShardLogic(parts.make_shard, parts.store, token)
 
+    def route(item: Accepted | Reject) -> list[ShardItem]:
+        return parts.router.route(item) if isinstance(item, Accepted) else []
+
     flow = Dataflow("fencewatch")
     log = op.input("log", flow, parts.source)  # RawBatch | LogEnd
     keyed = op.key_on("one-order", log, lambda _: "log")  # the log has one order, so one intake
-    taken = op.key_rm("taken", op.stateful_batch("intake", keyed, intake))  # Accepted | Reject
-    sorted_out = op.branch("usable", taken, lambda item: isinstance(item, Accepted))
-    items = op.flat_map("by-shard", sorted_out.trues, parts.router.route)  # ShardItem
+    taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject)
+    rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
+    op.output("rejects-out", rejects, WriterSink(parts.write_rejects))
+    items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
     alerts = op.stateful_batch("judge", shards, shard)  # (shard, Alert)
-    op.output("alerts", alerts, WriterSink(parts.write_alerts))
-    rejects = op.key_on("reject", sorted_out.falses, lambda _: "all")
-    op.output("rejects", rejects, WriterSink(parts.write_rejects))
+    op.output("alerts-out", alerts, WriterSink(parts.write_alerts))
     return flow

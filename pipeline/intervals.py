@@ -42,12 +42,10 @@ def starts_of_runs(owner: NDArray[np.int64], owners: int) -> NDArray[np.int64]:
     return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
 
 
-def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Half-open intervals in order, those that touch or overlap joined into one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
+def ranges(
+    first: NDArray[np.int64], beyond: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All numbers of the ranges ``[first, beyond)`` in order, each after the row of the range it is from."""
+    count = beyond - first
+    row = np.repeat(np.arange(len(first)), count)
+    return row, first[row] + np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)

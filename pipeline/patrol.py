@@ -91,7 +91,8 @@ class Patrol:
         """Openings from the clock on, before an instant."""
         if past_ms <= self._past_ms:
             return {}
-        return self._ground.hours.openings(self._past_ms - 1, past_ms - 1)
+        openings: dict[int, Ints] = self._ground.hours.openings(self._past_ms - 1, past_ms - 1)
+        return openings
 
     def _take(self, fixes: PingBatch, binding: Ints, row: Ints) -> list[Alert]:
         if not len(fixes):

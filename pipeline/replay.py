@@ -14,12 +14,12 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
 
 from pipeline.dataflow import Parts, build
+from pipeline.division import Division
 from pipeline.errors import PipelineError
 from pipeline.intake import Intake, Reject
 from pipeline.merge import RawBatch, merged
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
-from pipeline.roster import device_ids
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
 from pipeline.sources import RecordedLog
@@ -78,10 +78,11 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     schedule needs a year that the site's holiday table lacks. Files are written whole or not at all.
     """
     begun = time.perf_counter()
-    log = _Recording(request, progress)
+    compiled = CompiledSite.of(request.site, SHARDS)
+    log = _Recording(request, compiled.division, progress)
     ledger = AlertLedger()
     with _scratch(request.rejects) as rejects:
-        flow = build(_parts(request, log, ledger, rejects))
+        flow = build(_parts(request, compiled, log, ledger, rejects))
         _run(flow, request.workers)
         ledger.save(request.alerts)
     intake = log.intake
@@ -102,9 +103,9 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
 class _Recording:
     """The files of a replay as one log, and the intake that reads it."""
 
-    def __init__(self, request: ReplayRequest, progress: Progress | None) -> None:
+    def __init__(self, request: ReplayRequest, division: Division, progress: Progress | None) -> None:
         challenges = Challenges()
-        devices = DeviceIds(device_ids(request.site))
+        devices = DeviceIds(division.device_ids)
         named = [(path, PING) for path in request.pings] + [(p, CONFIRMATION) for p in request.confirmations]
         self._files: list[StreamFile] = [
             open_stream(path, kind=kind, number=number, devices=devices, challenges=challenges)
@@ -127,9 +128,13 @@ class _Recording:
         return [warning for file in self._files for warning in file.warnings()]
 
 
-def _parts(request: ReplayRequest, log: _Recording, ledger: AlertLedger, rejects: BinaryIO | None) -> Parts:
-    compiled = CompiledSite.of(request.site)
-
+def _parts(
+    request: ReplayRequest,
+    compiled: CompiledSite,
+    log: _Recording,
+    ledger: AlertLedger,
+    rejects: BinaryIO | None,
+) -> Parts:
     def write_rejects(found: list[Reject]) -> None:
         if rejects is not None:
             rejects.writelines(reject.line() for reject in found)
@@ -137,8 +142,8 @@ def _parts(request: ReplayRequest, log: _Recording, ledger: AlertLedger, rejects
     return Parts(
         source=RecordedLog(log.open, request.until_ms),
         make_intake=lambda _: log.intake,
-        router=Router(request.site, SHARDS),
-        make_shard=lambda number: Shard(compiled, number, SHARDS),
+        router=Router(compiled.division),
+        make_shard=lambda number: Shard(compiled, number),
         write_alerts=ledger.write,
         write_rejects=write_rejects,
         until_ms=request.until_ms,

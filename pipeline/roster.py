@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.intervals import interval_at, merged, starts_of_runs
+from pipeline.division import Division
+from pipeline.intervals import interval_at, ranges, starts_of_runs
 from pipeline.policy import DEVICE_KINDS
-from pipeline.sites.records import Binding, Person, Site
+from pipeline.sites.records import Binding, Person
 
 Ints = NDArray[np.int64]
-
-
-def shard_of_person(person_id: str, shards: int) -> int:
-    """The shard a person lives in: stable across runs, machines and Python versions."""
-    return zlib.crc32(person_id.encode()) % shards
-
-
-def device_ids(site: Site) -> list[str]:
-    """Every device a site knows, in order of first mention: the numbering of ``PingBatch.device``."""
-    return list(dict.fromkeys(row.device_id for row in site.bindings))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +39,6 @@ class Spans:
         """All intervals of one owner."""
         part = slice(self.first[owner], self.first[owner + 1])
         return list(zip(self.from_ms[part].tolist(), self.to_ms[part].tolist(), strict=True))
-
-
-def _spans(rows: Sequence[tuple[int, int, int]], owners: int) -> Spans:
-    table = np.array(rows, np.int64).reshape(-1, 3)
-    return Spans(starts_of_runs(table[:, 0], owners), *(table[:, column].copy() for column in range(3)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,73 +80,72 @@ class Roster:
         return [int(self.episodes.to_ms[e]) for e in part if self.episode_binding[e] == binding]
 
 
-def build_roster(site: Site, shard: int = 0, shards: int = 1) -> Roster:
+def build_roster(division: Division, shard: int) -> Roster:
     """The people of one shard and everything that is about them."""
-    people = [row for row in site.people if shard_of_person(row.person_id, shards) == shard]
+    people, bound = division.people[shard], division.bindings[shard]
     person_ids = list(dict.fromkeys(row.person_id for row in people))
     person = {person_id: number for number, person_id in enumerate(person_ids)}
-    devices = device_ids(site)
-    rows = sorted(people, key=lambda row: (person[row.person_id], row.valid_from_ms))
-    row_spans = _spans([(person[r.person_id], r.valid_from_ms, r.valid_to_ms) for r in rows], len(person))
-    supervision = _spans(_supervision(rows, person), len(person))
-    bound = [row for row in site.bindings if row.person_id in person]
-    bindings, binding_person, kinds = _bindings(bound, person, devices)
-    binding_spans = _spans(bindings, len(devices))
-    episodes, episode_binding = _episodes(binding_spans, binding_person, supervision)
+    row_person, row_from, row_to = _columns(people, [person[row.person_id] for row in people])
+    order = np.lexsort((row_from, row_person))
+    rows = _spans(row_person[order], row_from[order], row_to[order], len(person))
+    supervision, _ = _joined(rows.owner, rows.from_ms, rows.to_ms, rows.owner, len(person))
+    bindings, binding_person, kinds, kind = _bindings(division, bound, person)
+    episodes, episode_binding = _episodes(bindings, binding_person, supervision)
     return Roster(
         person_ids=person_ids,
-        device_ids=devices,
-        rows=row_spans,
-        row_office=[row.office_id for row in rows],
-        row_class=[row.class_name for row in rows],
+        device_ids=division.device_ids,
+        rows=rows,
+        row_office=[people[number].office_id for number in order.tolist()],
+        row_class=[people[number].class_name for number in order.tolist()],
         supervision=supervision,
-        bindings=binding_spans,
-        binding_person=np.array(binding_person, np.int64),
-        kinds=_spans([(owner, start, end) for owner, start, end, _ in kinds], len(bindings)),
-        kind=np.array([code for *_, code in kinds], np.int8),
-        episodes=_spans(episodes, len(devices)),
-        episode_binding=np.array(episode_binding, np.int64),
+        bindings=bindings,
+        binding_person=binding_person,
+        kinds=kinds,
+        kind=kind,
+        episodes=episodes,
+        episode_binding=episode_binding,
     )
 
 
-def _supervision(rows: Iterable[Person], person: dict[str, int]) -> list[tuple[int, int, int]]:
-    spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for row in rows:
-        spans[person[row.person_id]].append((row.valid_from_ms, row.valid_to_ms))
-    return [(owner, start, end) for owner in sorted(spans) for start, end in merged(spans[owner])]
+def _columns(rows: Sequence[Person] | Sequence[Binding], owner: list[int]) -> tuple[Ints, Ints, Ints]:
+    from_ms = np.array([row.valid_from_ms for row in rows], np.int64)
+    return np.array(owner, np.int64), from_ms, np.array([row.valid_to_ms for row in rows], np.int64)
+
+
+def _spans(owner: Ints, from_ms: Ints, to_ms: Ints, owners: int) -> Spans:
+    return Spans(starts_of_runs(owner, owners), owner, from_ms, to_ms)
+
+
+def _joined(owner: Ints, from_ms: Ints, to_ms: Ints, same: Ints, owners: int) -> tuple[Spans, Ints]:
+    """Rows sorted by owner and start, those that adjoin and are of the ``same`` made one.
+
+    Also gives the first row of each. Rows of one owner do not overlap: a site's check forbids it.
+    """
+    fresh = np.ones(len(owner), np.bool_)
+    fresh[1:] = (owner[1:] != owner[:-1]) | (same[1:] != same[:-1]) | (from_ms[1:] > to_ms[:-1])
+    first = np.flatnonzero(fresh)
+    last = np.append(first[1:], len(owner)) - 1 if len(first) else first
+    return _spans(owner[first], from_ms[first], to_ms[last], owners), first
 
 
 def _bindings(
-    rows: Sequence[Binding], person: dict[str, int], devices: list[str]
-) -> tuple[list[tuple[int, int, int]], list[int], list[tuple[int, int, int, int]]]:
-    number = {device_id: code for code, device_id in enumerate(devices)}
-    pairs: dict[tuple[int, int], list[Binding]] = defaultdict(list)
-    for row in rows:
-        pairs[number[row.device_id], person[row.person_id]].append(row)
-    spans = sorted(
-        (device, start, end, who)
-        for (device, who), parts in pairs.items()
-        for start, end in merged([(part.valid_from_ms, part.valid_to_ms) for part in parts])
-    )
-    kinds = [
-        (code, part.valid_from_ms, part.valid_to_ms, DEVICE_KINDS.index(part.kind))
-        for code, (device, start, end, who) in enumerate(spans)
-        for part in sorted(pairs[device, who], key=lambda part: part.valid_from_ms)
-        if start <= part.valid_from_ms < end
-    ]
-    return [(device, start, end) for device, start, end, _ in spans], [who for *_, who in spans], kinds
+    division: Division, rows: Sequence[Binding], person: dict[str, int]
+) -> tuple[Spans, Ints, Spans, NDArray[np.int8]]:
+    device, from_ms, to_ms = _columns(rows, [division.device_number[row.device_id] for row in rows])
+    order = np.lexsort((from_ms, device))
+    who = np.array([person[row.person_id] for row in rows], np.int64)[order]
+    kind = np.array([DEVICE_KINDS.index(row.kind) for row in rows], np.int8)[order]
+    device, from_ms, to_ms = device[order], from_ms[order], to_ms[order]
+    bindings, first = _joined(device, from_ms, to_ms, who, len(division.device_ids))
+    binding_of_row = np.searchsorted(first, np.arange(len(device)), "right") - 1
+    return bindings, who[first], _spans(binding_of_row, from_ms, to_ms, len(first)), kind
 
 
-def _episodes(
-    bindings: Spans, binding_person: Sequence[int], supervision: Spans
-) -> tuple[list[tuple[int, int, int]], list[int]]:
-    episodes: list[tuple[int, int, int]] = []
-    episode_binding: list[int] = []
-    columns = zip(bindings.owner.tolist(), bindings.from_ms.tolist(), bindings.to_ms.tolist(), strict=True)
-    for binding, (device, start, end) in enumerate(columns):
-        for supervised_from, supervised_to in supervision.of(binding_person[binding]):
-            low, high = max(start, supervised_from), min(end, supervised_to)
-            if low < high:
-                episodes.append((device, low, high))
-                episode_binding.append(binding)
-    return episodes, episode_binding
+def _episodes(bindings: Spans, binding_person: Ints, supervision: Spans) -> tuple[Spans, Ints]:
+    first = supervision.first
+    binding, span = ranges(first[binding_person], first[binding_person + 1])
+    low = np.maximum(bindings.from_ms[binding], supervision.from_ms[span])
+    high = np.minimum(bindings.to_ms[binding], supervision.to_ms[span])
+    some = low < high
+    binding = binding[some]
+    return _spans(bindings.owner[binding], low[some], high[some], len(bindings.first) - 1), binding

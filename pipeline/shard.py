@@ -14,6 +14,7 @@ from pipeline.alerting import AlertWriter
 from pipeline.assignment import Assignment
 from pipeline.detectors.confirmation import ConfirmationWatch, Missed
 from pipeline.detectors.silence import Silences, SilenceWatch
+from pipeline.division import Division, divide
 from pipeline.fix_log import FixLog
 from pipeline.ground import Ground
 from pipeline.judge import Judge
@@ -35,11 +36,12 @@ class CompiledSite:
 
     site: Site
     ground: Ground
+    division: Division
 
     @classmethod
-    def of(cls, site: Site) -> CompiledSite:
+    def of(cls, site: Site, shards: int = 1) -> CompiledSite:
         """Compile a site for the stream."""
-        return cls(site, Ground(site))
+        return cls(site, Ground(site), divide(site, shards))
 
 
 class _StatePickler(pickle.Pickler):
@@ -68,11 +70,11 @@ class Shard:
     Every answer lists alerts as they are after a change, in order of change: the last of a key holds.
     """
 
-    def __init__(self, compiled: CompiledSite, number: int = 0, shards: int = 1) -> None:
+    def __init__(self, compiled: CompiledSite, number: int = 0) -> None:
         site, ground = compiled.site, compiled.ground
         self._policy = site.policy
         self._ground = ground
-        self._roster = build_roster(site, number, shards)
+        self._roster = build_roster(compiled.division, number)
         self._assignment = Assignment(site, ground, self._roster)
         judge = Judge(ground, self._assignment)
         log = FixLog(len(self._roster.binding_person))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.division import Division
 from pipeline.merge import RawBatch
 from pipeline.ping import PingBatch
-from pipeline.roster import shard_of_person
-from pipeline.sites.records import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +46,11 @@ class ShardItem:
 class Router:
     """Sends each device's rows to the shards of the people it is ever bound to: nearly always one."""
 
-    def __init__(self, site: Site, shards: int) -> None:
-        self.shards = shards
-        codes: dict[str, int] = {}
-        of_device: dict[int, set[int]] = {}
-        for row in site.bindings:
-            device = codes.setdefault(row.device_id, len(codes))
-            of_device.setdefault(device, set()).add(shard_of_person(row.person_id, shards))
-        self._member = np.zeros((shards, len(codes)), np.bool_)
-        for device, members in of_device.items():
-            self._member[list(members), device] = True
+    def __init__(self, division: Division) -> None:
+        self.shards = division.shards
+        self._member = np.zeros((division.shards, len(division.device_ids)), np.bool_)
+        for shard, rows in enumerate(division.bindings):
+            self._member[shard, [division.device_number[row.device_id] for row in rows]] = True
 
     def route(self, accepted: Accepted) -> list[ShardItem]:
         """The item of each shard: those with rows, or all where the clock is told."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.assignment import Assignment
 from pipeline.ground import Ground
+from pipeline.intervals import ranges
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -101,7 +102,7 @@ class Surveyor:
         if not len(a.place_area):
             return low_m, high_m
         person = a.roster.rows.owner[looks.row]
-        look, place = _ranges(a.place_first[person], a.place_first[person + 1])
+        look, place = ranges(a.place_first[person], a.place_first[person + 1])
         at_ms, begin, end = looks.at_ms[look], a.place_from[place], a.place_to[place]
         valid = (begin <= at_ms) & (at_ms < end)
         since_ms = np.where(valid, begin, np.where(at_ms >= end, end, BEGIN_MS))
@@ -179,10 +180,3 @@ class _Findings:
             suspect_look=look,
             suspect_scope=np.concatenate([np.empty(0, np.int64), *self._scope]),
         )
-
-
-def _ranges(first: Ints, beyond: Ints) -> tuple[Ints, Ints]:
-    """All numbers of the ranges ``[first, beyond)`` with the range each came from."""
-    count = beyond - first
-    row = np.repeat(np.arange(len(first)), count)
-    return row, first[row] + np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)

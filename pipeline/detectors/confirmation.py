@@ -64,8 +64,9 @@ class ConfirmationWatch:
         """Good confirmations in order of arrival: the missed ones they clear."""
         self._made.append({"person": person, "event_ms": event_ms, "arrival_ms": arrival_ms})
         cleared: list[Missed] = []
-        rows = np.flatnonzero(np.isin(person, list(self._missed))) if self._missed else []
-        for row in rows:
+        if not self._missed:
+            return cleared
+        for row in np.flatnonzero(np.isin(person, list(self._missed))).tolist():
             cleared += self._clear(int(person[row]), int(event_ms[row]), int(arrival_ms[row]))
         return cleared
 
@@ -122,7 +123,8 @@ class ConfirmationWatch:
         person = person[self._row_class[row[person]] == window.class_name]
         supervision = self._roster.supervision
         span = supervision.at(person, at_ms[person])
-        return person[(span >= 0) & (window.deadline_ms <= supervision.to_ms[span])]
+        owing: Ints = person[(span >= 0) & (window.deadline_ms <= supervision.to_ms[span])]
+        return owing
 
     def _forget(self, past_ms: int) -> None:
         if len(self._made):

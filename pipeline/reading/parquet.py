@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,11 +16,16 @@ from pipeline.reading.arrow_cells import ArrowRows
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.column import ARRIVAL_TIME, EVENT_TIME, columns_of, required_of
 from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.fields import LAST_MS
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
 from pipeline.reading.strangers import stranger_warnings
 
 #: Read ahead per column; without it a whole row group would be held in memory.
 BUFFER_BYTES = 1 << 20
+
+
+#: 0001-01-01T00:00:00Z
+FIRST_S = -62_135_596_800
 
 
 class ParquetChunk(RawChunk):
@@ -116,10 +121,18 @@ class ParquetStream(StreamFile):
 
 def _plain(column: pa.Array) -> object:
     """The only value of a column, as something JSON can say."""
-    try:
-        value = column[0].as_py()
-    except (ValueError, OverflowError):
-        return str(column[0].cast(pa.binary()).as_py() if pa.types.is_string(column.type) else column[0])
-    if isinstance(value, float) and not np.isfinite(value):
+    if pa.types.is_string(column.type):
+        column = column.cast(pa.binary())  # Parquet does not see to it that text is UTF-8
+    elif pa.types.is_timestamp(column.type):
+        column = column.cast(pa.string() if _is_writable(column) else pa.int64())
+    value = column[0].as_py()
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _is_writable(column: pa.Array) -> bool:
+    """Whether the only time of a column lies in a year of four digits; Arrow writes nonsense for others."""
+    per_s = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
+    ticks = column.cast(pa.int64())[0].as_py()
+    return ticks is None or FIRST_S <= ticks // per_s <= LAST_MS // 1000

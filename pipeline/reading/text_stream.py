@@ -105,7 +105,7 @@ class TextStream(StreamFile):
         while not last:
             block = file.read(BLOCK_BYTES)
             self.bytes_read = file.tell()
-            last = not block
+            last = len(block) < BLOCK_BYTES
             text = b"".join((rest, block, b"\n"))
             place = 0
             while True:

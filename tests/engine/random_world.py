@@ -187,7 +187,7 @@ def _rows(chance: random.Random, site: Site, hours: float, fixes: int) -> list[R
                 lon = LON + chance.randint(-14, 14) * STEP_DEG
                 lat = LAT + chance.randint(-14, 14) * STEP_DEG
             rows.append(_row(chance, device_id, lon, lat, hours))
-    return _accepted(rows, site.policy)
+    return accepted(rows)
 
 
 def _row(chance: random.Random, device_id: str, lon: float, lat: float, hours: float) -> ReferenceRow:
@@ -216,7 +216,7 @@ def _row(chance: random.Random, device_id: str, lon: float, lat: float, hours: f
     )
 
 
-def _accepted(rows: list[ReferenceRow], policy: Policy) -> list[ReferenceRow]:
+def accepted(rows: list[ReferenceRow]) -> list[ReferenceRow]:
     """Merged order, and no row twice: intake has tests of its own."""
     accepted: dict[tuple[object, ...], ReferenceRow] = {}
     for row in sorted(rows, key=lambda row: (row.arrival_ms, row.kind)):

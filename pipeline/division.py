@@ -1,0 +1,39 @@
+"""A site's people and devices divided among shards."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from pipeline.sites.records import Binding, Person, Site
+
+
+def shard_of_person(person_id: str, shards: int) -> int:
+    """The shard a person lives in: stable across runs, machines and Python versions."""
+    return zlib.crc32(person_id.encode()) % shards
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Division:
+    """Rows by shard in the site's order; devices numbered by first mention, as in ``PingBatch.device``."""
+
+    shards: int
+    device_ids: list[str]
+    device_number: dict[str, int]
+    people: list[list[Person]]
+    bindings: list[list[Binding]]
+
+
+def divide(site: Site, shards: int) -> Division:
+    """Everyone's rows in the shard of the person they are about."""
+    shard = {row.person_id: shard_of_person(row.person_id, shards) for row in site.people}
+    people: list[list[Person]] = [[] for _ in range(shards)]
+    bindings: list[list[Binding]] = [[] for _ in range(shards)]
+    for person in site.people:
+        people[shard[person.person_id]].append(person)
+    for binding in site.bindings:
+        bindings[shard[binding.person_id]].append(binding)
+    device_ids = list(dict.fromkeys(row.device_id for row in site.bindings))
+    return Division(
+        shards, device_ids, {name: code for code, name in enumerate(device_ids)}, people, bindings
+    )
