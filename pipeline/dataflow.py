@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 
 from pipeline.checkpoints import CheckpointStore
+from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.shard import Shard
 from pipeline.steps import IntakeLogic, ShardLogic, WriterSink
@@ -29,6 +30,7 @@ class Parts:
     write_rejects: Callable[[list[Reject]], None]
     until_ms: int | None = None
     store: CheckpointStore | None = None
+    halt: Halt = field(default_factory=Halt)
 
 
 def rejected(item: Accepted | Reject) -> Reject | None:
@@ -41,10 +43,10 @@ def build(parts: Parts) -> Dataflow:
 
     def intake(token: str | None) -> IntakeLogic:
         state = parts.store.get(token) if parts.store is not None and token is not None else None
-        return IntakeLogic(parts.make_intake(state), parts.until_ms, parts.store)
+        return IntakeLogic(parts.make_intake(state), parts.until_ms, parts.store, parts.halt)
 
     def shard(token: str | None) -> ShardLogic:
-        return ShardLogic(parts.make_shard, parts.store, token)
+        return ShardLogic(parts.make_shard, parts.store, token, parts.halt)
 
     def route(item: Accepted | Reject) -> list[ShardItem]:
         return parts.router.route(item) if isinstance(item, Accepted) else []
@@ -54,9 +56,9 @@ def build(parts: Parts) -> Dataflow:
     keyed = op.key_on("one-order", log, lambda _: "log")  # the log has one order, so one intake
     taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject)
     rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
-    op.output("rejects-out", rejects, WriterSink(parts.write_rejects))
+    op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
     items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
     alerts = op.stateful_batch("judge", shards, shard)  # (shard, Alert)
-    op.output("alerts-out", alerts, WriterSink(parts.write_alerts))
+    op.output("alerts-out", alerts, WriterSink(parts.write_alerts, parts.halt))
     return flow

@@ -106,32 +106,35 @@ class Intake:
 
     def state(self) -> bytes:
         """Everything needed to go on after the rows taken so far."""
+        seen = self._seen.entries[: self._seen.used[0]].copy()
+        named = seen["challenge"] >= 0
+        codes, seen["challenge"][named] = np.unique(seen["challenge"][named], return_inverse=True)
         facts = {
             "read": self.read,
             "accepted": self.accepted,
             "rejected": self.rejected,
             "start_ms": self.start_ms,
             "clock_ms": self.clock_ms,
-            "challenges": self.challenges.texts,
+            "challenges": [self.challenges.texts[code] for code in codes.tolist()],
         }
         with io.BytesIO() as file:
-            text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-            np.savez(file, facts=text, seen=self._seen.entries[: self._seen.used[0]])
+            np.savez(file, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), seen=seen)
             return file.getvalue()
 
     def restore(self, state: bytes) -> None:
-        """Goes on where ``state()`` was taken; the challenges of that run come back as well.
+        """Goes on where ``state()`` was taken, also where rows were decoded since.
 
-        Files must not have been read yet, so that challenge ids keep their numbers.
+        Challenge ids are numbered by whoever reads first, so a state names them.
         """
         with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            facts = json.loads(arrays["facts"].tobytes())
-            self._seen = seen_rows(arrays["seen"], 0)
+            facts, seen = json.loads(arrays["facts"].tobytes()), arrays["seen"]
+        codes = np.array([self.challenges.code(text) for text in facts["challenges"]], np.int32)
+        named = seen["challenge"] >= 0
+        seen["challenge"][named] = codes[seen["challenge"][named]]
+        self._seen = seen_rows(seen, 0)
         self.read, self.accepted = facts["read"], facts["accepted"]
         self.rejected = Counter(facts["rejected"])
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
-        codes = [self.challenges.code(text) for text in facts["challenges"]]
-        assert codes == list(range(len(codes))), "challenge ids are restored before any is read"
 
     def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
         self.read += len(reason) + len(arrival_ms)

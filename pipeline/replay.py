@@ -15,7 +15,7 @@ from bytewax.testing import cluster_main, run_main
 
 from pipeline.dataflow import Parts, build
 from pipeline.division import Division
-from pipeline.errors import PipelineError
+from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.merge import RawBatch, merged
 from pipeline.ping import CONFIRMATION, PING
@@ -82,8 +82,9 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     log = _Recording(request, compiled.division, progress)
     ledger = AlertLedger()
     with _scratch(request.rejects) as rejects:
-        flow = build(_parts(request, compiled, log, ledger, rejects))
-        _run(flow, request.workers)
+        parts = _parts(request, compiled, log, ledger, rejects)
+        _run(build(parts), request.workers)
+        parts.halt.reraise()
         ledger.save(request.alerts)
     intake = log.intake
     until_ms = request.until_ms if request.until_ms is not None else intake.clock_ms
@@ -135,40 +136,30 @@ def _parts(
     ledger: AlertLedger,
     rejects: BinaryIO | None,
 ) -> Parts:
+    halt = Halt()
+
     def write_rejects(found: list[Reject]) -> None:
         if rejects is not None:
             rejects.writelines(reject.line() for reject in found)
 
     return Parts(
-        source=RecordedLog(log.open, request.until_ms),
+        source=RecordedLog(log.open, request.until_ms, halt),
         make_intake=lambda _: log.intake,
         router=Router(compiled.division),
         make_shard=lambda number: Shard(compiled, number),
         write_alerts=ledger.write,
         write_rejects=write_rejects,
         until_ms=request.until_ms,
+        halt=halt,
     )
 
 
 def _run(flow: Dataflow, workers: int) -> None:
-    """Run a flow to its end; what a step raised comes out as it was raised."""
-    try:
-        if workers == 1:
-            run_main(flow, epoch_interval=_EPOCH)
-        else:
-            cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
-    except Exception as error:
-        cause = _root(error)
-        if isinstance(cause, ValueError | PipelineError) and cause is not error:
-            raise cause from None
-        raise
-
-
-def _root(error: BaseException) -> BaseException:
-    """bytewax wraps what a step raises, once per layer."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    """Run a flow to its end in this process."""
+    if workers == 1:
+        run_main(flow, epoch_interval=_EPOCH)
+    else:
+        cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
 
 
 @contextmanager

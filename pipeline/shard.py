@@ -82,16 +82,10 @@ class Shard:
         self._court = Court(site.policy, judge, Timeline(ground, self._roster, judge), self._writer)
         self._patrol = Patrol(ground, self._assignment, self._court)
         self._confirmations = ConfirmationWatch(site.policy, self._roster)
-        self._silence = SilenceWatch(
-            self._roster.episodes.from_ms, self._roster.episodes.to_ms, self._thresholds_ms()
-        )
+        levels_ms = np.array([self._policy.silence_ms[kind] for kind in DEVICE_KINDS], np.int64)
+        episodes = self._roster.episodes
+        self._silence = SilenceWatch(episodes.from_ms, episodes.to_ms, levels_ms)
         self._past_ms = BEGIN_MS
-
-    def _thresholds_ms(self) -> Ints:
-        by_kind = np.array([self._policy.silence_ms[kind] for kind in DEVICE_KINDS], np.int64)
-        roster = self._roster
-        since_ms = roster.episodes.from_ms
-        return by_kind[roster.kind_at(roster.episode_binding, since_ms)].reshape(-1, 3)
 
     def checkpoint(self) -> bytes:
         """Everything that the rows and the clock so far have made of this shard."""
@@ -120,7 +114,7 @@ class Shard:
         if self._past_ms == BEGIN_MS:
             self._past_ms = start_ms
             self._patrol.start(start_ms)
-            self._silence.start(start_ms)
+            self._silence.start(start_ms, self._kinds_at(self._silence.since_ms(start_ms)))
             self._confirmations.start(start_ms)
 
     def step(self, batch: PingBatch) -> list[Alert]:
@@ -146,7 +140,15 @@ class Shard:
     def _take_arrivals(self, batch: PingBatch) -> list[Alert]:
         episode = self._roster.episodes.at(batch.device.astype(np.int64), batch.arrival_ms)
         heard = episode >= 0
-        return self._silences(self._silence.take(episode[heard], batch.arrival_ms[heard]))
+        episode, arrival_ms = episode[heard], batch.arrival_ms[heard]
+        kind = self._roster.kind_at(self._roster.episode_binding[episode], arrival_ms)
+        return self._silences(self._silence.take(episode, arrival_ms, kind))
+
+    def _kinds_at(self, at_ms: Ints) -> NDArray[np.int8]:
+        """The kind of each episode's device at an instant within it (0 beyond its end)."""
+        roster = self._roster
+        row = roster.kinds.at(roster.episode_binding, at_ms)
+        return np.where(row >= 0, roster.kind[row] if len(roster.kind) else 0, 0).astype(np.int8)
 
     def _take_confirmations(self, batch: PingBatch) -> list[Alert]:
         made = batch.take(np.flatnonzero((batch.kind == CONFIRMATION) & batch.face_ok))

@@ -9,6 +9,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from pipeline.checkpoints import CheckpointStore
+from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.shard import Shard
 from pipeline.stream import Accepted, LogEnd, LogItem, ShardItem
@@ -20,15 +21,19 @@ X = TypeVar("X")
 class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
     """Raw rows in merged order become accepted rows and rejects; the end of the log becomes clock."""
 
-    def __init__(self, intake: Intake, until_ms: int | None, store: CheckpointStore | None) -> None:
+    def __init__(
+        self, intake: Intake, until_ms: int | None, store: CheckpointStore | None, halt: Halt
+    ) -> None:
         self._intake = intake
+        self._halt = halt
         self._until_ms = until_ms
         self._store = store
 
     def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Accepted | Reject], bool]:
         emitted: list[Accepted | Reject] = []
-        for value in values:
-            emitted += self._end(value) if isinstance(value, LogEnd) else self._take(value)
+        with self._halt.at_fault():
+            for value in values:
+                emitted += self._end(value) if isinstance(value, LogEnd) else self._take(value)
         return emitted, self.RETAIN
 
     def _take(self, batch: LogItem) -> list[Accepted | Reject]:
@@ -57,9 +62,14 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Alert, str | None]):
     """One shard, made when it first gets something."""
 
     def __init__(
-        self, make_shard: Callable[[int], Shard], store: CheckpointStore | None, token: str | None
+        self,
+        make_shard: Callable[[int], Shard],
+        store: CheckpointStore | None,
+        token: str | None,
+        halt: Halt,
     ) -> None:
         self._make_shard = make_shard
+        self._halt = halt
         self._store = store
         self._token = token
         self._number = -1
@@ -67,13 +77,15 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Alert, str | None]):
 
     def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[Alert], bool]:
         alerts: list[Alert] = []
-        for item in values:
-            shard = self._ready(item)
-            if item.accepted.rows is not None:
-                alerts += shard.step(item.accepted.rows)
-            if item.accepted.past_ms is not None:
-                alerts += shard.advance(item.accepted.past_ms)
+        with self._halt.at_fault():
+            for item in [] if self._halt else values:
+                alerts += self._judge(item)
         return alerts, self.RETAIN
+
+    def _judge(self, item: ShardItem) -> list[Alert]:
+        shard, accepted = self._ready(item), item.accepted
+        alerts = shard.step(accepted.rows) if accepted.rows is not None else []
+        return alerts if accepted.past_ms is None else alerts + shard.advance(accepted.past_ms)
 
     def _ready(self, item: ShardItem) -> Shard:
         if self._shard is None:
@@ -94,22 +106,25 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Alert, str | None]):
 class WriterSink(FixedPartitionedSink[X, None]):
     """All items, in order, to one function that returns when it is done with them."""
 
-    def __init__(self, write: Callable[[list[X]], None]) -> None:
+    def __init__(self, write: Callable[[list[X]], None], halt: Halt) -> None:
         self._write = write
+        self._halt = halt
 
     def list_parts(self) -> list[str]:
         return ["all"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _WriterPart[X]:
-        return _WriterPart(self._write)
+        return _WriterPart(self._write, self._halt)
 
 
 class _WriterPart(StatefulSinkPartition[X, None]):
-    def __init__(self, write: Callable[[list[X]], None]) -> None:
+    def __init__(self, write: Callable[[list[X]], None], halt: Halt) -> None:
         self._write = write
+        self._halt = halt
 
     def write_batch(self, values: list[X]) -> None:
-        self._write(values)
+        with self._halt.at_fault():
+            self._write(values)
 
     def snapshot(self) -> None:
         return None

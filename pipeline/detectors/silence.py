@@ -26,32 +26,40 @@ class Silences:
 class SilenceWatch:
     """Last arrivals by episode: a stretch in which a device is bound and its person supervised."""
 
-    def __init__(self, from_ms: Ints, to_ms: Ints, thresholds_ms: Ints) -> None:
-        """Episodes by column; ``thresholds_ms`` has shape (episodes, 3), rising by row."""
+    def __init__(self, from_ms: Ints, to_ms: Ints, levels_ms: Ints) -> None:
+        """Episodes by column; ``levels_ms`` (kinds, 3): rising thresholds by kind of device."""
         self._from_ms = from_ms
         self._to_ms = to_ms
-        self.thresholds_ms = thresholds_ms
+        self._levels_ms = levels_ms
         self.last_ms = np.full(len(from_ms), END_MS, np.int64)
+        self.kind = np.zeros(len(from_ms), np.int8)
         self.level = np.zeros(len(from_ms), np.int64)
         self._due_ms = END_MS
 
-    def start(self, start_ms: int) -> None:
-        """Begin the clock: a device never heard of is silent from here or from its episode's start."""
-        since_ms = np.maximum(self._from_ms, start_ms)
+    def since_ms(self, start_ms: int) -> Ints:
+        """From when on a device never heard of is silent: the clock's or its episode's start."""
+        return np.maximum(self._from_ms, start_ms)
+
+    def start(self, start_ms: int, kind: NDArray[np.int8]) -> None:
+        """Begin the clock; ``kind`` is that of each episode's device at ``since_ms``."""
+        since_ms = self.since_ms(start_ms)
         self.last_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
+        self.kind = kind
         self._due_ms = start_ms
 
-    def take(self, episode: Ints, arrival_ms: Ints) -> Silences:
-        """Arrivals in order, shape (n,): the silences they end."""
+    def take(self, episode: Ints, arrival_ms: Ints, kind: NDArray[np.int8]) -> Silences:
+        """Arrivals in order with the kind of device then, shape (n,): the silences they end."""
         if len(episode):
-            self._due_ms = min(self._due_ms, int((arrival_ms + self.thresholds_ms[episode, 0]).min()))
-        return Silences(*_take(episode, arrival_ms, self.last_ms, self.level, self.thresholds_ms))
+            self._due_ms = min(self._due_ms, int((arrival_ms + self._levels_ms[kind, 0]).min()))
+        return Silences(
+            *_take(episode, arrival_ms, kind, self.last_ms, self.kind, self.level, self._levels_ms)
+        )
 
     def advance(self, past_ms: int) -> Silences:
         """All deadlines before an instant: silences begun, grown graver, or ended with their episode."""
         if self._due_ms >= past_ms:
             return Silences(*(np.empty(0, np.int64) for _ in range(4)))
-        deadline_ms = self.last_ms[:, None] + self.thresholds_ms
+        deadline_ms = self.last_ms[:, None] + self._levels_ms[self.kind]
         fires = (deadline_ms < past_ms) & (deadline_ms < self._to_ms[:, None])
         level = fires.sum(axis=1)
         over = self._to_ms < past_ms
@@ -65,25 +73,25 @@ class SilenceWatch:
 
     def _next_due_ms(self, past_ms: int) -> int:
         """No deadline of those heard of so far lies before this."""
-        deadline_ms = self.last_ms[:, None] + self.thresholds_ms
+        deadline_ms = self.last_ms[:, None] + self._levels_ms[self.kind]
         ahead = deadline_ms[deadline_ms >= past_ms]
         ends = self._to_ms[self.level > 0]
         return int(min(ahead.min(initial=END_MS), ends.min(initial=END_MS)))
 
 
 @njit(cache=True, nogil=True)
-def _take(episode, arrival_ms, last_ms, level, thresholds_ms):  # type: ignore[no-untyped-def]
+def _take(episode, arrival_ms, kind, last_ms, last_kind, level, levels_ms):  # type: ignore[no-untyped-def]
     ended = np.empty((4, len(episode)), np.int64)
     count = 0
     for row in range(len(episode)):
         e = episode[row]
         reached = 0
-        for threshold in range(thresholds_ms.shape[1]):
-            if last_ms[e] + thresholds_ms[e, threshold] < arrival_ms[row]:
+        for threshold in range(levels_ms.shape[1]):
+            if last_ms[e] + levels_ms[last_kind[e], threshold] < arrival_ms[row]:
                 reached += 1
         if reached:
             ended[0, count], ended[1, count] = e, last_ms[e]
             ended[2, count], ended[3, count] = reached, arrival_ms[row]
             count += 1
-        last_ms[e], level[e] = arrival_ms[row], 0
+        last_ms[e], last_kind[e], level[e] = arrival_ms[row], kind[row], 0
     return ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count]

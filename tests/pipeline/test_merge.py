@@ -72,7 +72,8 @@ def test_a_batch_says_which_row_of_which_file():
 
 
 file_rows = st.lists(
-    st.tuples(st.integers(0, 12), st.one_of(st.none(), st.integers(0, 12)), st.sampled_from([0, 0, 0, 4])), max_size=30
+    st.tuples(st.integers(0, 12), st.one_of(st.none(), st.integers(0, 12)), st.sampled_from([0, 0, 0, 4])),
+    max_size=30,
 )
 
 
@@ -88,15 +89,23 @@ def test_the_sequence_is_that_of_a_heap_of_rows(given, chunk_rows, batch_rows, s
     for number, (kind, rows) in enumerate(given):
         event, arrival, reason = ([row[column] for row in rows] for column in range(3))
         arrival = [BEGIN_MS if at is None else at for at in arrival]
-        files.append(GivenFile(str(number), kind, number, given_rows(event, arrival_ms=arrival, reason=reason), chunk_rows))
+        files.append(
+            GivenFile(
+                str(number), kind, number, given_rows(event, arrival_ms=arrival, reason=reason), chunk_rows
+            )
+        )
 
     batches = list(merged(files, batch_rows, skip_rows=skip_rows))
 
     expected = _by_heap(given)[skip_rows:]
     assert [batch.raw(place) for batch in batches for place in range(len(batch))] == expected
-    assert [f"{batch.names[f]}:{r}" for batch in batches for f, r in zip(batch.file, batch.row, strict=True)] == expected
+    assert [
+        f"{batch.names[f]}:{r}" for batch in batches for f, r in zip(batch.file, batch.row, strict=True)
+    ] == expected
     assert all(len(batch) == batch_rows for batch in batches[:-1])
-    assert all(len(column) == len(batch) for batch in batches for column in (batch.kind, batch.rows.lon, batch.chunk))
+    assert all(
+        len(column) == len(batch) for batch in batches for column in (batch.kind, batch.rows.lon, batch.chunk)
+    )
 
 
 def _by_heap(given) -> list[str]:

@@ -11,7 +11,7 @@ from pipeline.errors import InputError
 from pipeline.ping import CONFIRMATION, PING
 
 T = "2025-07-14T02:00:00.000Z"
-ROW = '{"device_id": "D1", "event_time": "%s"}' % T
+ROW = f'{{"device_id": "D1", "event_time": "{T}"}}'
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_wrong_files(name, content, kind, told, tmp_path):
 
 
 def test_parquet_without_a_required_column(tmp_path):
-    pq.write_table(pa.table({"device_id": ["D1"], "event_time": [T], "lat": [1.0]}), tmp_path / "p.parquet")
+    pq.write_table(pa.table({"device_id": ["D1"], "event_time": [T], "lat": [None]}), tmp_path / "p.parquet")
 
     with pytest.raises(InputError, match=r"no column lon; expected device_id, event_time, lon, lat"):
         opened(tmp_path / "p.parquet")
@@ -91,7 +91,9 @@ def test_the_last_line(ends, reasons, tmp_path):
 
 def test_blank_lines_are_no_rows_and_a_mark_at_the_start_is_no_text(tmp_path):
     ndjson = written(tmp_path / "p.ndjson", f"\ufeff{ROW}\r\n\r\n  \n[]\n\n{ROW}")
-    table = written(tmp_path / "p.csv", f"\ufeff\n device_id ,event_time,lon,lat\r\n\r\nD1,{T},,\r\n \r\nD1\r\n")
+    table = written(
+        tmp_path / "p.csv", f"\ufeff device_id ,event_time,lon,lat\r\n\r\nD1,{T},,\r\n \r\nD1\r\n"
+    )
 
     (chunk,) = opened(ndjson)
     assert [chunk.raw(row) for row in range(len(chunk))] == [ROW, "[]", ROW]
@@ -110,9 +112,16 @@ def test_columns_in_any_order(tmp_path):
 
 
 def test_unknown_columns_are_told_once_with_the_rows_that_have_them(tmp_path):
-    rows = [ROW, ROW[:-1] + ', "height": 3, "a\\"b": 1}', ROW[:-1] + ', "height": {"m": 3}}', ROW[:-1] + ', "height": 1']
+    rows = [
+        ROW,
+        ROW[:-1] + ', "height": 3, "a\\"b": 1}',
+        ROW[:-1] + ', "height": {"m": 3}}',
+        ROW[:-1] + ', "height": 1',
+    ]
     ndjson = opened(written(tmp_path / "p.ndjson", "\n".join(rows)), chunk_rows=2)
-    table = opened(written(tmp_path / "p.csv", f"device_id,event_time,lon,lat,height,\nD1,{T},,,1,2\nD1,{T},,,,\n"))
+    table = opened(
+        written(tmp_path / "p.csv", f"device_id,event_time,lon,lat,height,\nD1,{T},,,1,2\nD1,{T},,,,\n")
+    )
     columns = {"device_id": ["D1"], "event_time": [T], "lon": [1.0], "lat": [1.0], "height": [1]}
     pq.write_table(pa.table(columns), tmp_path / "p.parquet")
     parquet = opened(tmp_path / "p.parquet")
@@ -129,7 +138,9 @@ def test_unknown_columns_are_told_once_with_the_rows_that_have_them(tmp_path):
         "unknown column '' in 2 rows, not used",
         "unknown column 'height' in 2 rows, not used",
     ] * 2
-    assert [line.split(": ", 1)[1] for line in parquet.warnings()] == ["unknown column 'height' in 1 rows, not used"]
+    assert [line.split(": ", 1)[1] for line in parquet.warnings()] == [
+        "unknown column 'height' in 1 rows, not used"
+    ]
 
 
 def test_a_stream_that_invents_names_does_not_fill_the_memory(tmp_path):

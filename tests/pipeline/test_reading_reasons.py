@@ -149,7 +149,7 @@ CSV_LINES: list[tuple[str, str]] = [
     ("bad_coordinates", "D1,%s,east,2,3,true"),
     ("bad_coordinates", "D1,%s,1_0,2,3,true"),
     ("bad_coordinates", "D1,%s,nan,nan,3,true"),
-    ("bad_coordinates", "D1,%s,1,١,3,true"),
+    ("bad_coordinates", "D1,%s,1,\u0661,3,true"),
     ("bad_value", "D1,%s,1,2,wide,true"),
     ("bad_value", "D1,%s,1,2,inf,true"),
     ("bad_value", "D1,%s,1,2,3,yes"),
@@ -209,7 +209,7 @@ def test_same_reasons_and_values_in_every_format(write, tmp_path):
 
 @pytest.mark.parametrize(("reason", "line"), JSON_LINES)
 def test_json_lines(reason, line, tmp_path):
-    good = '{"device_id": "D1", "event_time": "%s"}' % T
+    good = f'{{"device_id": "D1", "event_time": "{T}"}}'
     line = line.replace("%s", T)
     file = opened(written(tmp_path / "p.ndjson", f"{good}\n{line}\n{good}\n"))
 

@@ -1,0 +1,96 @@
+"""The engine gives what the plain rules give, on random worlds, however the stream is cut and shared out.
+
+One seed is one world. More of them: ``FENCEWATCH_SEEDS=2000 pytest tests/engine/test_engine_equals_reference.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from engine.engine_run import ALL, engine_lines
+from engine.harsh_world import harsh_world
+from engine.random_world import World, random_world
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import fix_log
+from pipeline.reference import judge
+from sinks.alert import Alert, alert_line
+
+SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
+HARSH_SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
+
+
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the log of fixes forget early: by itself it would not within worlds as small as these."""
+    monkeypatch.setattr(fix_log, "_FORGET_FROM", 20)
+
+
+def reference_lines(world: World) -> list[bytes]:
+    return [alert_line(alert) for alert in judge(world.site, world.rows, world.until_ms)]
+
+
+def assert_same(seed: int, got: list[bytes], expected: list[bytes], how: str) -> None:
+    """As whole records; says what to run to see it again."""
+    missing, extra = sorted(set(expected) - set(got)), sorted(set(got) - set(expected))
+    assert got == expected, f"seed {seed}, {how}: missing {missing[:2]}, not expected {extra[:2]}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_world_in_batches_of_any_size_on_any_shards(seed: int) -> None:
+    world = random_world(seed)
+    expected = reference_lines(world)
+    for size, shards in ((1, 1), (7, 8), (1_000, 8), (ALL, 1)):
+        got = engine_lines(world.site, world.rows, world.until_ms, size=size, shards=shards)
+        assert_same(seed, got, expected, f"batches of {size}, {shards} shards")
+
+
+@pytest.mark.parametrize("seed", HARSH_SEEDS)
+def test_a_harsh_world_in_batches_of_any_size_on_any_shards(seed: int) -> None:
+    world = harsh_world(seed)
+    expected = reference_lines(world)
+    for size, shards, renew_every in ((1, 1, None), (7, 8, 1), (ALL, 1, None)):
+        how = {"size": size, "shards": shards, "renew_every": renew_every}
+        got = engine_lines(world.site, world.rows, world.until_ms, **how)
+        assert_same(seed, got, expected, f"harsh, {how}")
+
+
+@given(
+    seed=st.integers(1_000, 9_999),
+    cuts=st.lists(st.integers(1, 119), max_size=12),
+    shards=st.sampled_from([1, 2, 3, 8]),
+)
+@settings(max_examples=25, derandomize=True, deadline=None)
+def test_a_world_cut_anywhere(seed: int, cuts: list[int], shards: int) -> None:
+    world = random_world(seed)
+    got = engine_lines(world.site, world.rows, world.until_ms, cuts=cuts, shards=shards)
+    assert_same(seed, got, reference_lines(world), f"cuts {cuts}, {shards} shards")
+
+
+def test_the_worlds_have_all_of_it() -> None:
+    """Equal answers prove little where nothing happens."""
+    seen: Counter[str] = Counter()
+    for seed in range(25):
+        for world in (random_world(seed), harsh_world(seed)):
+            for alert in judge(world.site, world.rows, world.until_ms):
+                seen.update(_features(alert))
+    wanted = {"boundary_violation", "zone_entry", "missed_confirmation", "silent_device", "retrospective"}
+    wanted |= {"withdrawn", "authorised", "cleared", "open", "long", "late confirmation", "level 3"}
+    assert {name for name in wanted if not seen[name]} == set()
+
+
+def _features(alert: Alert) -> list[str]:
+    found = {
+        "retrospective": alert.retrospective,
+        "withdrawn": alert.withdrawn_ms is not None,
+        "authorised": alert.authorised_by is not None,
+        "cleared": alert.cleared_ms is not None,
+        "open": alert.cleared_ms is None,
+        "long": len(alert.evidence) > 3,
+        "level 3": alert.level == 3,
+        "late confirmation": alert.kind == "missed_confirmation" and alert.cleared_ms is not None,
+    }
+    return [alert.kind, *(name for name, holds in found.items() if holds)]

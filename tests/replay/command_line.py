@@ -1,0 +1,30 @@
+"""The command line as a user types it, in a process and a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fencewatch
+
+#: The packages that the tests themselves run on: an installed copy where one is tested.
+_HOME = Path(fencewatch.__file__).parents[1]
+
+
+def fencewatch_words(*words: str | Path) -> list[str]:
+    """``fencewatch …`` for this interpreter; nothing is imported from the working directory."""
+    return [sys.executable, "-P", "-m", "fencewatch", *map(str, words)]
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a child process that is to find the same packages."""
+    return {**os.environ, "PYTHONPATH": str(_HOME), "COLUMNS": "200"}
+
+
+def run_fencewatch(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, with what it printed."""
+    return subprocess.run(
+        fencewatch_words(*words), cwd=cwd, env=surroundings(), capture_output=True, text=True, timeout=240
+    )
