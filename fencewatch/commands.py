@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from fencewatch import __version__, printing
 from fencewatch.faults import exit_codes
@@ -76,6 +78,26 @@ def replay_command(
         with printing.bytes_bar("replaying") as progress:
             summary = replay(request, progress)
         printing.replay_summary(summary, alerts, as_json=as_json)
+
+
+@app.command("demo", epilog="Example: fencewatch demo --people 500 --hours 48")
+def demo_command(
+    people: Annotated[int, typer.Option(min=20, help="How many people are made up.")] = 250,
+    hours: Annotated[float, typer.Option(min=1, help="How long they are watched.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
+    data: Annotated[Path, typer.Option(help="Where the files go.")] = Path("fencewatch-data"),
+    as_json: Json = False,
+) -> None:
+    """See it work: a made-up fleet in a real county, judged, beside what really happened."""
+    from fencewatch import demo
+
+    directory = data / "demo"
+    with exit_codes():
+        result = demo.run_demo(people, hours, seed, directory)
+    if as_json:
+        print(json.dumps(demo.as_json(result)))
+    else:
+        demo.show(result, directory, Console())
 
 
 @site_app.command("check", epilog="Example: fencewatch site check my-site")
