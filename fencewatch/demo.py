@@ -1,4 +1,4 @@
-"""The demonstration: a made-up fleet through the whole engine, and what came of it beside what really happened."""
+"""The demonstration: a made-up fleet judged, and what was raised beside what really happened."""
 
 from __future__ import annotations
 

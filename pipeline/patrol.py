@@ -15,7 +15,7 @@ from pipeline.ground import Ground
 from pipeline.ping import CONFIRMATION, NO_SOURCE, PingBatch
 from pipeline.policy import SOURCES
 from pipeline.survey import Looks, Survey, Surveyor
-from pipeline.track import Activity, Court, Track
+from pipeline.track import Activity, Court, Track, settled_ms
 from sinks.alert import Alert
 
 Ints = NDArray[np.int64]
@@ -116,7 +116,7 @@ class Patrol:
         slow = np.zeros(len(self._hot), np.bool_)
         slow[binding[followed]] = True
         slow[binding[list(suspects)]] = True
-        tracks = self._tracks_of(np.flatnonzero(slow).tolist())
+        tracks = self._tracks_of(np.flatnonzero(slow).tolist(), self._past_ms)
         first_row = len(self._log)
         self._log.append(fixes, binding, radius_m, backfill)
         self._anchor(looks, survey, binding[looked], ~backfill[looked])
@@ -156,8 +156,8 @@ class Patrol:
             fences += ground.index.pairs(np.array([lon]), np.array([lat]), 0.0)[1].tolist()
         return set(ground.scope[fences].tolist()) if fences else set()
 
-    def _tracks_of(self, bindings: Iterable[int]) -> dict[int, Track]:
-        """Tracks that know everything before the fixes at hand."""
+    def _tracks_of(self, bindings: Iterable[int], clock_ms: int) -> dict[int, Track]:
+        """Tracks that know everything before the fixes at hand and the moments from a clock on."""
         tracks = {}
         for binding in bindings:
             track = self._tracks.get(binding)
@@ -166,8 +166,9 @@ class Patrol:
                 track = self._tracks[binding] = Track(self._court, binding, backfill)
             if not self._hot[binding]:
                 newest_ms = int(self._log.newest_ms[binding])
-                from_ms = newest_ms - self._policy.allowed_lateness_ms
-                track.rejoin(self._log.window(binding, from_ms, len(self._log)), newest_ms)
+                from_ms = settled_ms(self._policy, newest_ms, clock_ms)
+                window = self._log.window(binding, from_ms, len(self._log))
+                track.rejoin(window, newest_ms, clock_ms)
             tracks[binding] = track
         return tracks
 
@@ -247,7 +248,7 @@ class Patrol:
     def _watch(self, at_ms: int, watched: dict[int, set[int]]) -> list[Alert]:
         alerts: list[Alert] = []
         self._past_ms = max(self._past_ms, at_ms + 1)
-        for binding, track in self._tracks_of(watched).items():
+        for binding, track in self._tracks_of(watched, at_ms).items():
             alerts += track.advance(at_ms + 1, len(self._log))
             for scope in sorted(watched[binding]):
                 alerts += track.watch(scope, len(self._log))

@@ -42,6 +42,14 @@ class Family:
         return self.machines[ACTUAL]
 
 
+def settled_ms(policy: Policy, newest_ms: int, clock_ms: int) -> int:
+    """No live fix and, with the clock here, no moment can come before this any more.
+
+    A device's clock may be fast: then moments still come before fixes that are there already.
+    """
+    return min(newest_ms - policy.allowed_lateness_ms, clock_ms)
+
+
 class Court:
     """What all tracks of a shard share: how to judge, when moments come, how alerts are written."""
 
@@ -83,13 +91,13 @@ class Track:
         self._families: dict[tuple[int, bool], Family] = {}
         self._leaves = court.writer.later_leaves(self.person)
         self._written: dict[tuple[int, bool, int], Alert] = {}
-        self.rejoin([], BEGIN_MS)
+        self.rejoin([], BEGIN_MS, BEGIN_MS)
 
-    def rejoin(self, window: list[Fix], newest_ms: int) -> None:
+    def rejoin(self, window: list[Fix], newest_ms: int, clock_ms: int) -> None:
         """Begin to follow live fixes with those there are: at first, or after a while without."""
         self._window = window
         self._newest_ms = newest_ms
-        self._from_ms = newest_ms - self._court.policy.allowed_lateness_ms
+        self._from_ms = settled_ms(self._court.policy, newest_ms, clock_ms)
 
     def take(self, fix: Fix, row: int, backfill: bool, suspects: Iterable[int]) -> list[Alert]:
         """One fix at its arrival, with its log row and the scopes it may be on the wrong side of."""
@@ -133,7 +141,8 @@ class Track:
 
     def settle(self, horizon_ms: int) -> Activity:
         """Forget what nothing can change any more, and say what is left to do."""
-        self._from_ms = max(self._from_ms, self._newest_ms - self._court.policy.allowed_lateness_ms)
+        policy = self._court.policy
+        self._from_ms = max(self._from_ms, settled_ms(policy, self._newest_ms, self._done_ms + 1))
         older = sum(fix.event_ms < self._from_ms for fix in self._window)
         del self._window[: max(0, older - 1)]
         del self._backfill[: sum(fix.event_ms < horizon_ms for fix in self._backfill)]
@@ -194,14 +203,14 @@ class Track:
         return dict(family.actual.incidents)
 
     def _earliest_ms(self, backfill: bool) -> int:
-        """No fix that is still to come is earlier."""
+        """Nothing before this can have anything put before it any more."""
         policy = self._court.policy
         if backfill:
             horizon_ms = self._done_ms - policy.backfill_horizon_ms
             self._court.timeline.cover(horizon_ms, self._done_ms)
             return horizon_ms
         newest_ms = max(fix.event_ms for fix in self._window)
-        return max(self._from_ms, newest_ms - policy.allowed_lateness_ms)
+        return max(self._from_ms, settled_ms(policy, newest_ms, self._done_ms))
 
     def _family(self, scope: int, backfill: bool, before: Fix | None) -> Family:
         keep_in = self._court.judge.keeps_in(scope)
