@@ -7,7 +7,7 @@ from pipeline.assignment import Assignment
 from pipeline.detectors.boundary import Incident, Sighting
 from pipeline.fix_log import FixLog
 from pipeline.ground import Ground
-from pipeline.judge import Judge
+from pipeline.judge import Judge, Nearest
 from pipeline.policy import DEVICE_KINDS
 from pipeline.roster import Roster
 from sinks.alert import (
@@ -52,16 +52,14 @@ class AlertWriter:
         kind = self.roster.kind[self.roster.kinds.one_at(binding, at_ms)]
         return self._ground.policy.silence_ms[DEVICE_KINDS[kind]][0]
 
-    def boundary(
-        self, binding: int, scope: int, incident: Incident, cleared_ms: int | None, *, retrospective: bool
-    ) -> Alert:
-        """A boundary violation or a zone entry, not withdrawn, by nobody authorised."""
+    def boundary(self, binding: int, scope: int, incident: Incident, retrospective: bool) -> Alert:
+        """A boundary violation or a zone entry, not cleared, not withdrawn, by nobody authorised."""
         person = int(self.roster.binding_person[binding])
         device_id = self.roster.device_ids[self.roster.bindings.owner[binding]]
         judged = self._ground.scopes[scope]
         kind = BOUNDARY_VIOLATION if judged.keep_in else ZONE_ENTRY
         raised = incident.raised
-        nearest = self._judge.nearest(scope, person, raised)
+        *evidence, nearest = self._judge.nearest(scope, person, [*incident.evidence, raised])
         return Alert(
             alert_key=alert_key(kind, device_id, judged.name, incident.onset_ms, retrospective),
             kind=kind,
@@ -73,7 +71,7 @@ class AlertWriter:
             fence_id=nearest.place.name,
             onset_ms=incident.onset_ms,
             raised_ms=raised.at_ms,
-            cleared_ms=cleared_ms,
+            cleared_ms=None,
             withdrawn_ms=None,
             authorised_by=None,
             level=1,
@@ -82,13 +80,8 @@ class AlertWriter:
             distance_m=nearest.distance_m,
             retrospective=retrospective,
             policy_version=self._ground.policy.version,
-            evidence=tuple(self._evidence(scope, person, sighting) for sighting in incident.evidence),
+            evidence=tuple(map(_evidence, incident.evidence, evidence)),
         )
-
-    def _evidence(self, scope: int, person: int, sighting: Sighting) -> EvidenceFix:
-        nearest = self._judge.nearest(scope, person, sighting)
-        fix = sighting.fix
-        return EvidenceFix(sighting.at_ms, fix.lon, fix.lat, fix.accuracy_m, nearest.distance_m, nearest.side)
 
     def silence(self, device: int, person: int, onset_ms: int, level: int, cleared_ms: int | None) -> Alert:
         """A silent device at the level it has reached."""
@@ -146,3 +139,8 @@ class AlertWriter:
             retrospective=False,
             policy_version=self._ground.policy.version,
         )
+
+
+def _evidence(sighting: Sighting, nearest: Nearest) -> EvidenceFix:
+    fix = sighting.fix
+    return EvidenceFix(sighting.at_ms, fix.lon, fix.lat, fix.accuracy_m, nearest.distance_m, nearest.side)

@@ -27,7 +27,7 @@ class Parts:
     router: Router
     make_shard: Callable[[int], Shard]
     write_alerts: Callable[[list[Alert]], None]
-    write_rejects: Callable[[list[Reject]], None]
+    write_rejects: Callable[[list[Reject]], None] | None  # None: rejects are only counted
     until_ms: int | None = None
     store: CheckpointStore | None = None
     halt: Halt = field(default_factory=Halt)
@@ -43,7 +43,8 @@ def build(parts: Parts) -> Dataflow:
 
     def intake(token: str | None) -> IntakeLogic:
         state = parts.store.get(token) if parts.store is not None and token is not None else None
-        return IntakeLogic(parts.make_intake(state), parts.until_ms, parts.store, parts.halt)
+        made, listed = parts.make_intake(state), parts.write_rejects is not None
+        return IntakeLogic(made, parts.until_ms, parts.store, parts.halt, list_rejects=listed)
 
     def shard(token: str | None) -> ShardLogic:
         return ShardLogic(parts.make_shard, parts.store, token, parts.halt)
@@ -55,8 +56,9 @@ def build(parts: Parts) -> Dataflow:
     log = op.input("log", flow, parts.source)  # RawBatch | LogEnd
     keyed = op.key_on("one-order", log, lambda _: "log")  # the log has one order, so one intake
     taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject)
-    rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
-    op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
+    if parts.write_rejects is not None:
+        rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
+        op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
     items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
     alerts = op.stateful_batch("judge", shards, shard)  # (shard, Alert)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.assignment import Assignment
 from pipeline.detectors.boundary import Sighting, Verdict
@@ -46,6 +45,7 @@ class Judge:
         self._ground = ground
         self._assignment = assignment
         self._own = lru_cache(maxsize=1 << 16)(self._own_fences)
+        self._place = lru_cache(maxsize=1 << 16)(self._place_of)
 
     def keeps_in(self, scope: int) -> bool:
         """Is the scope a group of keep_in fences?"""
@@ -92,32 +92,34 @@ class Judge:
             high_m = min(high_m, distance_m + place.shift_m + error_m)
         side = _side(low_m, fix.radius_m)
         if side != _side(high_m, fix.radius_m):
-            side = self._nearest(fix, places).side
+            side = self._nearest([fix], [places])[0].side
         if side == "unsure":
             return Verdict.UNSURE
         right = "in" if self._ground.scopes[scope].keep_in else "out"
         return Verdict.RIGHT if side == right else Verdict.WRONG
 
-    def nearest(self, scope: int, person: int, sighting: Sighting) -> Nearest:
-        """What an alert reports of a sighting: the deciding place, exact distance and side."""
-        key = scope, sighting.at_ms
-        known: Nearest | None = sighting.fix.reports.get(key)
-        if known is None:
-            places = self._places(scope, person, sighting.at_ms, sighting.arrival_ms, -1)
-            known = sighting.fix.reports[key] = self._nearest(sighting.fix, places)
-        return known
+    def nearest(self, scope: int, person: int, sightings: Sequence[Sighting]) -> list[Nearest]:
+        """What an alert reports of sightings: the deciding place, exact distance and side of each."""
+        new = [s for s in sightings if (scope, s.at_ms) not in s.fix.reports]
+        if new:
+            places = [self._places(scope, person, s.at_ms, s.arrival_ms, -1) for s in new]
+            for sighting, nearest in zip(new, self._nearest([s.fix for s in new], places), strict=True):
+                sighting.fix.reports[scope, sighting.at_ms] = nearest
+        return [sighting.fix.reports[scope, sighting.at_ms] for sighting in sightings]
 
     def _places(self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
         row = self.row_at(person, at_ms)
         own = self.active_fences(scope, row, at_ms) if row >= 0 else []
         if not own:
             return []
-        ground, keep_in = self._ground, self._ground.scopes[scope].keep_in
-        places = [
-            Place(f, fence.tolerance_m * (-1 if keep_in else 1), fence.fence_id, fence.severity)
-            for f, fence in ((f, ground.fences[f]) for f in own)
-        ]
+        places = [self._place(fence) for fence in own]
+        keep_in = self._ground.scopes[scope].keep_in
         return [*places, *self._leave_places(person, at_ms, arrival_ms, counted)] if keep_in else places
+
+    def _place_of(self, fence: int) -> Place:
+        given = self._ground.fences[fence]
+        sign = -1 if self._ground.keep_in[fence] else 1
+        return Place(fence, sign * given.tolerance_m, given.fence_id, given.severity)
 
     def _leave_places(self, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
         assignment = self._assignment
@@ -130,35 +132,40 @@ class Judge:
             for place in assignment.leave_places[number]
         ]
 
-    def approximate(self, fixes: Sequence[Fix], row: NDArray[np.int64]) -> None:
-        """Work out the distances of many fixes to the keep_in fences of their rows in one go."""
-        if not fixes:
+    def approximate(self, fixes: Sequence[Fix], areas: Sequence[Sequence[int]]) -> None:
+        """Work out the distances of many fixes to areas of each in one go."""
+        owner = [number for number, some in enumerate(areas) for _ in some]
+        area = [number for some in areas for number in some]
+        if not area:
             return
-        owner, fence = self._assignment.keep_in.pairs(row)
         lon, lat = np.array([fix.lon for fix in fixes]), np.array([fix.lat for fix in fixes])
-        distance_m, error_m = self._ground.pack.approx(fence, lon[owner], lat[owner])
-        columns = (owner.tolist(), fence.tolist(), distance_m.tolist(), error_m.tolist())
-        for number, area, d_m, e_m in zip(*columns, strict=True):
-            fixes[number].distances[area] = d_m, e_m + ROUNDING_M
+        distance_m, error_m = self._ground.pack.approx(np.array(area, np.int64), lon[owner], lat[owner])
+        columns = owner, area, distance_m.tolist(), error_m.tolist()
+        for number, place, d_m, e_m in zip(*columns, strict=True):
+            fixes[number].distances[place] = d_m, e_m + ROUNDING_M
 
     def _approximate(self, fix: Fix, places: list[Place]) -> None:
         unknown = [place.area for place in places if place.area not in fix.distances]
-        if not unknown:
-            return
-        n = len(unknown)
-        distance_m, error_m = self._ground.pack.approx(
-            np.array(unknown, np.int64), np.full(n, fix.lon), np.full(n, fix.lat)
-        )
-        for area, d_m, e_m in zip(unknown, distance_m.tolist(), error_m.tolist(), strict=True):
-            fix.distances[area] = d_m, e_m + ROUNDING_M
+        if unknown:
+            self.approximate([fix], [unknown])
 
-    def _nearest(self, fix: Fix, places: list[Place]) -> Nearest:
-        n = len(places)
-        areas = np.array([place.area for place in places], np.int64)
-        exact_m = self._ground.pack.exact(areas, np.full(n, fix.lon), np.full(n, fix.lat))
-        shifted_m = np.rint(exact_m * 1000) / 1000 + np.array([place.shift_m for place in places])
-        best = min(range(n), key=lambda i: (shifted_m[i], places[i].name.encode()))
-        return Nearest(places[best], float(exact_m[best]), _side(float(shifted_m[best]), fix.radius_m))
+    def _nearest(self, fixes: Sequence[Fix], places: Sequence[Sequence[Place]]) -> list[Nearest]:
+        """Of each fix's places the one with the smallest d', the smallest id where equal."""
+        pairs = [(fix, place) for fix, some in zip(fixes, places, strict=True) for place in some]
+        exact_m = self._ground.pack.exact(
+            np.array([place.area for _, place in pairs], np.int64),
+            np.array([fix.lon for fix, _ in pairs]),
+            np.array([fix.lat for fix, _ in pairs]),
+        )
+        shifted_m = np.rint(exact_m * 1000) / 1000 + np.array([place.shift_m for _, place in pairs])
+        found, begin = [], 0
+        for fix, some in zip(fixes, places, strict=True):
+            mine = range(begin, begin + len(some))
+            begin = mine.stop
+            best = min(mine, key=lambda pair: (shifted_m[pair], pairs[pair][1].name.encode()))
+            side = _side(float(shifted_m[best]), fix.radius_m)
+            found.append(Nearest(pairs[best][1], float(exact_m[best]), side))
+        return found
 
 
 def _side(distance_m: float, radius_m: float) -> str:

@@ -179,13 +179,22 @@ class Patrol:
         """The fixes of tracked bindings, one by one."""
         mine = np.flatnonzero(np.isin(binding, list(tracks)))
         fixes = [self._log.fix(first_row + number) for number in mine.tolist()]
-        self._court.judge.approximate(fixes, row[mine])
+        areas = [
+            self._areas(int(row[number]), {*tracks[int(binding[number])].scopes, *suspects.get(number, ())})
+            for number in mine.tolist()
+        ]
+        self._court.judge.approximate(fixes, areas)
         alerts: list[Alert] = []
         for number, fix in zip(mine.tolist(), fixes, strict=True):
             track = tracks[int(binding[number])]
             alerts += track.take(fix, first_row + number, bool(backfill[number]), suspects.get(number, ()))
         self._settle(tracks)
         return alerts
+
+    def _areas(self, row: int, scopes: set[int]) -> list[int]:
+        """Areas that a fix is likely to be held against: to be worked out for many fixes at once."""
+        zones = (self._ground.scopes[scope] for scope in scopes)
+        return [*self._assignment.keep_in.of(row), *(f for z in zones if not z.keep_in for f in z.fences)]
 
     def _anchor(self, looks: Looks, survey: Survey, binding: Ints, live: Bools) -> None:
         """Where each binding was last surveyed, and its slack there; the last fix of a binding holds."""

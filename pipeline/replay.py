@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -139,8 +140,8 @@ def _parts(
     halt = Halt()
 
     def write_rejects(found: list[Reject]) -> None:
-        if rejects is not None:
-            rejects.writelines(reject.line() for reject in found)
+        assert rejects is not None
+        rejects.writelines(reject.line() for reject in found)
 
     return Parts(
         source=RecordedLog(log.open, request.until_ms, halt),
@@ -148,7 +149,7 @@ def _parts(
         router=Router(compiled.division),
         make_shard=lambda number: Shard(compiled, number),
         write_alerts=ledger.write,
-        write_rejects=write_rejects,
+        write_rejects=None if rejects is None else write_rejects,
         until_ms=request.until_ms,
         halt=halt,
     )
@@ -156,10 +157,14 @@ def _parts(
 
 def _run(flow: Dataflow, workers: int) -> None:
     """Run a flow to its end in this process."""
-    if workers == 1:
-        run_main(flow, epoch_interval=_EPOCH)
-    else:
-        cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
+    gc.freeze()  # a site is many objects that live on: the collector need not walk them again and again
+    try:
+        if workers == 1:
+            run_main(flow, epoch_interval=_EPOCH)
+        else:
+            cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

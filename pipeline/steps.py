@@ -22,9 +22,16 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
     """Raw rows in merged order become accepted rows and rejects; the end of the log becomes clock."""
 
     def __init__(
-        self, intake: Intake, until_ms: int | None, store: CheckpointStore | None, halt: Halt
+        self,
+        intake: Intake,
+        until_ms: int | None,
+        store: CheckpointStore | None,
+        halt: Halt,
+        *,
+        list_rejects: bool = True,
     ) -> None:
         self._intake = intake
+        self._list_rejects = list_rejects
         self._halt = halt
         self._until_ms = until_ms
         self._store = store
@@ -38,7 +45,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
 
     def _take(self, batch: LogItem) -> list[Accepted | Reject]:
         assert not isinstance(batch, LogEnd)
-        result = self._intake.take(batch)
+        result = self._intake.take(batch, list_rejects=self._list_rejects)
         rows = result.accepted
         if self._until_ms is not None:  # later arrivals are read and counted, not judged
             rows = rows.take(rows.arrival_ms <= self._until_ms)

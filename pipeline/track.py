@@ -10,7 +10,7 @@ from functools import partial
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.alerting import AlertWriter
-from pipeline.detectors.boundary import Incident, RunRule, Verdict
+from pipeline.detectors.boundary import Incident, RunRule, Sighting, Verdict
 from pipeline.fix import Fix
 from pipeline.judge import Judge
 from pipeline.machine import OPENING, Changes, Machine, fix_entry, moment_entry
@@ -64,6 +64,14 @@ class Court:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An alert as it was last written, and the facts it was made of (None: it is withdrawn)."""
+
+    facts: tuple[Sighting, tuple[Sighting, ...], int | None, str | None] | None
+    alert: Alert
+
+
 class Activity(Enum):
     """What a track still has to do with the fixes of its binding."""
 
@@ -90,8 +98,13 @@ class Track:
         self._backfill = backfill
         self._families: dict[tuple[int, bool], Family] = {}
         self._leaves = court.writer.later_leaves(self.person)
-        self._written: dict[tuple[int, bool, int], Alert] = {}
+        self._written: dict[tuple[int, bool, int], Written] = {}
         self.rejoin([], BEGIN_MS, BEGIN_MS)
+
+    @property
+    def scopes(self) -> set[int]:
+        """The scopes that something is going on with."""
+        return {scope for scope, _ in self._families}
 
     def rejoin(self, window: list[Fix], newest_ms: int, clock_ms: int) -> None:
         """Begin to follow live fixes with those there are: at first, or after a while without."""
@@ -285,19 +298,18 @@ class Track:
         key = family.scope, family.backfill, onset
         written = self._written.get(key)
         incident = family.actual.incidents.get(onset)
-        if incident is not None:
-            cleared_ms = _cleared_ms(incident, family.rights.get(onset) if family.backfill else None)
-            alert = self._court.writer.boundary(
-                self.binding, family.scope, incident, cleared_ms, retrospective=family.backfill
-            )
-            alert = replace(alert, authorised_by=self._authorised_by(family, onset))
-        elif written is None or written.withdrawn_ms is not None:
-            return None
+        if incident is None:
+            if written is None or written.facts is None:
+                return None
+            alert, facts = replace(written.alert, withdrawn_ms=at_ms), None
         else:
-            alert = replace(written, withdrawn_ms=at_ms)
-        if alert == written:
-            return None
-        self._written[key] = alert
+            cleared_ms = _cleared_ms(incident, family.rights.get(onset) if family.backfill else None)
+            facts = incident.raised, incident.evidence, cleared_ms, self._authorised_by(family, onset)
+            if written is not None and written.facts == facts:
+                return None
+            alert = self._court.writer.boundary(self.binding, family.scope, incident, family.backfill)
+            alert = replace(alert, cleared_ms=cleared_ms, authorised_by=facts[-1])
+        self._written[key] = Written(facts, alert)
         return alert
 
     def _authorised_by(self, family: Family, onset: int) -> str | None:

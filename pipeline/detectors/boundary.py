@@ -96,7 +96,7 @@ def step(
     if verdict is Verdict.RIGHT:
         return _right(state, sighting, rule)
     if state.open is not None:
-        return replace(state, streak=0), None
+        return replace(state, streak=0) if state.streak else state, None
     run = _longer(state.run, sighting)
     long_enough = run.count >= rule.fixes and sighting.at_ms - run.onset_ms >= rule.dwell_ms
     if not (sighting.confirmed or long_enough):

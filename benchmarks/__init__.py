@@ -1,0 +1,1 @@
+"""How fast it is: measured from a checkout, never shipped."""

@@ -1,0 +1,37 @@
+"""The disposal queue: alerts as work that one person at a time claims, verifies, disposes of and closes."""
+
+from sinks.disposal.changes import AlertChange
+from sinks.disposal.disposal_queue import LEASE_MS, LEASE_MS_MAX, DisposalQueue
+from sinks.disposal.errors import AlertUnknown, DisposalError, StoreUnusable, TransitionRefused, WrongInput
+from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent
+from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter
+from sinks.disposal.states import MEASURES, TRANSITIONS, Outcome, State, Transition, Verdict, fitting_outcomes
+from sinks.disposal.written import event_json, item_json
+
+__all__ = [
+    "EVERYTHING",
+    "LEASE_MS",
+    "LEASE_MS_MAX",
+    "MEASURES",
+    "PAGE_MAX",
+    "TRANSITIONS",
+    "AlertChange",
+    "AlertFilter",
+    "AlertPage",
+    "AlertUnknown",
+    "DisposalError",
+    "DisposalQueue",
+    "Outcome",
+    "QueueItem",
+    "QueueStats",
+    "State",
+    "StoreUnusable",
+    "TimelineEvent",
+    "Transition",
+    "TransitionRefused",
+    "Verdict",
+    "WrongInput",
+    "event_json",
+    "fitting_outcomes",
+    "item_json",
+]

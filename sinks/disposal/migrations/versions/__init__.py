@@ -1,0 +1,1 @@
+"""One file per step; a step that was ever released is never edited."""

@@ -1,0 +1,107 @@
+"""The database under the queue: opened safe against a power cut, and brought to the present schema."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from sinks.disposal.errors import StoreUnusable
+
+#: The first with RETURNING.
+_SQLITE_OLDEST = (3, 35, 0)
+#: How long a connection waits for another process's write before it gives up.
+_BUSY_TIMEOUT_MS = 30_000
+#: A number of our own for PostgreSQL's advisory locks: one migration at a time.
+_MIGRATION_LOCK = 7_104_563
+
+
+class Store:
+    """Connections to one database, for reading and for writing, from any thread."""
+
+    def __init__(self, where: str | Path) -> None:
+        try:
+            url = _url(where)
+            self._engine = create_engine(url)
+        except (ArgumentError, ImportError) as error:
+            raise StoreUnusable(f"{where}: {error}") from error
+        self._shown = url.render_as_string(hide_password=True)
+        # SQLite has one writer at a time and lets the others poll; within a process a lock hands over at once.
+        self._turn: AbstractContextManager[Any] = nullcontext()
+        if url.get_backend_name() == "sqlite":
+            self._turn = threading.Lock()
+            _make_durable(self._engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent look at the database."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, durable when the block is left; undone if it is left by an error."""
+        with self._turn, self._engine.execution_options(queue_writes=True).begin() as connection:
+            yield connection
+
+    def upgrade(self) -> None:
+        """Bring the database to the present schema; several programs may try at once."""
+        settings = Config()
+        settings.set_main_option("script_location", "sinks.disposal:migrations")
+        try:
+            with self.writing() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+                settings.attributes["connection"] = connection
+                command.upgrade(settings, "head")
+        except (SQLAlchemyError, CommandError) as error:
+            raise StoreUnusable(f"{self._shown}: {error}") from error
+
+    def disconnect(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _url(where: str | Path) -> URL:
+    if isinstance(where, str) and "://" in where:
+        url = make_url(where)
+    else:
+        url = URL.create("sqlite", database=str(where))
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise StoreUnusable(f"{where}: a queue in memory would lose what people did")
+        if sqlite3.sqlite_version_info < _SQLITE_OLDEST:
+            oldest = ".".join(map(str, _SQLITE_OLDEST))
+            raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old; {oldest} or newer is needed")
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnusable(f"{where}: {error}") from error
+    return url
+
+
+def _make_durable(engine: Engine) -> None:
+    """Write-ahead log, synced at every commit; transactions begun by us, as the module would begin them too late."""
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer that begins as a reader could find its look outdated when it writes, and fail instead of wait.
+        writes = connection.get_execution_options().get("queue_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,112 @@
+"""A run that may be killed at any moment: the dataflow with recovery, every change on disk at once.
+
+``python killed_run.py SEED FOLDER WORKERS`` goes on where the last run in the folder was stopped. It notes each
+batch it reads in ``progress`` and appends each change of an alert to ``changes.ndjson``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.testing import cluster_main, run_main
+from engine.random_world import World, random_world
+from engine.world_files import RecordedRows
+
+from pipeline.checkpoints import CheckpointStore
+from pipeline.dataflow import Parts, build
+from pipeline.halt import Halt
+from pipeline.intake import Intake
+from pipeline.merge import RawBatch
+from pipeline.shard import CompiledSite, Shard
+from pipeline.sources import RecordedLog
+from pipeline.stream import Router
+from sinks.alert import Alert, alert_line
+
+SHARDS, BATCH_ROWS = 4, 2
+
+
+def append(path: Path, lines: list[bytes]) -> None:
+    """Add whole lines to a file; they are durable when this returns."""
+    with path.open("ab") as file:
+        file.write(b"".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def folded(changes: Path) -> list[bytes]:
+    """The alert file that changes leave: the last line of each key, in its order."""
+    last: dict[str, tuple[str, bytes, bytes]] = {}
+    for line in changes.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):  # a kill may leave half a line, which is then written again
+            alert = json.loads(line)
+            last[alert["alert_key"]] = alert["raised_at"], alert["alert_key"].encode(), line
+    return [line for *_, line in sorted(last.values())]
+
+
+class StoppableRun:
+    """One seed's world in a folder that outlives the process."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.world: World = random_world(seed)
+        self.folder = folder
+        self.log = RecordedRows(
+            self.world.site, [folder / "pings.ndjson"], [folder / "confirmations.ndjson"], BATCH_ROWS
+        )
+        self.intakes: list[Intake] = []
+
+    def run(self, workers: int) -> None:
+        """Judge to the end of the log, from where the folder says."""
+        recovery = self.folder / "recovery"
+        if not recovery.exists():
+            scratch = self.folder / "recovery.new"
+            scratch.mkdir(exist_ok=True)
+            init_db_dir(scratch, 1)
+            scratch.rename(recovery)
+        flow = build(self._parts())
+        config = RecoveryConfig(str(recovery))
+        if workers == 1:
+            run_main(flow, epoch_interval=timedelta(0), recovery_config=config)
+        else:
+            cluster_main(
+                flow, [], 0, epoch_interval=timedelta(0), recovery_config=config, worker_count_per_proc=workers
+            )
+
+    def _parts(self) -> Parts:
+        compiled = CompiledSite.of(self.world.site, SHARDS)
+        halt = Halt()
+        return Parts(
+            source=RecordedLog(self._open, self.world.until_ms, halt),
+            make_intake=self._intake,
+            router=Router(compiled.division),
+            make_shard=lambda number: Shard(compiled, number),
+            write_alerts=self._write,
+            write_rejects=None,
+            until_ms=self.world.until_ms,
+            store=CheckpointStore(self.folder / "states"),
+            halt=halt,
+        )
+
+    def _open(self, skip_rows: int) -> Iterator[RawBatch]:
+        for batch in self.log.open(skip_rows):
+            append(self.folder / "progress", [b"."])
+            yield batch
+
+    def _intake(self, state: bytes | None) -> Intake:
+        self.intakes.append(self.log.intake(state))
+        return self.intakes[-1]
+
+    def _write(self, alerts: list[Alert]) -> None:
+        append(self.folder / "changes.ndjson", [alert_line(alert) for alert in alerts])
+
+
+if __name__ == "__main__":
+    stoppable = StoppableRun(int(sys.argv[1]), Path(sys.argv[2]))
+    stoppable.run(int(sys.argv[3]))
+    [last] = stoppable.intakes
+    print(json.dumps({"read": last.read, "accepted": last.accepted, "rejected": last.rejected}))

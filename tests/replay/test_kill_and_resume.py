@@ -1,0 +1,119 @@
+"""Killed at any moment and started again, a run ends with the alerts of one that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.testing import TestingSource, run_main
+from engine.engine_run import engine_lines
+from engine.random_world import random_world
+from engine.world_files import RecordedRows, write_streams
+from replay import killed_run
+from replay.command_line import surroundings
+
+from pipeline.checkpoints import CheckpointStore
+from pipeline.dataflow import Parts, build
+from pipeline.halt import Halt
+from pipeline.shard import CompiledSite, Shard
+from pipeline.stream import LogEnd, LogItem, Router
+from sinks.alert import alert_line
+from sinks.ledger import AlertLedger
+
+TESTS = Path(__file__).parents[1]
+#: A world with boundary, zone, silence and confirmation alerts, withdrawn and retrospective ones.
+SEED = 8
+PATIENCE_S = 120.0
+
+
+def child(folder: Path, workers: int) -> subprocess.Popen[str]:
+    environment = surroundings()
+    environment["PYTHONPATH"] += os.pathsep + str(TESTS)
+    words = [sys.executable, str(killed_run.__file__), str(SEED), str(folder), str(workers)]
+    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def kill_after(run: subprocess.Popen[str], progress: Path, batches: int) -> bool:
+    """SIGKILL once that many batches more were read; False where the run ended before."""
+    wanted = batches + (progress.stat().st_size if progress.exists() else 0)
+    given_up = time.monotonic() + PATIENCE_S
+    while run.poll() is None and time.monotonic() < given_up:
+        if progress.exists() and progress.stat().st_size >= wanted:
+            break
+        time.sleep(0.001)
+    run.kill()
+    _, complaints = run.communicate()
+    assert run.returncode in (0, -signal.SIGKILL), complaints
+    return run.returncode != 0
+
+
+@pytest.mark.parametrize(("workers", "kills"), [(1, 5), (2, 3)])
+def test_killed_again_and_again(workers: int, kills: int, tmp_path: Path) -> None:
+    chance = random.Random(workers)
+    world = random_world(SEED)
+    write_streams(world.rows, tmp_path)
+    killed = 0
+    while killed < kills and kill_after(child(tmp_path, workers), tmp_path / "progress", chance.randint(2, 14)):
+        killed += 1
+    assert killed == kills, "the world is too small to be killed so often"
+    done = child(tmp_path, workers)
+    printed, complaints = done.communicate(timeout=PATIENCE_S)
+    assert done.returncode == 0, complaints
+    expected = expected_lines(SEED)
+    assert killed_run.folded(tmp_path / "changes.ndjson") == expected
+    assert json.loads(printed) == {"read": len(world.rows), "accepted": len(world.rows), "rejected": {}}
+    assert len(list((tmp_path / "states").iterdir())) <= 2 * (killed_run.SHARDS + 1), "old states are let go"
+
+
+def test_a_run_that_is_over_can_be_run_again(tmp_path: Path) -> None:
+    write_streams(random_world(SEED).rows, tmp_path)
+    expected = expected_lines(SEED)
+    for _ in range(2):
+        killed_run.StoppableRun(SEED, tmp_path).run(workers=1)
+        assert killed_run.folded(tmp_path / "changes.ndjson") == expected
+
+
+def expected_lines(seed: int) -> list[bytes]:
+    world = random_world(seed)
+    return engine_lines(world.site, world.rows, world.until_ms)
+
+
+@pytest.mark.parametrize("seed", range(8, 14))
+def test_aborted_between_any_batches(seed: int, tmp_path: Path) -> None:
+    """As bytewax's own tests crash: in this process, anywhere in the input, several times."""
+    world = random_world(seed)
+    chance = random.Random(seed)
+    pings, confirmations = write_streams(world.rows, tmp_path)
+    log = RecordedRows(world.site, [pings], [confirmations], chance.choice([1, 5, 11]))
+    items: list[LogItem | TestingSource.ABORT] = [*log.open(), LogEnd(world.until_ms)]
+    for _ in range(aborts := chance.randint(1, 5)):
+        items.insert(chance.randint(1, len(items) - 1), TestingSource.ABORT())
+    ledger = AlertLedger()
+    compiled = CompiledSite.of(world.site, 3)
+    init_db_dir(tmp_path, 1)
+    for _ in range(aborts + 1):
+        flow = build(
+            Parts(
+                source=TestingSource(items),
+                make_intake=log.intake,
+                router=Router(compiled.division),
+                make_shard=lambda number: Shard(compiled, number),
+                write_alerts=ledger.write,
+                write_rejects=None,
+                until_ms=world.until_ms,
+                store=CheckpointStore(tmp_path / "states"),
+                halt=Halt(),
+            )
+        )
+        run_main(flow, epoch_interval=timedelta(0), recovery_config=RecoveryConfig(str(tmp_path)))
+    expected = expected_lines(seed)
+    assert [alert_line(alert) for alert in ledger.alerts()] == expected, f"seed {seed}"
