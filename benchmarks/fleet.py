@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import getpass
 import json
+import os
 import shutil
 import tempfile
 import zlib
@@ -63,7 +63,7 @@ def part_of(whole: Fleet, people: int) -> Fleet:
 
 
 def _kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
-    home = Path(tempfile.gettempdir()) / f"fencewatch-benchmarks-{getpass.getuser()}"
+    home = Path(tempfile.gettempdir()) / f"fencewatch-benchmarks-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
     directory = home / name
     if not directory.exists():
@@ -129,7 +129,5 @@ def _copy_fences(old: Path, new: Path, chosen: Container[str]) -> None:
 
 
 def _copy_stream(old: Path, new: Path, devices: pa.Array) -> None:
-    file = pq.ParquetFile(old)
-    with pq.ParquetWriter(new, file.schema_arrow) as writer:
-        for batch in file.iter_batches():
-            writer.write_batch(batch.filter(pc.is_in(batch["device_id"], value_set=devices)))
+    mine = pq.read_table(old, filters=pc.field("device_id").isin(devices))
+    pq.write_table(mine, new)

@@ -59,6 +59,8 @@ class Hours:
         ]
         self.valid_from = np.array([fence.valid_from_ms for fence in site.fences], np.int64)
         self.valid_to = np.array([fence.valid_to_ms for fence in site.fences], np.int64)
+        self._beginning = np.argsort(self.valid_from, kind="stable")
+        self._begins_ms = self.valid_from[self._beginning]
         nothing = np.empty(0, np.int64)
         self._opened = Opened(END_MS, BEGIN_MS, np.zeros(len(numbers) + 1, np.int64), nothing, nothing)
         self._extending = Lock()
@@ -147,7 +149,8 @@ class Hours:
                 valid = (self.valid_from[fences] <= at_ms) & (at_ms < self.valid_to[fences])
                 if valid.any():
                     moments.setdefault(at_ms, []).append(fences[valid])
-        begun = np.flatnonzero((self.valid_from > after_ms) & (self.valid_from <= upto_ms))
+        part = slice(*np.searchsorted(self._begins_ms, (after_ms, upto_ms), "right"))
+        begun = self._beginning[part]
         for fence in begun[self.activity(begun, self.valid_from[begun])[0]].tolist():
             moments.setdefault(int(self.valid_from[fence]), []).append(np.array([fence], np.int64))
         return {at_ms: np.unique(np.concatenate(parts)) for at_ms, parts in sorted(moments.items())}

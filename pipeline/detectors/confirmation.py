@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geofences.instant import BEGIN_MS
+from geofences.instant import BEGIN_MS, END_MS
 from geofences.schedule import local_ms
 from pipeline.columns import Columns
 from pipeline.policy import Policy
@@ -51,14 +51,15 @@ class ConfirmationWatch:
         self._made = Columns({"person": np.int64, "event_ms": np.int64, "arrival_ms": np.int64})
         self._missed: dict[int, list[Missed]] = defaultdict(list)
         self._start_ms = BEGIN_MS
-        self._done_ms = BEGIN_MS
+        self._day, self._day_ms = date.min, END_MS
+        self._coming: list[Window] = []
         lengths = [window.end_min - window.start_min for day in policy.windows.values() for window in day]
         self._longest_ms = max(lengths, default=0) * 60_000 + policy.grace_ms
 
     def start(self, start_ms: int) -> None:
         """Begin the clock: windows that opened before owe nothing."""
         self._start_ms = start_ms
-        self._done_ms = start_ms
+        self._open_day(_local_day(start_ms - self._longest_ms, self._zone))
 
     def take(self, person: Ints, event_ms: Ints, arrival_ms: Ints) -> list[Missed]:
         """Good confirmations in order of arrival: the missed ones they clear."""
@@ -73,10 +74,14 @@ class ConfirmationWatch:
     def advance(self, past_ms: int) -> list[Missed]:
         """All windows whose grace ends before an instant."""
         found: list[Missed] = []
-        for window in sorted(self._due(past_ms)):
-            found += self._judge(window)
-        self._done_ms = max(self._done_ms, past_ms - 1)
-        self._forget(past_ms)
+        while self._day_ms < past_ms:
+            self._open_day(self._day + timedelta(days=1))
+        due = 0
+        while self._coming and self._coming[0].deadline_ms < past_ms:
+            found += self._judge(heappop(self._coming))
+            due += 1
+        if due:
+            self._forget(past_ms)
         return found
 
     def _clear(self, person: int, event_ms: int, arrival_ms: int) -> list[Missed]:
@@ -88,17 +93,15 @@ class ConfirmationWatch:
                 cleared.append(late)
         return cleared
 
-    def _due(self, past_ms: int) -> Iterator[Window]:
-        """Windows with a deadline in ``(done, past)``, by the local days they can begin on."""
-        day = _local_day(self._done_ms - self._longest_ms, self._zone)
-        while local_ms(day, 0, self._zone) < past_ms:
-            for class_name, windows in self._policy.windows.items():
-                for window in windows:
-                    start_ms = local_ms(day, window.start_min, self._zone)
-                    deadline_ms = local_ms(day, window.end_min, self._zone) + self._policy.grace_ms
-                    if self._done_ms < deadline_ms < past_ms and start_ms >= self._start_ms:
-                        yield Window(deadline_ms, start_ms, class_name)
-            day += timedelta(days=1)
+    def _open_day(self, day: date) -> None:
+        """Put the windows that begin on a local day among those to come."""
+        self._day, self._day_ms = day, local_ms(day, 0, self._zone)
+        for class_name, windows in self._policy.windows.items():
+            for window in windows:
+                start_ms = local_ms(day, window.start_min, self._zone)
+                deadline_ms = local_ms(day, window.end_min, self._zone) + self._policy.grace_ms
+                if start_ms >= self._start_ms:
+                    heappush(self._coming, Window(deadline_ms, start_ms, class_name))
 
     def _judge(self, window: Window) -> list[Missed]:
         start_ms, deadline_ms = window.start_ms, window.deadline_ms

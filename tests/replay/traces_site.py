@@ -14,7 +14,7 @@ from geofences.county import County, counties
 
 #: Places are squares of so many degrees, about 1.1 km high.
 CELL_DEG = 0.01
-USUAL_PLACES, BUSY_PLACES = 4, 6
+USUAL_PLACES, BUSY_PLACES = 2, 12
 
 
 def geolife(traces: Path) -> pl.DataFrame:

@@ -1,0 +1,69 @@
+"""How far the log is durable, told by its writer to readers in whatever process.
+
+A reader that went by the segments alone could take a record that a loss of power then takes back. The file
+is written after the disk has the records, and itself left to the system: after a loss of power it may name
+an earlier end, never a later one. The writer finds the true end when it opens the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+from pipeline.journal.disk import put_file, sync_file, write_at
+
+_END = struct.Struct("<QI")
+_NUMBER = struct.Struct("<Q")
+
+
+def known_end_path(directory: Path) -> Path:
+    """Where a journal's end is told."""
+    return directory / "end"
+
+
+class EndTeller:
+    """The writer's side."""
+
+    def __init__(self, directory: Path, number: int) -> None:
+        path = known_end_path(directory)
+        if EndAsker(directory).ask() != number or not path.exists():
+            put_file(path, _encoded(number))
+        self._handle = os.open(path, os.O_RDWR)
+
+    def tell(self, number: int) -> None:
+        """All records before this number are durable."""
+        write_at(self._handle, _encoded(number), 0)
+
+    def close(self) -> None:
+        """Leaves the file durable as well."""
+        sync_file(self._handle)
+        os.close(self._handle)
+
+
+class EndAsker:
+    """A reader's side."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = known_end_path(directory)
+        self._last = 0
+
+    def ask(self) -> int:
+        """The number after the last record known to be durable; 0 where no journal was ever opened.
+
+        It is one small read; a telling that is caught half written counts as the one before.
+        """
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return self._last
+        if len(content) == _END.size:
+            number, crc = _END.unpack(content)
+            if crc == zlib.crc32(_NUMBER.pack(number)):
+                self._last = max(self._last, number)
+        return self._last
+
+
+def _encoded(number: int) -> bytes:
+    return _END.pack(number, zlib.crc32(_NUMBER.pack(number)))
