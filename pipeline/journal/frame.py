@@ -61,7 +61,7 @@ class Head:
         return zlib.crc32(self.salt)
 
     def encoded(self) -> bytes:
-        """The head as bytes; raises nothing, see ``head_of`` for the way back."""
+        """The head as it stands in the file."""
         body = _HEAD.pack(MAGIC, self.salt, self.first, self.after, self.start_ms, self.clock_ms)
         return body + _CRC.pack(zlib.crc32(body))
 
@@ -107,8 +107,8 @@ def frame_at(head: Head, content: Bytes, place: int) -> Frame | None:
     return Frame(Record(number, kind, clock_ms, payload), number - back, end)
 
 
-def frame_bytes(content: Bytes, place: int) -> int:
-    """How many bytes the frame at a place wants, as far as the bytes in hand tell."""
-    if len(content) < place + FRAME_BYTES:
+def frame_bytes(content: bytes) -> int:
+    """How long the frame at the front of some bytes is, as far as they tell."""
+    if len(content) < FRAME_BYTES:
         return FRAME_BYTES
-    return FRAME_BYTES + int(_FRAME.unpack_from(content, place)[1])
+    return FRAME_BYTES + min(int(_FRAME.unpack_from(content)[1]), PAYLOAD_BYTES_MOST)

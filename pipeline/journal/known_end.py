@@ -16,6 +16,7 @@ from pipeline.journal.disk import put_file, sync_file, write_at
 
 _END = struct.Struct("<QI")
 _NUMBER = struct.Struct("<Q")
+_READS_MOST = 3
 
 
 def known_end_path(directory: Path) -> Path:
@@ -52,17 +53,25 @@ class EndAsker:
     def ask(self) -> int:
         """The number after the last record known to be durable; 0 where no journal was ever opened.
 
-        It is one small read; a telling that is caught half written counts as the one before.
+        A telling that is caught half written is read again, and counts as the one before if it stays so.
         """
-        try:
-            content = self._path.read_bytes()
-        except FileNotFoundError:
-            return self._last
-        if len(content) == _END.size:
-            number, crc = _END.unpack(content)
-            if crc == zlib.crc32(_NUMBER.pack(number)):
+        for _ in range(_READS_MOST):
+            try:
+                content = self._path.read_bytes()
+            except FileNotFoundError:
+                break
+            number = _number_in(content)
+            if number is not None:
                 self._last = max(self._last, number)
+                break
         return self._last
+
+
+def _number_in(content: bytes) -> int | None:
+    if len(content) != _END.size:
+        return None
+    number, crc = _END.unpack(content)
+    return int(number) if crc == zlib.crc32(_NUMBER.pack(number)) else None
 
 
 def _encoded(number: int) -> bytes:

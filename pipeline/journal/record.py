@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from geofences.instant import BEGIN_MS
 from pipeline.ping import CONFIRMATION, PING
 
 #: Kinds of records: the clock at an opening of the journal, the clock, and rows of the two streams.
@@ -25,7 +26,7 @@ class Entry:
 
     kind: int
     payload: bytes = b""
-    at_ms: int | None = None
+    at_ms: int = BEGIN_MS
 
 
 @dataclass(frozen=True, slots=True)

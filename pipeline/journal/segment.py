@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geofences.instant import BEGIN_MS
-from pipeline.journal.disk import put_file, sync_file
+from pipeline.journal.disk import put_file
 from pipeline.journal.errors import JournalDamaged
 from pipeline.journal.frame import HEAD_BYTES, SALT_BYTES, BadFrame, Frame, Head, frame_at, head_of
 from pipeline.journal.record import START
@@ -52,23 +52,6 @@ def read_head(path: Path) -> Head:
 
 
 @dataclass(frozen=True, slots=True)
-class TailCut:
-    """What was cut off the end of the last segment because it was no whole record.
-
-    ``acknowledged`` records are known to have been durable once: the disk lost them.
-    """
-
-    segment: Path
-    position: int
-    cut_bytes: int
-    acknowledged: int
-
-    def __str__(self) -> str:
-        lost = f"; {self.acknowledged} acknowledged records are lost" if self.acknowledged else ""
-        return f"{self.segment}: {self.cut_bytes} bytes of a torn write cut off at byte {self.position}{lost}"
-
-
-@dataclass(frozen=True, slots=True)
 class SegmentEnd:
     """Where the records of a segment end: position, next number, and what is known there."""
 
@@ -100,16 +83,6 @@ def find_end(path: Path, known_end: int) -> SegmentEnd:
         if _was_durable(content, end, known_end):
             raise JournalDamaged(path, end.position, end.number, wrong)
         return replace(end, torn_bytes=len(content) - end.position)
-
-
-def cut_segment(path: Path, position: int) -> None:
-    """Ends a segment at a position and makes what is left of it durable."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.ftruncate(handle, position)
-        sync_file(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The disposal queue: alerts as work that one person at a time claims, verifies, disposes of and closes."""
 
+from sinks.disposal.arguments import LEASE_MS, LEASE_MS_MAX
 from sinks.disposal.changes import AlertChange
-from sinks.disposal.disposal_queue import LEASE_MS, LEASE_MS_MAX, DisposalQueue
+from sinks.disposal.disposal_queue import DisposalQueue
 from sinks.disposal.errors import AlertUnknown, DisposalError, StoreUnusable, TransitionRefused, WrongInput
 from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent
 from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter

@@ -17,7 +17,12 @@ _PLAIN = tuple(
     (field.name, _RENAMED.get(field.name, field.name)) for field in fields(Alert) if field.name != "evidence"
 )
 #: The columns that a newer revision replaces.
-FACT_COLUMNS = (*(column for _, column in _PLAIN if column != "alert_key"), "evidence", "revision", "fact_seq")
+FACT_COLUMNS = (
+    *(column for _, column in _PLAIN if column != "alert_key"),
+    "evidence",
+    "revision",
+    "fact_seq",
+)
 
 
 def without_nan(alert: Alert) -> Alert:

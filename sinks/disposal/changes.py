@@ -50,7 +50,9 @@ def facts_of(before: Alert | None, change: AlertChange) -> list[Fact]:
 def _differences(before: Alert, after: Alert) -> Iterator[tuple[str, int, dict[str, Any]]]:
     latest_ms = max(after.raised_ms, after.cleared_ms or 0, after.withdrawn_ms or 0)
     corrected = {
-        field.name: None if field.name == "evidence" else [getattr(before, field.name), getattr(after, field.name)]
+        field.name: None
+        if field.name == "evidence"
+        else [getattr(before, field.name), getattr(after, field.name)]
         for field in fields(Alert)
         if field.name not in _TOLD and getattr(before, field.name) != getattr(after, field.name)
     }

@@ -5,7 +5,7 @@
       └── release, or the lease lapses
 
 ``self_cleared`` is ``open`` for an alert whose cause has ended by itself; it still wants a verdict. Neither it nor
-a lapsed lease is written down: ``claims.shown_state`` works both out from the facts and the time asked about.
+a lapsed lease is written down: ``standing.shown_state`` works both out from the facts and the time asked about.
 """
 
 from __future__ import annotations

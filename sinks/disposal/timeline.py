@@ -32,7 +32,14 @@ class TimelineWriter:
         return self._add(alert_key, kind, at_ms, details, revision=revision)
 
     def add_step(
-        self, alert_key: str, kind: str, at_ms: int, details: dict[str, Any], *, actor: str, office: str | None
+        self,
+        alert_key: str,
+        kind: str,
+        at_ms: int,
+        details: dict[str, Any],
+        *,
+        actor: str,
+        office: str | None,
     ) -> int:
         """An entry by a person; returns its number."""
         return self._add(alert_key, kind, at_ms, details, actor=actor, office_id=office)

@@ -1,0 +1,126 @@
+"""What is measured: whole engines and their parts, each timed after doing the same on a small fleet."""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.fleet import Fleet
+from benchmarks.measurement import Timing
+from benchmarks.plain_engine import judge_with, recorded
+from benchmarks.plain_rules import PlainRules
+from pipeline.intake import Intake
+from pipeline.merge import merged
+from pipeline.ping import CONFIRMATION, PING, PingBatch
+from pipeline.reading import Challenges, DeviceIds, open_stream
+from pipeline.reference import judge, read_rows
+from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
+from pipeline.shard import CompiledSite, Shard
+from pipeline.sites.load import load_site
+from sinks.ledger import AlertLedger
+
+
+class _Kind(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+
+def whole_replay(fleet: Fleet, warm: Fleet) -> Timing:
+    """Files to alert file, as the command does it; loading the site comes before the clock."""
+    _replay(warm)
+    return _replay(fleet)
+
+
+def bare_engine(fleet: Fleet, warm: Fleet) -> Timing:
+    """One shard stepped through accepted batches that lie in memory."""
+    _step(warm)
+    return _step(fleet)
+
+
+def plain_from_files(fleet: Fleet, warm: Fleet) -> Timing:
+    """The plain engine from Parquet rows as dicts to its alert file; its index is built before the clock."""
+    _plain(warm, in_memory=False)
+    return _plain(fleet, in_memory=False)
+
+
+def plain_in_memory(fleet: Fleet, warm: Fleet) -> Timing:
+    """The plain engine on rows that are dicts in memory already."""
+    _plain(warm, in_memory=True)
+    return _plain(fleet, in_memory=True)
+
+
+def reference(fleet: Fleet, warm: Fleet) -> Timing:
+    """The definition: files read and judged one row at a time."""
+    _refer(warm)
+    return _refer(fleet)
+
+
+def _replay(fleet: Fleet) -> Timing:
+    site = load_site(fleet.site)
+    with tempfile.TemporaryDirectory() as scratch:
+        alerts = Path(scratch) / "alerts.ndjson"
+        request = ReplayRequest(site, [fleet.pings], [fleet.confirmations], alerts)
+        begun = _clock()
+        summary = replay(request)
+        seconds = time.perf_counter() - begun
+    return Timing(summary.rows, seconds, summary.alerts)
+
+
+def _step(fleet: Fleet) -> Timing:
+    compiled = CompiledSite.of(load_site(fleet.site), 1)
+    shard, ledger = Shard(compiled, 0), AlertLedger()
+    start_ms, batches = _accepted(compiled, fleet)
+    if start_ms is None:
+        return Timing(0, 0.0, {})
+    begun = _clock()
+    shard.start(start_ms)
+    for batch in batches:
+        ledger.write(shard.step(batch))
+    ledger.write(shard.advance(int(batches[-1].arrival_ms[-1]) + 1))
+    seconds = time.perf_counter() - begun
+    return Timing(sum(map(len, batches)), seconds, ledger.by_kind())
+
+
+def _accepted(compiled: CompiledSite, fleet: Fleet) -> tuple[int | None, list[PingBatch]]:
+    challenges, devices = Challenges(), DeviceIds(compiled.division.device_ids)
+    files = [
+        open_stream(path, kind=kind, number=number, devices=devices, challenges=challenges)
+        for number, (path, kind) in enumerate(((fleet.pings, PING), (fleet.confirmations, CONFIRMATION)))
+    ]
+    intake = Intake(compiled.site.policy, challenges)
+    batches = [intake.take(raw, list_rejects=False).accepted for raw in merged(files, BATCH_ROWS)]
+    return intake.start_ms, [batch for batch in batches if len(batch)]
+
+
+def _plain(fleet: Fleet, *, in_memory: bool) -> Timing:
+    rules = PlainRules(load_site(fleet.site))
+    rows = recorded(fleet.pings, fleet.confirmations)
+    rows = iter(list(rows)) if in_memory else rows
+    with tempfile.TemporaryDirectory() as scratch:
+        begun = _clock()
+        alerts = judge_with(rules, rows, Path(scratch) / "alerts.ndjson")
+        seconds = time.perf_counter() - begun
+    return Timing(fleet.rows, seconds, _kinds(alerts))
+
+
+def _refer(fleet: Fleet) -> Timing:
+    site = load_site(fleet.site)
+    begun = _clock()
+    rows, _ = read_rows(site, [fleet.pings], [fleet.confirmations])
+    alerts = judge(site, rows)
+    return Timing(fleet.rows, time.perf_counter() - begun, _kinds(alerts))
+
+
+def _kinds(alerts: Iterable[_Kind]) -> dict[str, int]:
+    return dict(sorted(Counter(alert.kind for alert in alerts).items()))
+
+
+def _clock() -> float:
+    """The time, with the garbage of preparing out of the way."""
+    gc.collect()
+    return time.perf_counter()

@@ -1,0 +1,12 @@
+"""The benchmarks there are, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.engine import engine
+from benchmarks.measurement import Progress, Report
+from benchmarks.replay import replay
+from benchmarks.settings import Settings
+
+BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {"engine": engine, "replay": replay}

@@ -1,0 +1,36 @@
+"""The embedded durable log in front of the engine."""
+
+from pipeline.journal.errors import AppendFailed, JournalDamaged, JournalError, JournalLocked, RecordsGone
+from pipeline.journal.floors import Floors
+from pipeline.journal.journal import SEGMENT_BYTES, Journal
+from pipeline.journal.log import JournalLog, Logged, logged
+from pipeline.journal.marks import Blindness, ClockMark, ClockMarks
+from pipeline.journal.reader import JournalReader
+from pipeline.journal.record import Entry, Record, clock_mark, start_mark
+from pipeline.journal.recovery import TailCut
+from pipeline.journal.rows import RowDecoder, rows_entry
+
+__all__ = [
+    "SEGMENT_BYTES",
+    "AppendFailed",
+    "Blindness",
+    "ClockMark",
+    "ClockMarks",
+    "Entry",
+    "Floors",
+    "Journal",
+    "JournalDamaged",
+    "JournalError",
+    "JournalLocked",
+    "JournalLog",
+    "JournalReader",
+    "Logged",
+    "Record",
+    "RecordsGone",
+    "RowDecoder",
+    "TailCut",
+    "clock_mark",
+    "logged",
+    "rows_entry",
+    "start_mark",
+]

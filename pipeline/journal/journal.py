@@ -1,0 +1,188 @@
+"""The embedded durable log: one writer, any number of readers, nothing acknowledged that is not on disk."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.journal.disk import sync_directory
+from pipeline.journal.errors import AppendFailed, JournalLocked
+from pipeline.journal.floors import Floors
+from pipeline.journal.frame import PAYLOAD_BYTES_MOST
+from pipeline.journal.known_end import EndAsker, EndTeller
+from pipeline.journal.reader import JournalReader
+from pipeline.journal.record import Entry
+from pipeline.journal.recovery import TailCut, recover
+from pipeline.journal.segment import read_head, segment_firsts, segment_path
+from pipeline.journal.tail import Tail
+
+#: A segment that would grow beyond this is followed by another.
+SEGMENT_BYTES = 64 << 20
+
+_log = logging.getLogger(__name__)
+
+
+class _Group:
+    """Entries of several appends that one write and one sync make durable."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.is_led = False
+        self.is_done = threading.Event()
+        self.first = 0
+        self.failure: BaseException | None = None
+
+
+class Journal:
+    """A journal open for writing, from any number of threads.
+
+    ``cut`` says what opening had to cut off the end (None: nothing).
+    """
+
+    def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        """Opens or begins the journal of a directory.
+
+        Raises JournalLocked where another writer has it, JournalDamaged where a durable record is bad
+        (only the last segment is read; readers find what is wrong in others).
+        """
+        self.directory = directory
+        _make_directory(directory)
+        self._lock = _taken_lock(directory / "lock")
+        try:
+            found = recover(directory, EndAsker(directory).ask())
+            self._tail = Tail(directory, segment_bytes, found)
+            self._teller = EndTeller(directory, self._tail.number)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._mutex = threading.Lock()
+        self._writing = threading.Lock()
+        self._gathering = _Group()
+        self._is_open = True
+        self._end = self._tail.number
+        self.cut: TailCut | None = found.cut
+        if found.cut is not None:
+            _log.warning("%s", found.cut)
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Makes entries durable, in order and together, and returns the offset after them.
+
+        Appends that come while another is being written share the next write. Raises AppendFailed where
+        the disk did not take them; they may then be sent again. A crash before the return may keep some of
+        them, each whole.
+        """
+        for entry in entries:
+            if len(entry.payload) > PAYLOAD_BYTES_MOST:
+                raise ValueError(f"a record of {len(entry.payload)} bytes; at most {PAYLOAD_BYTES_MOST}")
+        with self._mutex:
+            group = self._gathering
+            group.entries += entries
+            place = len(group.entries)
+            leads, group.is_led = not group.is_led, True
+        if leads:
+            self._lead(group)
+        else:
+            group.is_done.wait()
+            if group.failure is not None:
+                raise AppendFailed(str(group.failure)) from group.failure
+        return group.first + place
+
+    @property
+    def end_offset(self) -> int:
+        """The offset after the last durable record."""
+        return self._end
+
+    @property
+    def start_ms(self) -> int:
+        """The time of the journal's first start mark; BEGIN_MS before it."""
+        return self._tail.start_ms
+
+    @property
+    def clock_ms(self) -> int:
+        """The highest mark so far; BEGIN_MS before any."""
+        return self._tail.clock_ms
+
+    def reader(self, offset: int = 0) -> JournalReader:
+        """A reader of its own from an offset on."""
+        return JournalReader(self.directory, offset)
+
+    def drop_old(self, before_ms: int) -> list[Path]:
+        """Removes whole segments that every reader is past and that ended before an instant.
+
+        Readers tell by ``Floors`` how far they are; while none has, all is kept. Returns what was removed.
+        """
+        floor = Floors(self.directory).lowest()
+        dropped: list[Path] = []
+        with self._writing:
+            firsts = segment_firsts(self.directory)
+            for first, following in zip(firsts, firsts[1:], strict=False):
+                ended_ms = read_head(segment_path(self.directory, following)).clock_ms
+                if floor is None or following > floor or ended_ms >= before_ms:
+                    break
+                dropped.append(segment_path(self.directory, first))
+                dropped[-1].unlink()
+            sync_directory(self.directory)
+        return dropped
+
+    def close(self) -> None:
+        """Waits for the append that is being written, refuses later ones and lets another writer in."""
+        with self._writing:
+            if self._is_open:
+                self._is_open = False
+                self._teller.close()
+                self._tail.close()
+                os.close(self._lock)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _lead(self, group: _Group) -> None:
+        """Writes a group once the write before it is done; those that come meanwhile join it."""
+        try:
+            with self._writing:
+                with self._mutex:
+                    self._gathering = _Group()
+                if not self._is_open:
+                    raise AppendFailed(f"{self.directory}: the journal is closed")
+                group.first = self._tail.number
+                if group.entries:
+                    self._tail.write(group.entries)
+                    self._teller.tell(self._tail.number)
+                    self._end = self._tail.number
+        except BaseException as failure:
+            group.failure = failure
+            raise
+        finally:
+            with self._mutex:
+                if self._gathering is group:  # interrupted while it waited: nobody may join any longer
+                    self._gathering = _Group()
+            group.is_done.set()
+
+
+def _make_directory(directory: Path) -> None:
+    missing = [directory, *directory.parents]
+    missing = missing[: next(place for place, path in enumerate(missing) if path.is_dir())]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_directory(path.parent)
+
+
+def _taken_lock(path: Path) -> int:
+    """The lock's handle; the system lets go of it however the process ends."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
+        os.close(handle)
+        raise JournalLocked(f"{path.parent}: process {holder} writes this journal already") from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle

@@ -1,0 +1,71 @@
+"""The log's clock: a mark each second while the journal is written, and what a gap between marks means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geofences.instant import BEGIN_MS
+from pipeline.journal.journal import Journal
+from pipeline.journal.record import START, Record, clock_mark, previous_ms, start_mark
+
+EVERY_MS = 1_000
+
+#: Marks farther apart than this are a time in which nobody was listening (contract §4).
+GAP_MOST_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """Nothing is known of anybody between two marks; not the silence of any device."""
+
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMark:
+    """The log's clock has come to ``at_ms``: all that arrived before it stands before it in the log.
+
+    ``previous_ms`` is the mark before (None for a journal's first), ``is_start`` tells that the journal
+    was opened here.
+    """
+
+    at_ms: int
+    previous_ms: int | None
+    is_start: bool
+
+    @classmethod
+    def of(cls, record: Record) -> ClockMark:
+        """The mark that a record is."""
+        before_ms = previous_ms(record)
+        return cls(record.clock_ms, None if before_ms == BEGIN_MS else before_ms, record.kind == START)
+
+    @property
+    def blindness(self) -> Blindness | None:
+        """The gap before this mark, where it is longer than a log's clock may stand still."""
+        if self.previous_ms is None or self.at_ms - self.previous_ms <= GAP_MOST_MS:
+            return None
+        return Blindness(self.previous_ms, self.at_ms)
+
+
+class ClockMarks:
+    """Writes the marks of one journal. Whoever has the clock calls ``tick`` often; it never looks itself."""
+
+    def __init__(self, journal: Journal, every_ms: int = EVERY_MS) -> None:
+        self._journal = journal
+        self._every_ms = every_ms
+
+    def start(self, now_ms: int) -> None:
+        """The journal is written from now on; before any row of this opening."""
+        self._journal.append([start_mark(now_ms)])
+
+    def tick(self, now_ms: int) -> bool:
+        """Writes a mark if the last is a second old; whether it did. It is durable on return.
+
+        A jump is one mark: the time between was not listened to. A clock that was set back writes none
+        until it is past the last mark.
+        """
+        if now_ms - self._journal.clock_ms < self._every_ms:
+            return False
+        self._journal.append([clock_mark(now_ms)])
+        return True

@@ -1,0 +1,202 @@
+"""The disposal queue: takes changes from the engine, lets one person at a time work on each alert, remembers all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sinks.disposal.applying import apply_changes
+from sinks.disposal.arguments import (
+    LEASE_MS,
+    actor_name,
+    free_text,
+    known_outcome,
+    lease_end_ms,
+    verdict_with_reason,
+)
+from sinks.disposal.changes import AlertChange
+from sinks.disposal.feed import events_after, last_seq
+from sinks.disposal.figures import counts_by_kind, queue_stats
+from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent
+from sinks.disposal.listing import EVERYTHING, AlertFilter, alert_page
+from sinks.disposal.offices import put_offices
+from sinks.disposal.states import TRANSITIONS, Outcome, State
+from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
+from sinks.disposal.store import Store
+
+
+class DisposalQueue:
+    """A queue in a database, for any number of threads and programs at once.
+
+    What a method wrote is durable when it returns. Time is an argument everywhere: a claim whose lease ends at
+    ``now_ms`` or before is open again, without anybody writing so. People act for an ``office`` and reach its alerts
+    and those of the offices below (None: all); others are unknown to them. Every step of a person raises AlertUnknown,
+    TransitionRefused with the alert as it stands, or WrongInput.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, where: str | Path) -> Self:
+        """A SQLite file (made if absent) or a database URL, brought to the present schema; or StoreUnusable."""
+        store = Store(where)
+        try:
+            store.upgrade()
+        except BaseException:
+            store.disconnect()
+            raise
+        return cls(store)
+
+    def disconnect(self) -> None:
+        """Let go of the database; call it once, when nothing else is running."""
+        self._store.disconnect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.disconnect()
+
+    # What the engine and the site say
+
+    def apply(self, changes: Sequence[AlertChange]) -> int:
+        """Take changes, all or none; returns how many were newer than what stood there. Older ones change nothing."""
+        if not changes:
+            return 0
+        with self._store.writing() as connection:
+            return apply_changes(connection, changes)
+
+    def set_offices(self, parents: Mapping[str, str | None]) -> None:
+        """The offices of the site with the one above each; offices it no longer has keep their place."""
+        with self._store.writing() as connection:
+            put_offices(connection, parents)
+
+    # What people do
+
+    def claim(
+        self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
+    ) -> QueueItem:
+        """Take an alert up that nobody holds, its last holder included once the lease has lapsed."""
+        lease_until_ms = lease_end_ms(now_ms, lease_ms)
+        values = _holding(actor, office, lease_until_ms) | {"claimed_ms": now_ms}
+        return self._step(
+            "claim", alert_key, actor, office, now_ms, values, {"lease_until_ms": lease_until_ms}
+        )
+
+    def renew(
+        self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
+    ) -> QueueItem:
+        """Hold on to an alert for another lease; a verified one whose lease has lapsed may be taken over so."""
+        lease_until_ms = lease_end_ms(now_ms, lease_ms)
+        values = _holding(actor, office, lease_until_ms)
+        return self._step(
+            "renew", alert_key, actor, office, now_ms, values, {"lease_until_ms": lease_until_ms}
+        )
+
+    def release(self, alert_key: str, *, actor: str, office: str | None, now_ms: int) -> QueueItem:
+        """Give a claimed alert back."""
+        values = {**_NOBODY, "claimed_ms": None}
+        return self._step("release", alert_key, actor, office, now_ms, values, {})
+
+    def verify(
+        self,
+        alert_key: str,
+        *,
+        actor: str,
+        office: str | None,
+        now_ms: int,
+        verdict: str,
+        reason: str | None = None,
+    ) -> QueueItem:
+        """Say whether a claimed alert is true; a false one wants a reason. The lease runs on."""
+        found, said = verdict_with_reason(verdict, reason)
+        values = {"verdict": found.value, "reason": said, "verified_ms": now_ms, "verified_by": actor}
+        details = {"verdict": found.value, "reason": said}
+        return self._step("verify", alert_key, actor, office, now_ms, values, details)
+
+    def dispose(
+        self,
+        alert_key: str,
+        *,
+        actor: str,
+        office: str | None,
+        now_ms: int,
+        outcome: str,
+        note: str | None = None,
+    ) -> QueueItem:
+        """Say what was done about a verified alert; the holder does, or anybody once the lease has lapsed."""
+        done = known_outcome(outcome)
+        said = free_text("note", note) or ""
+        values = {"outcome": done.value, "note": said, "disposed_ms": now_ms, "disposed_by": actor}
+        details = {"outcome": done.value, "note": said}
+        return self._step("dispose", alert_key, actor, office, now_ms, values | _NOBODY, details, done)
+
+    def close(self, alert_key: str, *, actor: str, office: str | None, now_ms: int) -> QueueItem:
+        """Put a disposed alert away."""
+        values = {"closed_ms": now_ms, "closed_by": actor}
+        return self._step("close", alert_key, actor, office, now_ms, values, {})
+
+    # What can be seen
+
+    def alert(self, alert_key: str, *, now_ms: int, office: str | None = None) -> QueueItem:
+        """One alert with its timeline; AlertUnknown if it is not within the office."""
+        with self._store.reading() as connection:
+            item = find_alert(connection, alert_key, office=office, now_ms=now_ms)
+            return with_timeline(connection, item)
+
+    def alerts(
+        self, wanted: AlertFilter = EVERYTHING, *, now_ms: int, cursor: str | None = None, limit: int = 50
+    ) -> AlertPage:
+        """A page of alerts, what wants attention first (see ``listing``); WrongInput on a cursor of no page."""
+        with self._store.reading() as connection:
+            return alert_page(connection, wanted, now_ms=now_ms, cursor=cursor, limit=limit)
+
+    def counts(self, *, now_ms: int, office: str | None = None) -> dict[State, int]:
+        """How many alerts stand in each state."""
+        with self._store.reading() as connection:
+            by_kind = counts_by_kind(connection, now_ms=now_ms, office=office)
+        return {state: sum(counts[state] for counts in by_kind.values()) for state in State}
+
+    def stats(self, *, now_ms: int, office: str | None = None) -> QueueStats:
+        """How full the queue is and how long its oldest alert waits."""
+        with self._store.reading() as connection:
+            return queue_stats(connection, now_ms=now_ms, office=office)
+
+    def watch(
+        self, after_seq: int, *, office: str | None = None, limit: int = 1000
+    ) -> tuple[TimelineEvent, ...]:
+        """What happened after an entry, oldest first and at once: ask again with the last ``seq``. None is missed."""
+        with self._store.reading() as connection:
+            return events_after(connection, after_seq, office=office, limit=limit)
+
+    def last_seq(self) -> int:
+        """Where a watcher begins who only wants what is yet to come."""
+        with self._store.reading() as connection:
+            return last_seq(connection)
+
+    def _step(
+        self,
+        name: str,
+        alert_key: str,
+        actor: str,
+        office: str | None,
+        now_ms: int,
+        values: Mapping[str, Any],
+        details: Mapping[str, Any],
+        outcome: Outcome | None = None,
+    ) -> QueueItem:
+        step = Step(TRANSITIONS[name], alert_key, actor_name(actor), office, now_ms, values, details, outcome)
+        with self._store.writing() as connection:
+            return take_step(connection, step)
+
+
+_NOBODY: dict[str, Any] = {"holder": None, "holder_office": None, "lease_until_ms": None}
+
+
+def _holding(actor: str, office: str | None, lease_until_ms: int) -> dict[str, Any]:
+    return {"holder": actor, "holder_office": office, "lease_until_ms": lease_until_ms}

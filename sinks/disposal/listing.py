@@ -1,0 +1,138 @@
+"""The board: alerts in the order in which they want attention, by pages that later arrivals do not shift.
+
+What is unfinished comes first: open, then what cleared itself or was withdrawn and still wants a verdict, then by how
+far people have come; within that the gravest, then the oldest. What is closed follows, the last closed first. A page
+begins after the last alert of the one before, wherever that would stand by now; an alert whose own state changes
+between two pages moves and may be met twice or, moving up, only in the next round.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, select, text, tuple_
+
+from sinks.disposal.errors import WrongInput
+from sinks.disposal.items import AlertPage, QueueItem, item_of
+from sinks.disposal.standing import shown_state, standing_columns, within_office
+from sinks.disposal.states import State
+from sinks.disposal.tables import alert
+
+#: The most alerts a page may have.
+PAGE_MAX = 500
+
+# Literally, or SQLite would not see that the partial indexes serve.
+_UNFINISHED = text("alert.state <> 'closed'")
+_CLOSED = text("alert.state = 'closed'")
+
+#: Where an alert stands in the order: rank, severity, raised_ms, key among the unfinished; closed_ms, key behind them.
+_Place = tuple[int | str, ...]
+_PLACE_TYPES = {4: (int, int, int, str), 2: (int, str)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFilter:
+    """Which alerts; an empty choice means all. An office stands for itself and all below it.
+
+    ``scope`` is the asker's own office, which limits whatever else is asked for; None sees everything.
+    """
+
+    states: Sequence[State] = ()
+    kinds: Sequence[str] = ()
+    severities: Sequence[int] = ()
+    office: str | None = None
+    person_id: str | None = None
+    withdrawn: bool | None = None
+    scope: str | None = None
+
+    def conditions(self, now_ms: int) -> list[ColumnElement[bool]]:
+        """The same as SQL, at a time."""
+        found = [within_office(self.scope), within_office(self.office)]
+        if self.states:
+            found.append(shown_state(now_ms).in_([State(state).value for state in self.states]))
+        if self.kinds:
+            found.append(alert.c.kind.in_(list(self.kinds)))
+        if self.severities:
+            found.append(alert.c.severity.in_(list(self.severities)))
+        if self.person_id is not None:
+            found.append(alert.c.person_id == self.person_id)
+        if self.withdrawn is not None:
+            known = alert.c.withdrawn_ms.is_not(None)
+            found.append(known if self.withdrawn else ~known)
+        return found
+
+
+#: Every alert there is.
+EVERYTHING = AlertFilter()
+
+
+def alert_page(
+    connection: Connection, wanted: AlertFilter, *, now_ms: int, cursor: str | None, limit: int
+) -> AlertPage:
+    """The next alerts after the cursor (None: from the start)."""
+    if not 1 <= limit <= PAGE_MAX:
+        raise WrongInput("limit", str(limit), f"1 to {PAGE_MAX}")
+    after = None if cursor is None else _place_of(cursor)
+    found: list[tuple[_Place, QueueItem]] = []
+    if after is None or len(after) == len(_PLACE_TYPES[4]):
+        found += _read(connection, _unfinished(wanted, now_ms, after).limit(limit + 1))
+        after = None
+    if len(found) <= limit:
+        found += _read(connection, _closed(wanted, now_ms, after).limit(limit + 1 - len(found)))
+    items = tuple(item for _, item in found[:limit])
+    return AlertPage(items, _cursor(found[limit - 1][0]) if len(found) > limit else None)
+
+
+def _unfinished(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:
+    shown = shown_state(now_ms)
+    rank = case(
+        (and_(shown == State.OPEN, alert.c.withdrawn_ms.is_(None)), 0),
+        (shown.in_([State.OPEN.value, State.SELF_CLEARED.value]), 1),
+        (shown == State.CLAIMED, 2),
+        (shown == State.VERIFIED, 3),
+        else_=4,
+    )
+    place = (rank, alert.c.severity, alert.c.raised_ms, alert.c.alert_key)
+    chosen = _placed(place, now_ms).where(_UNFINISHED, *wanted.conditions(now_ms)).order_by(*place)
+    return chosen if after is None else chosen.where(tuple_(*place) > tuple_(*map(literal, after)))
+
+
+def _closed(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:
+    place = (alert.c.closed_ms, alert.c.alert_key)
+    chosen = _placed(place, now_ms).where(_CLOSED, *wanted.conditions(now_ms))
+    chosen = chosen.order_by(*(column.desc() for column in place))
+    return chosen if after is None else chosen.where(tuple_(*place) < tuple_(*map(literal, after)))
+
+
+def _placed(place: Sequence[ColumnElement[Any]], now_ms: int) -> Select[Any]:
+    return select(*(column.label(f"place_{n}") for n, column in enumerate(place)), *standing_columns(now_ms))
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[tuple[_Place, QueueItem]]:
+    rows = connection.execute(statement).mappings()
+    return [
+        (tuple(value for name, value in row.items() if name.startswith("place_")), item_of(row))
+        for row in rows
+    ]
+
+
+def _cursor(place: _Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _place_of(cursor: str) -> _Place:
+    """A cursor read back; whatever a client sends is either a place or WrongInput."""
+    try:
+        text_given = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = json.loads(text_given)
+        fits = tuple(type(value) for value in place) == _PLACE_TYPES[len(place)]
+    except (binascii.Error, ValueError, TypeError, KeyError):
+        fits = False
+    if not fits:
+        raise WrongInput("cursor", repr(cursor), "the `next` of an earlier page")
+    return tuple(place)

@@ -1,0 +1,96 @@
+"""People's steps: each is one UPDATE that names the states it may start from, so that exactly one of many wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, and_, select, true, update
+
+from sinks.disposal.arguments import fit
+from sinks.disposal.errors import AlertUnknown, TransitionRefused
+from sinks.disposal.items import QueueItem, event_of, item_of
+from sinks.disposal.standing import held_by_no_other, shown_state, standing_columns, within_office
+from sinks.disposal.states import Outcome, Transition, Verdict, fitting_outcomes
+from sinks.disposal.tables import alert, event
+from sinks.disposal.timeline import TimelineWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Who takes which step on which alert and when.
+
+    ``values`` go into the row, ``details`` into the timeline. The actor reaches the alerts of the office and below it.
+    An ``outcome`` must fit the verdict that stands.
+    """
+
+    transition: Transition
+    alert_key: str
+    actor: str
+    office: str | None
+    now_ms: int
+    values: Mapping[str, Any]
+    details: Mapping[str, Any]
+    outcome: Outcome | None = None
+
+
+def take_step(connection: Connection, step: Step) -> QueueItem:
+    """Take it inside the caller's transaction, or raise with the alert as it stands."""
+    timeline = TimelineWriter(connection)
+    row = connection.execute(_statement(step, timeline.next_seq)).mappings().one_or_none()
+    if row is None:
+        standing = find_alert(connection, step.alert_key, office=step.office, now_ms=step.now_ms)
+        _complain(step, standing)
+    timeline.add_step(
+        step.alert_key,
+        step.transition.past,
+        step.now_ms,
+        dict(step.details),
+        actor=step.actor,
+        office=step.office,
+    )
+    timeline.write()
+    return item_of(row)
+
+
+def find_alert(connection: Connection, alert_key: str, *, office: str | None, now_ms: int) -> QueueItem:
+    """The alert as it stands; raises AlertUnknown if it is not within the office."""
+    found = select(*standing_columns(now_ms)).where(alert.c.alert_key == alert_key, within_office(office))
+    row = connection.execute(found).mappings().one_or_none()
+    if row is None:
+        raise AlertUnknown(alert_key)
+    return item_of(row)
+
+
+def with_timeline(connection: Connection, item: QueueItem) -> QueueItem:
+    """The same with everything that happened to it, oldest first."""
+    entries = select(event).where(event.c.alert_key == item.alert.alert_key).order_by(event.c.seq)
+    return replace(item, timeline=tuple(map(event_of, connection.execute(entries).mappings())))
+
+
+def _complain(step: Step, standing: QueueItem) -> NoReturn:
+    """Why a step was not taken: its outcome if that is all that was wrong, else the state or the holder."""
+    may = standing.state in step.transition.sources and standing.holder in (None, step.actor)
+    if may and step.outcome is not None and standing.verdict is not None:
+        fit(step.outcome, standing.verdict)
+    raise TransitionRefused(step.transition.name, standing)
+
+
+def _statement(step: Step, seq: int) -> Any:
+    transition = step.transition
+    values = dict(step.values) | {"act_seq": seq}
+    if transition.target is not None:
+        values["state"] = transition.target.value
+    may = and_(
+        shown_state(step.now_ms).in_([state.value for state in transition.sources]),
+        held_by_no_other(step.actor, step.now_ms) if transition.holder_only else true(),
+        within_office(step.office),
+        true() if step.outcome is None else alert.c.verdict.in_(_verdicts(step.outcome)),
+    )
+    changed = update(alert).where(alert.c.alert_key == step.alert_key, may).values(values)
+    return changed.returning(*standing_columns(step.now_ms))
+
+
+def _verdicts(outcome: Outcome) -> list[str]:
+    return [verdict.value for verdict in Verdict if outcome in fitting_outcomes(verdict)]
