@@ -135,7 +135,7 @@ def simulation_summary(summary: Summary, *, as_json: bool) -> None:
         print(json.dumps(fields, ensure_ascii=False))
         return
     for name, value in fields.items():
-        print(f"{name.replace('_', ' '):14} {_plain(value)}")
+        print(f"{name.replace('_', ' '):18} {_plain(value)}")
 
 
 def _plain(value: object) -> str:

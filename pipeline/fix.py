@@ -15,7 +15,7 @@ class Fix:
 
     ``accuracy_m`` is None where not given, ``radius_m`` is the radius of uncertainty r that follows
     from it. ``distances`` keeps approximate signed distances with their error by area number,
-    ``reports`` what alerts said of it by scope and instant.
+    ``reports`` what alerts said of it by scope, instant and arrival.
     """
 
     key: OrderKey
@@ -27,4 +27,4 @@ class Fix:
     radius_m: float
     confirmed: bool
     distances: dict[int, tuple[float, float]] = field(default_factory=dict, repr=False)
-    reports: dict[tuple[int, int], Any] = field(default_factory=dict, repr=False)
+    reports: dict[tuple[int, int, int], Any] = field(default_factory=dict, repr=False)

@@ -157,7 +157,17 @@ class FixLog:
         self.last = np.where(last >= 0, number[last], _NONE)
         self.newest_row = np.where(self.newest_row >= 0, number[self.newest_row], _NONE)
         self._rows.keep(kept)
+        self._forget_extra()
         self._forget_from = max(_FORGET_FROM, 2 * len(self._rows))
+
+    def _forget_extra(self) -> None:
+        """Drop what belongs to rows forgotten, and point the others to where theirs is now."""
+        extra = self._rows["extra"]
+        kept = np.zeros(len(self._extra), np.bool_)
+        kept[extra[extra != _NONE]] = True
+        number = np.cumsum(kept) - 1
+        extra[extra != _NONE] = number[extra[extra != _NONE]]
+        self._extra.keep(kept)
 
     def _walk(self, binding: int, from_ms: int, upto_row: int) -> list[int]:
         rows: list[int] = _walk(

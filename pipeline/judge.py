@@ -100,12 +100,13 @@ class Judge:
 
     def nearest(self, scope: int, person: int, sightings: Sequence[Sighting]) -> list[Nearest]:
         """What an alert reports of sightings: the deciding place, exact distance and side of each."""
-        new = [s for s in sightings if (scope, s.at_ms) not in s.fix.reports]
+        keys = [(scope, s.at_ms, s.arrival_ms) for s in sightings]
+        new = [s for s, key in zip(sightings, keys, strict=True) if key not in s.fix.reports]
         if new:
             places = [self._places(scope, person, s.at_ms, s.arrival_ms, -1) for s in new]
             for sighting, nearest in zip(new, self._nearest([s.fix for s in new], places), strict=True):
-                sighting.fix.reports[scope, sighting.at_ms] = nearest
-        return [sighting.fix.reports[scope, sighting.at_ms] for sighting in sightings]
+                sighting.fix.reports[scope, sighting.at_ms, sighting.arrival_ms] = nearest
+        return [sighting.fix.reports[key] for sighting, key in zip(sightings, keys, strict=True)]
 
     def _places(self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
         row = self.row_at(person, at_ms)

@@ -16,6 +16,7 @@ from bytewax.testing import cluster_main, run_main
 
 from pipeline.dataflow import Parts, build
 from pipeline.division import Division
+from pipeline.errors import InputError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.merge import RawBatch, merged
@@ -79,6 +80,9 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     schedule needs a year that the site's holiday table lacks. Files are written whole or not at all.
     """
     begun = time.perf_counter()
+    for path in (request.alerts, request.rejects):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: no directory {path.parent}; expected one to write the file in")
     compiled = CompiledSite.of(request.site, SHARDS)
     log = _Recording(request, compiled.division, progress)
     ledger = AlertLedger()
