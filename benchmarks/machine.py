@@ -12,7 +12,7 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def machine() -> dict[str, object]:
-    """The machine and what runs on it; ``load_average`` is that of the last minute, before measuring."""
+    """The machine and what runs on it; ``load_average`` is that of the minute before asking."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

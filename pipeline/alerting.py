@@ -13,6 +13,7 @@ from pipeline.roster import Roster
 from sinks.alert import (
     BOUNDARY_VIOLATION,
     DEFAULT_SEVERITY,
+    LOG_GAP,
     MISSED_CONFIRMATION,
     SILENCE_SEVERITY,
     SILENT_DEVICE,
@@ -83,28 +84,42 @@ class AlertWriter:
             evidence=tuple(map(_evidence, incident.evidence, evidence)),
         )
 
-    def silence(self, device: int, person: int, onset_ms: int, level: int, cleared_ms: int | None) -> Alert:
+    def silence(
+        self, device: int, person: int, onset_ms: int, raised_ms: int, level: int, cleared_ms: int | None
+    ) -> Alert:
         """A silent device at the level it has reached."""
-        at_ms = onset_ms
-        binding = int(self.roster.bindings.one_at(device, at_ms))
-        thresholds_ms = self._ground.policy.silence_ms[
-            DEVICE_KINDS[self.roster.kind[self.roster.kinds.one_at(binding, at_ms)]]
-        ]
-        return self._plain(
-            SILENT_DEVICE,
-            person,
-            self.roster.device_ids[device],
-            onset_ms,
-            onset_ms + thresholds_ms[0],
-            cleared_ms,
-            SILENCE_SEVERITY[level],
-            level,
-        )
+        device_id, severity = self.roster.device_ids[device], SILENCE_SEVERITY[level]
+        return self._plain(SILENT_DEVICE, person, device_id, onset_ms, raised_ms, cleared_ms, severity, level)
 
     def missed(self, person: int, start_ms: int, deadline_ms: int, cleared_ms: int | None) -> Alert:
         """A confirmation that was owed in a window and did not come in time."""
         severity = DEFAULT_SEVERITY[MISSED_CONFIRMATION]
         return self._plain(MISSED_CONFIRMATION, person, None, start_ms, deadline_ms, cleared_ms, severity, 1)
+
+    def log_gap(self, from_ms: int, to_ms: int) -> Alert:
+        """Nobody listened for a while: about the system, so about no person, for the highest office."""
+        offices = self._ground.offices_above
+        return Alert(
+            alert_key=alert_key(LOG_GAP, "log", "", from_ms, False),
+            kind=LOG_GAP,
+            severity=DEFAULT_SEVERITY[LOG_GAP],
+            person_id="",
+            device_id=None,
+            office_id=min(offices, key=lambda office_id: (len(offices[office_id]), office_id), default=""),
+            group=None,
+            fence_id=None,
+            onset_ms=from_ms,
+            raised_ms=to_ms,
+            cleared_ms=to_ms,
+            withdrawn_ms=None,
+            authorised_by=None,
+            level=1,
+            lon=None,
+            lat=None,
+            distance_m=None,
+            retrospective=False,
+            policy_version=self._ground.policy.version,
+        )
 
     def _plain(
         self,

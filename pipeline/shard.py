@@ -72,6 +72,7 @@ class Shard:
 
     def __init__(self, compiled: CompiledSite, number: int = 0) -> None:
         site, ground = compiled.site, compiled.ground
+        self._number = number
         self._policy = site.policy
         self._ground = ground
         self._roster = build_roster(compiled.division, number)
@@ -137,6 +138,12 @@ class Shard:
         self._past_ms = past_ms
         return alerts
 
+    def blind(self, from_ms: int, to_ms: int) -> list[Alert]:
+        """The log's clock stood still: what was due before takes effect, the gap is nobody's silence."""
+        alerts = self.advance(from_ms + 1)
+        self._silence.blind(from_ms, to_ms)
+        return alerts + ([self._writer.log_gap(from_ms, to_ms)] if self._number == 0 else [])
+
     def _take_arrivals(self, batch: PingBatch) -> list[Alert]:
         episode = self._roster.episodes.at(batch.device.astype(np.int64), batch.arrival_ms)
         heard = episode >= 0
@@ -173,9 +180,9 @@ class Shard:
     def _silences(self, found: Silences) -> list[Alert]:
         device = self._roster.episodes.owner[found.episode].tolist()
         person = self._roster.binding_person[self._roster.episode_binding[found.episode]].tolist()
-        onset_ms, level = found.onset_ms.tolist(), found.level.tolist()
+        onset_ms, raised_ms, level = found.onset_ms.tolist(), found.raised_ms.tolist(), found.level.tolist()
         cleared_ms = [None if ms == END_MS else ms for ms in found.cleared_ms.tolist()]
-        columns = zip(device, person, onset_ms, level, cleared_ms, strict=True)
+        columns = zip(device, person, onset_ms, raised_ms, level, cleared_ms, strict=True)
         return [self._writer.silence(*column) for column in columns]
 
     def _missed(self, found: list[Missed]) -> list[Alert]:

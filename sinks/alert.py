@@ -14,9 +14,11 @@ BOUNDARY_VIOLATION = "boundary_violation"
 ZONE_ENTRY = "zone_entry"
 MISSED_CONFIRMATION = "missed_confirmation"
 SILENT_DEVICE = "silent_device"
+#: Not about a person: the log's clock stood still, so that nobody was watched for a while.
+LOG_GAP = "log_gap"
 
 #: The gravest is 1. Silence has one severity per level.
-DEFAULT_SEVERITY = {BOUNDARY_VIOLATION: 2, ZONE_ENTRY: 1, MISSED_CONFIRMATION: 3}
+DEFAULT_SEVERITY = {BOUNDARY_VIOLATION: 2, ZONE_ENTRY: 1, MISSED_CONFIRMATION: 3, LOG_GAP: 2}
 SILENCE_SEVERITY = {1: 4, 2: 3, 3: 2}
 
 #: Evidence longer than this keeps its first and last ten fixes.

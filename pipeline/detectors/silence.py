@@ -15,10 +15,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Silences:
-    """Silences to write, in order: episode, since when, level reached, cleared when (END_MS: not yet)."""
+    """Silences to write, in order; ``cleared_ms`` is END_MS where it goes on."""
 
     episode: Ints
     onset_ms: Ints
+    raised_ms: Ints
     level: Ints
     cleared_ms: Ints
 
@@ -34,6 +35,8 @@ class SilenceWatch:
         self.last_ms = np.full(len(from_ms), END_MS, np.int64)
         self.kind = np.zeros(len(from_ms), np.int8)
         self.level = np.zeros(len(from_ms), np.int64)
+        self.raised_ms = np.zeros(len(from_ms), np.int64)
+        self.blind_ms = np.zeros(len(from_ms), np.int64)
         self._due_ms = END_MS
 
     def since_ms(self, start_ms: int) -> Ints:
@@ -51,47 +54,69 @@ class SilenceWatch:
         """Arrivals in order with the kind of device then, shape (n,): the silences they end."""
         if len(episode):
             self._due_ms = min(self._due_ms, int((arrival_ms + self._levels_ms[kind, 0]).min()))
-        return Silences(
-            *_take(episode, arrival_ms, kind, self.last_ms, self.kind, self.level, self._levels_ms)
-        )
+        ended = _take(
+            episode, arrival_ms, kind, self.last_ms, self.kind, self.level, self.raised_ms, self.blind_ms,
+            self._levels_ms,
+        )  # fmt: skip
+        return Silences(*ended)
+
+    def blind(self, from_ms: int, to_ms: int) -> None:
+        """Nobody was listening between two instants: that time counts towards nobody's silence.
+
+        All deadlines before it must have taken effect.
+        """
+        unheard = self.last_ms < to_ms
+        self.blind_ms[unheard] += to_ms - np.maximum(self.last_ms[unheard], from_ms)
+        self._due_ms = min(self._due_ms, to_ms)
 
     def advance(self, past_ms: int) -> Silences:
         """All deadlines before an instant: silences begun, grown graver, or ended with their episode."""
         if self._due_ms >= past_ms:
-            return Silences(*(np.empty(0, np.int64) for _ in range(4)))
-        deadline_ms = self.last_ms[:, None] + self._levels_ms[self.kind]
+            return Silences(*(np.empty(0, np.int64) for _ in range(5)))
+        deadline_ms = self._deadlines_ms()
         fires = (deadline_ms < past_ms) & (deadline_ms < self._to_ms[:, None])
-        level = fires.sum(axis=1)
+        level = np.maximum(fires.sum(axis=1), self.level)
+        begun = (level > 0) & (self.level == 0)
+        self.raised_ms[begun] = deadline_ms[begun, 0]
         over = self._to_ms < past_ms
         changed = np.flatnonzero((level > self.level) | (over & (level > 0)))
         cleared_ms = np.where(over, self._to_ms, END_MS)[changed]
-        found = Silences(changed, self.last_ms[changed], level[changed], cleared_ms)
+        found = Silences(changed, self.last_ms[changed], self.raised_ms[changed], level[changed], cleared_ms)
         self.level = level
         self.last_ms[over], self.level[over] = END_MS, 0
         self._due_ms = self._next_due_ms(past_ms)
         return found
 
+    def _deadlines_ms(self) -> Ints:
+        deadlines_ms: Ints = (self.last_ms + self.blind_ms)[:, None] + self._levels_ms[self.kind]
+        return deadlines_ms
+
     def _next_due_ms(self, past_ms: int) -> int:
         """No deadline of those heard of so far lies before this."""
-        deadline_ms = self.last_ms[:, None] + self._levels_ms[self.kind]
+        deadline_ms = self._deadlines_ms()
         ahead = deadline_ms[deadline_ms >= past_ms]
         ends = self._to_ms[self.level > 0]
         return int(min(ahead.min(initial=END_MS), ends.min(initial=END_MS)))
 
 
 @njit(cache=True, nogil=True)
-def _take(episode, arrival_ms, kind, last_ms, last_kind, level, levels_ms):  # type: ignore[no-untyped-def]
-    ended = np.empty((4, len(episode)), np.int64)
+def _take(  # type: ignore[no-untyped-def]  # numba infers the arrays
+    episode, arrival_ms, kind, last_ms, last_kind, level, raised_ms, blind_ms, levels_ms
+):
+    ended = np.empty((5, len(episode)), np.int64)
     count = 0
     for row in range(len(episode)):
         e = episode[row]
-        reached = 0
-        for threshold in range(levels_ms.shape[1]):
-            if last_ms[e] + levels_ms[last_kind[e], threshold] < arrival_ms[row]:
+        since_ms = last_ms[e] + blind_ms[e]
+        reached = level[e]
+        for threshold in range(level[e], levels_ms.shape[1]):
+            if since_ms + levels_ms[last_kind[e], threshold] < arrival_ms[row]:
                 reached += 1
         if reached:
-            ended[0, count], ended[1, count] = e, last_ms[e]
-            ended[2, count], ended[3, count] = reached, arrival_ms[row]
+            if level[e] == 0:
+                raised_ms[e] = since_ms + levels_ms[last_kind[e], 0]
+            ended[0, count], ended[1, count], ended[2, count] = e, last_ms[e], raised_ms[e]
+            ended[3, count], ended[4, count] = reached, arrival_ms[row]
             count += 1
-        last_ms[e], last_kind[e], level[e] = arrival_ms[row], kind[row], 0
-    return ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count]
+        last_ms[e], last_kind[e], level[e], blind_ms[e] = arrival_ms[row], kind[row], 0, 0
+    return ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count], ended[4, :count]

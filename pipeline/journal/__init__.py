@@ -1,6 +1,12 @@
 """The embedded durable log in front of the engine."""
 
-from pipeline.journal.errors import AppendFailed, JournalDamaged, JournalError, JournalLocked, RecordsGone
+from pipeline.journal.errors import (
+    AppendError,
+    JournalDamagedError,
+    JournalError,
+    JournalLockedError,
+    RecordsGoneError,
+)
 from pipeline.journal.floors import Floors
 from pipeline.journal.journal import SEGMENT_BYTES, Journal
 from pipeline.journal.log import JournalLog, Logged, logged
@@ -12,21 +18,21 @@ from pipeline.journal.rows import RowDecoder, rows_entry
 
 __all__ = [
     "SEGMENT_BYTES",
-    "AppendFailed",
+    "AppendError",
     "Blindness",
     "ClockMark",
     "ClockMarks",
     "Entry",
     "Floors",
     "Journal",
-    "JournalDamaged",
+    "JournalDamagedError",
     "JournalError",
-    "JournalLocked",
+    "JournalLockedError",
     "JournalLog",
     "JournalReader",
     "Logged",
     "Record",
-    "RecordsGone",
+    "RecordsGoneError",
     "RowDecoder",
     "TailCut",
     "clock_mark",

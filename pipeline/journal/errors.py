@@ -2,10 +2,10 @@
 
 PipelineError
 └── JournalError
-    ├── JournalLocked     another writer has it
-    ├── JournalDamaged    a record that was durable cannot be read
-    ├── AppendFailed      the disk did not take an append: nothing of it is acknowledged
-    └── RecordsGone       a reader wants records that are not there: removed by retention, or lost
+    ├── JournalLockedError     another writer has it
+    ├── JournalDamagedError    a record that was durable cannot be read
+    ├── AppendError            the disk did not take an append: nothing of it is acknowledged
+    └── RecordsGoneError       a reader wants records that were removed, or that the disk lost
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ class JournalError(PipelineError):
     """Root of the journal's errors."""
 
 
-class JournalLocked(JournalError):
+class JournalLockedError(JournalError):
     """Another writer, here or in another process, has the journal."""
 
 
-class JournalDamaged(JournalError):
+class JournalDamagedError(JournalError):
     """A record that was durable cannot be read; carries where it stands."""
 
     def __init__(self, segment: Path, position: int, number: int, wrong: str) -> None:
@@ -33,9 +33,9 @@ class JournalDamaged(JournalError):
         self.number = number
 
 
-class AppendFailed(JournalError):
+class AppendError(JournalError):
     """The disk did not take an append: nothing of it is acknowledged."""
 
 
-class RecordsGone(JournalError):
+class RecordsGoneError(JournalError):
     """The records from an offset on are not in the journal."""

@@ -31,7 +31,7 @@ PAYLOAD_BYTES_MOST = 64 << 20
 Bytes = bytes | memoryview
 
 
-class BadFrame(Exception):
+class FrameError(Exception):
     """What stands at a place is no frame, or not the one that should."""
 
 
@@ -75,10 +75,10 @@ class Frame(NamedTuple):
 
 
 def head_of(content: bytes) -> Head:
-    """The head at the front of a segment; raises BadFrame where it is none."""
+    """The head at the front of a segment; raises FrameError where it is none."""
     body, crc = content[: _HEAD.size], content[_HEAD.size : HEAD_BYTES]
     if len(crc) < _CRC.size or body[: len(MAGIC)] != MAGIC or _CRC.unpack(crc)[0] != zlib.crc32(body):
-        raise BadFrame("the head of the segment is not whole")
+        raise FrameError("the head of the segment is not whole")
     return Head(*_HEAD.unpack(body)[1:])
 
 
@@ -90,20 +90,20 @@ def frame_of(head: Head, record: Record, back: int) -> bytes:
 
 
 def frame_at(head: Head, content: Bytes, place: int) -> Frame | None:
-    """The frame at a place; None where the bytes end before it does. Raises BadFrame where there is none."""
+    """The frame at a place; None where the bytes end first. Raises FrameError where there is none."""
     body_end, begin = place + _FRAME.size, place + FRAME_BYTES
     if len(content) < begin:
         return None
     sync, length, number, clock_ms, back, kind = _FRAME.unpack_from(content, place)
     if sync != head.sync or length > PAYLOAD_BYTES_MOST or back > number:
-        raise BadFrame("no record begins here")
+        raise FrameError("no record begins here")
     end = begin + length
     if len(content) < end:
         return None
     payload = bytes(content[begin:end])
     crc = zlib.crc32(payload, zlib.crc32(content[place:body_end], head.seed))
     if _CRC.unpack_from(content, body_end)[0] != crc:
-        raise BadFrame("its checksum does not hold")
+        raise FrameError("its checksum does not hold")
     return Frame(Record(number, kind, clock_ms, payload), number - back, end)
 
 

@@ -7,10 +7,11 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.journal.disk import sync_directory
-from pipeline.journal.errors import AppendFailed, JournalLocked
+from pipeline.journal.errors import AppendError, JournalLockedError
 from pipeline.journal.floors import Floors
 from pipeline.journal.frame import PAYLOAD_BYTES_MOST
 from pipeline.journal.known_end import EndAsker, EndTeller
@@ -46,8 +47,8 @@ class Journal:
     def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         """Opens or begins the journal of a directory.
 
-        Raises JournalLocked where another writer has it, JournalDamaged where a durable record is bad
-        (only the last segment is read; readers find what is wrong in others).
+        Raises JournalLockedError where another writer has it, JournalDamagedError where a durable record is
+        bad (only the last segment is read; readers find what is wrong in others).
         """
         self.directory = directory
         _make_directory(directory)
@@ -71,7 +72,7 @@ class Journal:
     def append(self, entries: Sequence[Entry]) -> int:
         """Makes entries durable, in order and together, and returns the offset after them.
 
-        Appends that come while another is being written share the next write. Raises AppendFailed where
+        Appends that come while another is being written share the next write. Raises AppendError where
         the disk did not take them; they may then be sent again. A crash before the return may keep some of
         them, each whole.
         """
@@ -88,7 +89,7 @@ class Journal:
         else:
             group.is_done.wait()
             if group.failure is not None:
-                raise AppendFailed(str(group.failure)) from group.failure
+                raise AppendError(str(group.failure)) from group.failure
         return group.first + place
 
     @property
@@ -119,7 +120,7 @@ class Journal:
         dropped: list[Path] = []
         with self._writing:
             firsts = segment_firsts(self.directory)
-            for first, following in zip(firsts, firsts[1:], strict=False):
+            for first, following in pairwise(firsts):
                 ended_ms = read_head(segment_path(self.directory, following)).clock_ms
                 if floor is None or following > floor or ended_ms >= before_ms:
                     break
@@ -150,7 +151,7 @@ class Journal:
                 with self._mutex:
                     self._gathering = _Group()
                 if not self._is_open:
-                    raise AppendFailed(f"{self.directory}: the journal is closed")
+                    raise AppendError(f"{self.directory}: the journal is closed")
                 group.first = self._tail.number
                 if group.entries:
                     self._tail.write(group.entries)
@@ -182,7 +183,7 @@ def _taken_lock(path: Path) -> int:
     except OSError:
         holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
         os.close(handle)
-        raise JournalLocked(f"{path.parent}: process {holder} writes this journal already") from None
+        raise JournalLockedError(f"{path.parent}: process {holder} writes this journal already") from None
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.journal.errors import JournalDamaged, RecordsGone
-from pipeline.journal.frame import FRAME_BYTES, HEAD_BYTES, BadFrame, Frame, frame_at, frame_bytes
+from pipeline.journal.errors import JournalDamagedError, RecordsGoneError
+from pipeline.journal.frame import FRAME_BYTES, HEAD_BYTES, Frame, FrameError, frame_at, frame_bytes
 from pipeline.journal.known_end import EndAsker
 from pipeline.journal.record import Record
 from pipeline.journal.segment import read_head, segment_firsts, segment_path
@@ -26,13 +26,15 @@ class JournalReader:
     """
 
     def __init__(self, directory: Path, offset: int = 0) -> None:
-        """Raises RecordsGone where the journal does not reach that far, or no longer reaches back there."""
+        """Raises RecordsGoneError where the journal does not reach that far, or no longer reaches back there."""
         self._directory = directory
         self._end = EndAsker(directory)
         self._segment: _OpenSegment | None = None
         self.offset = offset
         if offset > self.end_offset:
-            raise RecordsGone(f"{directory}: the journal ends at record {self.end_offset}, before {offset}")
+            raise RecordsGoneError(
+                f"{directory}: the journal ends at record {self.end_offset}, before {offset}"
+            )
 
     @property
     def end_offset(self) -> int:
@@ -43,7 +45,7 @@ class JournalReader:
         """The next records, none where there are none yet; never waits.
 
         It stops after ``records_most``, or after the record with which payloads reach ``bytes_most``.
-        Raises JournalDamaged where a durable record cannot be read, RecordsGone where it was removed.
+        Raises JournalDamagedError where a durable record cannot be read, RecordsGoneError where it was removed.
         """
         records: list[Record] = []
         end, held_bytes = self.end_offset, 0
@@ -94,7 +96,9 @@ class JournalReader:
             following.close()
         if not segment.path.exists():
             raise self._gone()
-        raise JournalDamaged(segment.path, segment.position, segment.number, "it is not whole, or not there")
+        raise JournalDamagedError(
+            segment.path, segment.position, segment.number, "it is not whole, or not there"
+        )
 
     def _opened(self, first: int) -> _OpenSegment:
         try:
@@ -102,9 +106,11 @@ class JournalReader:
         except FileNotFoundError:  # removed since the directory was listed
             raise self._gone() from None
 
-    def _gone(self) -> RecordsGone:
+    def _gone(self) -> RecordsGoneError:
         first = next(iter(segment_firsts(self._directory)), self.end_offset)
-        return RecordsGone(f"{self._directory}: the journal begins at record {first}, after {self.offset}")
+        return RecordsGoneError(
+            f"{self._directory}: the journal begins at record {first}, after {self.offset}"
+        )
 
 
 class _OpenSegment:
@@ -142,9 +148,9 @@ class _OpenSegment:
         try:
             frame = frame_at(self.head, self._content, place)
             if frame is not None and frame.record.number != self.number:
-                raise BadFrame(f"record {frame.record.number} stands in its place")
-        except BadFrame as bad:
-            raise JournalDamaged(self.path, self.position, self.number, str(bad)) from None
+                raise FrameError(f"record {frame.record.number} stands in its place")
+        except FrameError as bad:
+            raise JournalDamagedError(self.path, self.position, self.number, str(bad)) from None
         return frame
 
     def _read_on(self, end: int) -> None:

@@ -45,7 +45,7 @@ class Recovered:
 def recover(directory: Path, known_end: int) -> Recovered:
     """The end of a journal, which is durable from then on; an empty directory gets its first segment.
 
-    Records before ``known_end`` are known to have been durable. Raises JournalDamaged where a bad record
+    Records before ``known_end`` are known to have been durable. Raises JournalDamagedError where a bad record
     stands before a good one that came later.
     """
     for scratch in directory.glob("*" + SCRATCH):

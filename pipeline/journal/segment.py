@@ -12,8 +12,8 @@ from pathlib import Path
 
 from geofences.instant import BEGIN_MS
 from pipeline.journal.disk import put_file
-from pipeline.journal.errors import JournalDamaged
-from pipeline.journal.frame import HEAD_BYTES, SALT_BYTES, BadFrame, Frame, Head, frame_at, head_of
+from pipeline.journal.errors import JournalDamagedError
+from pipeline.journal.frame import HEAD_BYTES, SALT_BYTES, Frame, FrameError, Head, frame_at, head_of
 from pipeline.journal.record import START
 
 _NAME = re.compile(r"(\d{20})\.journal")
@@ -38,16 +38,16 @@ def create_segment(directory: Path, first: int, after: int, start_ms: int, clock
 
 
 def read_head(path: Path) -> Head:
-    """The head of a segment; raises JournalDamaged where it has none."""
+    """The head of a segment; raises JournalDamagedError where it has none."""
     with path.open("rb") as file:
         content = file.read(HEAD_BYTES)
     first = int(path.stem)
     try:
         head = head_of(content)
-    except BadFrame as bad:
-        raise JournalDamaged(path, 0, first, str(bad)) from None
+    except FrameError as bad:
+        raise JournalDamagedError(path, 0, first, str(bad)) from None
     if head.first != first:
-        raise JournalDamaged(path, 0, first, f"the segment says that it begins at record {head.first}")
+        raise JournalDamagedError(path, 0, first, f"the segment says that it begins at record {head.first}")
     return head
 
 
@@ -68,7 +68,7 @@ def find_end(path: Path, known_end: int) -> SegmentEnd:
 
     What follows is a torn write, never acknowledged, unless a later record shows that it was durable:
     one of a later write (a write begins only when the one before is durable), or one before ``known_end``,
-    up to which records were acknowledged. Then JournalDamaged is raised.
+    up to which records were acknowledged. Then JournalDamagedError is raised.
     """
     head = read_head(path)
     end = SegmentEnd(head, HEAD_BYTES, head.first, head.start_ms, head.clock_ms)
@@ -76,12 +76,12 @@ def find_end(path: Path, known_end: int) -> SegmentEnd:
         try:
             while (frame := _numbered_frame(head, content, end)) is not None:
                 end = _after(end, frame)
-        except BadFrame as bad:
+        except FrameError as bad:
             wrong = str(bad)
         else:
             wrong = "its end is missing"
         if _was_durable(content, end, known_end):
-            raise JournalDamaged(path, end.position, end.number, wrong)
+            raise JournalDamagedError(path, end.position, end.number, wrong)
         return replace(end, torn_bytes=len(content) - end.position)
 
 
@@ -98,7 +98,7 @@ def _mapped(path: Path) -> Iterator[memoryview]:
 def _numbered_frame(head: Head, content: memoryview, end: SegmentEnd) -> Frame | None:
     frame = frame_at(head, content, end.position)
     if frame is not None and frame.record.number != end.number:
-        raise BadFrame(f"record {frame.record.number} stands in its place")
+        raise FrameError(f"record {frame.record.number} stands in its place")
     return frame
 
 
@@ -124,7 +124,7 @@ def _frames_behind(head: Head, content: memoryview, place: int) -> Iterator[Fram
     while (place := base.find(head.sync, place + 1)) >= 0:
         try:
             frame = frame_at(head, content, place)
-        except BadFrame:
+        except FrameError:
             continue
         if frame is not None:
             yield frame

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geofences.instant import BEGIN_MS
 from pipeline.journal.disk import sync_file, write_at
-from pipeline.journal.errors import AppendFailed
+from pipeline.journal.errors import AppendError
 from pipeline.journal.frame import FRAME_BYTES, HEAD_BYTES, frame_of
 from pipeline.journal.record import MARKS, START, Entry, Record, mark_payload
 from pipeline.journal.recovery import Recovered
@@ -35,9 +35,9 @@ class Tail:
             self._use(found.end)
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Appends entries; they are durable on return. Raises AppendFailed where they are not."""
+        """Appends entries; they are durable on return. Raises AppendError where they are not."""
         if self._broken is not None:
-            raise AppendFailed(self._broken)
+            raise AppendError(self._broken)
         size = sum(FRAME_BYTES + len(entry.payload) for entry in entries)
         if self._position > HEAD_BYTES and self._position + size > self._segment_bytes:
             self._roll()
@@ -77,12 +77,12 @@ class Tail:
         except OSError as error:
             if self._is_taken_back():
                 self._broken = None
-            raise AppendFailed(f"{self._path}: {error}") from error
+            raise AppendError(f"{self._path}: {error}") from error
         try:
             sync_file(self._handle)
         except OSError as error:
             self._is_taken_back()
-            raise AppendFailed(f"{self._path}: {error}") from error
+            raise AppendError(f"{self._path}: {error}") from error
         self._broken = None
 
     def _is_taken_back(self) -> bool:
@@ -97,7 +97,7 @@ class Tail:
         try:
             self._begin_segment(after=self.number)
         except OSError as error:
-            raise AppendFailed(f"{self._directory}: no new segment: {error}") from error
+            raise AppendError(f"{self._directory}: no new segment: {error}") from error
 
     def _begin_segment(self, after: int) -> None:
         head = create_segment(self._directory, self.number, after, self.start_ms, self.clock_ms)

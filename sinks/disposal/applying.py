@@ -1,12 +1,12 @@
-"""Changes from the engine written into the queue: newer revisions replace facts, nothing touches what people did."""
+"""Changes from the engine written down: newer revisions replace facts, nothing touches what people did."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sinks.alert import Alert
@@ -17,7 +17,8 @@ from sinks.disposal.timeline import TimelineWriter
 
 #: Keys asked for in one statement; SQLite takes 32,766 parameters, older builds 999.
 _KEYS_AT_ONCE = 500
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+#: Each database's own INSERT ... ON CONFLICT; they are built alike.
+_INSERT: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from sinks.alert import Alert
 class AlertChange:
     """The state of an alert at a place of the log.
 
-    ``revision`` names the place: it rises from one state of an alert_key to the next, and a state that is told again
-    bears the same one. Of several states of a key with one revision in a batch the last counts. ``at_ms`` is the log's
-    clock there, for the timeline; without it an entry bears the time of what it tells.
+    ``revision`` names the place: it rises from one state of an alert_key to the next, and a state told again
+    bears the same one. Of several states of a key with one revision in a batch the last counts. ``at_ms`` is
+    the log's clock there, for the timeline; without it an entry bears the time of what it tells.
     """
 
     alert: Alert
@@ -32,6 +32,8 @@ class Fact:
     details: dict[str, Any]
 
 
+#: Facts that come, move and go: the field with their time, and what its coming and going are called.
+_TURNS = (("cleared_ms", "cleared", "resumed"), ("withdrawn_ms", "withdrawn", "reinstated"))
 #: Told by facts of their own; a difference in anything else is a correction.
 _TOLD = {"cleared_ms", "withdrawn_ms", "authorised_by", "level", "severity"}
 
@@ -48,36 +50,25 @@ def facts_of(before: Alert | None, change: AlertChange) -> list[Fact]:
 
 
 def _differences(before: Alert, after: Alert) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Facts as (kind, time, details); the details show each field that moved as before and after."""
     latest_ms = max(after.raised_ms, after.cleared_ms or 0, after.withdrawn_ms or 0)
-    corrected = {
-        field.name: None
-        if field.name == "evidence"
-        else [getattr(before, field.name), getattr(after, field.name)]
+    moved = {
+        field.name: [getattr(before, field.name), getattr(after, field.name)]
         for field in fields(Alert)
-        if field.name not in _TOLD and getattr(before, field.name) != getattr(after, field.name)
+        if getattr(before, field.name) != getattr(after, field.name)
     }
+    corrected = {name: None if name == "evidence" else moved[name] for name in moved if name not in _TOLD}
     if corrected:
         yield "corrected", latest_ms, corrected
-    if (before.level, before.severity) != (after.level, after.severity):
-        yield (
-            "level_changed",
-            latest_ms,
-            {"level": [before.level, after.level], "severity": [before.severity, after.severity]},
-        )
-    if before.authorised_by != after.authorised_by:
-        yield "authorised", latest_ms, {"authorised_by": after.authorised_by}
-    yield from _turned("cleared", "resumed", before.cleared_ms, after.cleared_ms, latest_ms)
-    yield from _turned("withdrawn", "reinstated", before.withdrawn_ms, after.withdrawn_ms, latest_ms)
-
-
-def _turned(
-    done: str, undone: str, before_ms: int | None, after_ms: int | None, latest_ms: int
-) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """A fact with a time of its own that came, went or moved."""
-    if before_ms == after_ms:
-        return
-    details = {} if before_ms is None else {"before_ms": before_ms}
-    if after_ms is None:
-        yield undone, latest_ms, details
-    else:
-        yield done, after_ms, {"at_ms": after_ms, **details}
+    for kind, names in (("level_changed", ("level", "severity")), ("authorised", ("authorised_by",))):
+        told = {name: moved[name] for name in names if name in moved}
+        if told:
+            yield kind, latest_ms, told
+    for name, done, undone in _TURNS:
+        if name in moved:
+            at_ms = getattr(after, name)
+            yield (
+                undone if at_ms is None else done,
+                latest_ms if at_ms is None else at_ms,
+                {name: moved[name]},
+            )

@@ -1,4 +1,4 @@
-"""The disposal queue: takes changes from the engine, lets one person at a time work on each alert, remembers all."""
+"""The disposal queue: changes from the engine go in, one person at a time works on each alert."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from sinks.disposal.store import Store
 class DisposalQueue:
     """A queue in a database, for any number of threads and programs at once.
 
-    What a method wrote is durable when it returns. Time is an argument everywhere: a claim whose lease ends at
-    ``now_ms`` or before is open again, without anybody writing so. People act for an ``office`` and reach its alerts
-    and those of the offices below (None: all); others are unknown to them. Every step of a person raises AlertUnknown,
-    TransitionRefused with the alert as it stands, or WrongInput.
+    What a method wrote is durable when it returns. Time is an argument everywhere: a claim whose lease ends
+    at ``now_ms`` or before is open again, without anybody writing so. People act for an ``office`` and reach
+    its alerts and those of the offices below (None: all); others are unknown to them. Every step of a person
+    raises AlertUnknown, TransitionRefused with the alert as it stands, or WrongInput.
     """
 
     def __init__(self, store: Store) -> None:
@@ -41,7 +41,10 @@ class DisposalQueue:
 
     @classmethod
     def open(cls, where: str | Path) -> Self:
-        """A SQLite file (made if absent) or a database URL, brought to the present schema; or StoreUnusable."""
+        """A SQLite file (made if absent) or a database URL, brought to the present schema.
+
+        Raises StoreUnusable.
+        """
         store = Store(where)
         try:
             store.upgrade()
@@ -65,7 +68,7 @@ class DisposalQueue:
     # What the engine and the site say
 
     def apply(self, changes: Sequence[AlertChange]) -> int:
-        """Take changes, all or none; returns how many were newer than what stood there. Older ones change nothing."""
+        """Take changes, all or none, except those no newer than what stands there; returns how many took."""
         if not changes:
             return 0
         with self._store.writing() as connection:
@@ -91,7 +94,7 @@ class DisposalQueue:
     def renew(
         self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
     ) -> QueueItem:
-        """Hold on to an alert for another lease; a verified one whose lease has lapsed may be taken over so."""
+        """Hold on to an alert for another lease, or take a verified one over whose lease has lapsed."""
         lease_until_ms = lease_end_ms(now_ms, lease_ms)
         values = _holding(actor, office, lease_until_ms)
         return self._step(
@@ -152,7 +155,7 @@ class DisposalQueue:
     def alerts(
         self, wanted: AlertFilter = EVERYTHING, *, now_ms: int, cursor: str | None = None, limit: int = 50
     ) -> AlertPage:
-        """A page of alerts, what wants attention first (see ``listing``); WrongInput on a cursor of no page."""
+        """A page of alerts, what wants attention first (see ``listing``); WrongInput on a wrong cursor."""
         with self._store.reading() as connection:
             return alert_page(connection, wanted, now_ms=now_ms, cursor=cursor, limit=limit)
 
@@ -170,7 +173,7 @@ class DisposalQueue:
     def watch(
         self, after_seq: int, *, office: str | None = None, limit: int = 1000
     ) -> tuple[TimelineEvent, ...]:
-        """What happened after an entry, oldest first and at once: ask again with the last ``seq``. None is missed."""
+        """What happened after an entry, oldest first, without waiting; ask again with the last ``seq``."""
         with self._store.reading() as connection:
             return events_after(connection, after_seq, office=office, limit=limit)
 

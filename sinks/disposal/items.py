@@ -33,8 +33,9 @@ class TimelineEvent:
 class QueueItem:
     """An alert as it stands at the time asked about; times in ms.
 
-    The holder is at work on it until ``lease_until_ms``; both are None once the lease has lapsed. ``news``: the engine
-    has told something since a person last took a step. ``withdrawn`` and ``cleared`` are facts of the alert itself.
+    The holder is at work on it until ``lease_until_ms``; both are None once the lease has lapsed. ``seq`` is
+    that of its last timeline entry. ``news``: the engine told something since a person last took a step.
+    That it was cleared or withdrawn stands in the alert itself.
     """
 
     alert: Alert
@@ -72,7 +73,7 @@ class QueueStats:
     """Figures of the queue at a time.
 
     ``waiting``: alerts that nobody is at work on and that want a verdict (open and self-cleared).
-    ``oldest_open_age_ms``: since the oldest of them was raised whose cause still lasts and that is not withdrawn.
+    ``oldest_open_age_ms``: since the oldest was raised that is open and not withdrawn.
     """
 
     waiting: int
@@ -83,7 +84,18 @@ class QueueStats:
 
 
 #: Columns that stand in an item under the same name.
-_SAME = "revision reason verified_ms verified_by note disposed_ms disposed_by closed_ms closed_by claimed_ms".split()
+_SAME = (
+    "revision",
+    "claimed_ms",
+    "reason",
+    "verified_ms",
+    "verified_by",
+    "note",
+    "disposed_ms",
+    "disposed_by",
+    "closed_ms",
+    "closed_by",
+)
 
 
 def item_of(row: RowMapping) -> QueueItem:

@@ -1,9 +1,9 @@
 """The board: alerts in the order in which they want attention, by pages that later arrivals do not shift.
 
-What is unfinished comes first: open, then what cleared itself or was withdrawn and still wants a verdict, then by how
-far people have come; within that the gravest, then the oldest. What is closed follows, the last closed first. A page
-begins after the last alert of the one before, wherever that would stand by now; an alert whose own state changes
-between two pages moves and may be met twice or, moving up, only in the next round.
+What is unfinished comes first: open, then what cleared itself or was withdrawn and still wants a verdict,
+then by how far people have come; within that the gravest, then the oldest. What is closed follows, the last
+closed first. A page begins where the one before ended, whatever was raised or closed in between; only an alert
+that itself moves between two pages may be met twice or, moving up, in the next round.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal, select, text, tuple_
 
 from sinks.disposal.errors import WrongInput
-from sinks.disposal.items import AlertPage, QueueItem, item_of
+from sinks.disposal.items import AlertPage, item_of
 from sinks.disposal.standing import shown_state, standing_columns, within_office
 from sinks.disposal.states import State
 from sinks.disposal.tables import alert
@@ -30,9 +30,12 @@ PAGE_MAX = 500
 _UNFINISHED = text("alert.state <> 'closed'")
 _CLOSED = text("alert.state = 'closed'")
 
-#: Where an alert stands in the order: rank, severity, raised_ms, key among the unfinished; closed_ms, key behind them.
+#: Where an alert stands: rank, severity, raised_ms, key among the unfinished; closed_ms, key behind them.
 _Place = tuple[int | str, ...]
 _PLACE_TYPES = {4: (int, int, int, str), 2: (int, str)}
+_UNFINISHED_PLACE = 4
+#: Beyond any time in ms, and within what a database takes.
+_NUMBER_MAX = 1 << 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +81,14 @@ def alert_page(
     if not 1 <= limit <= PAGE_MAX:
         raise WrongInput("limit", str(limit), f"1 to {PAGE_MAX}")
     after = None if cursor is None else _place_of(cursor)
-    found: list[tuple[_Place, QueueItem]] = []
-    if after is None or len(after) == len(_PLACE_TYPES[4]):
-        found += _read(connection, _unfinished(wanted, now_ms, after).limit(limit + 1))
+    found: list[Row[Any]] = []
+    if after is None or len(after) == _UNFINISHED_PLACE:
+        found += connection.execute(_unfinished(wanted, now_ms, after).limit(limit + 1))
         after = None
     if len(found) <= limit:
-        found += _read(connection, _closed(wanted, now_ms, after).limit(limit + 1 - len(found)))
-    items = tuple(item for _, item in found[:limit])
-    return AlertPage(items, _cursor(found[limit - 1][0]) if len(found) > limit else None)
+        found += connection.execute(_closed(wanted, now_ms, after).limit(limit + 1 - len(found)))
+    items = tuple(item_of(row._mapping) for row in found[:limit])
+    return AlertPage(items, _cursor(_place(found[limit - 1])) if len(found) > limit else None)
 
 
 def _unfinished(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:
@@ -98,27 +101,22 @@ def _unfinished(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Selec
         else_=4,
     )
     place = (rank, alert.c.severity, alert.c.raised_ms, alert.c.alert_key)
-    chosen = _placed(place, now_ms).where(_UNFINISHED, *wanted.conditions(now_ms)).order_by(*place)
+    chosen = select(rank.label("rank"), *standing_columns(now_ms)).order_by(*place)
+    chosen = chosen.where(_UNFINISHED, *wanted.conditions(now_ms))
     return chosen if after is None else chosen.where(tuple_(*place) > tuple_(*map(literal, after)))
 
 
 def _closed(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:
     place = (alert.c.closed_ms, alert.c.alert_key)
-    chosen = _placed(place, now_ms).where(_CLOSED, *wanted.conditions(now_ms))
-    chosen = chosen.order_by(*(column.desc() for column in place))
+    chosen = select(*standing_columns(now_ms)).order_by(*(column.desc() for column in place))
+    chosen = chosen.where(_CLOSED, *wanted.conditions(now_ms))
     return chosen if after is None else chosen.where(tuple_(*place) < tuple_(*map(literal, after)))
 
 
-def _placed(place: Sequence[ColumnElement[Any]], now_ms: int) -> Select[Any]:
-    return select(*(column.label(f"place_{n}") for n, column in enumerate(place)), *standing_columns(now_ms))
-
-
-def _read(connection: Connection, statement: Select[Any]) -> list[tuple[_Place, QueueItem]]:
-    rows = connection.execute(statement).mappings()
-    return [
-        (tuple(value for name, value in row.items() if name.startswith("place_")), item_of(row))
-        for row in rows
-    ]
+def _place(row: Row[Any]) -> _Place:
+    if row.state == State.CLOSED:
+        return row.closed_ms, row.alert_key
+    return row.rank, row.severity, row.raised_ms, row.alert_key
 
 
 def _cursor(place: _Place) -> str:
@@ -128,9 +126,10 @@ def _cursor(place: _Place) -> str:
 def _place_of(cursor: str) -> _Place:
     """A cursor read back; whatever a client sends is either a place or WrongInput."""
     try:
-        text_given = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = json.loads(text_given)
+        written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = json.loads(written)
         fits = tuple(type(value) for value in place) == _PLACE_TYPES[len(place)]
+        fits = fits and all(abs(value) < _NUMBER_MAX for value in place[:-1])
     except (binascii.Error, ValueError, TypeError, KeyError):
         fits = False
     if not fits:

@@ -1,4 +1,4 @@
-"""How an alert stands at a given time, as SQL: the one place where leases lapse and alerts clear themselves."""
+"""How an alert stands at a given time, as SQL; here alone leases lapse and alerts clear themselves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def within_office(office_id: str | None) -> ColumnElement[bool]:
     if office_id is None:
         return true()
     # The asked office counts even where no site ever named it; UNION ends a circle, which a site cannot have.
-    below = select(office.c.office_id).where(office.c.office_id == office_id).cte("below", recursive=True)
+    below = select(office.c.office_id).where(office.c.office_id == office_id).cte(recursive=True)
     below = below.union(select(office.c.office_id).where(office.c.parent_id == below.c.office_id))
     return or_(alert.c.office_id == office_id, alert.c.office_id.in_(select(below.c.office_id)))
 

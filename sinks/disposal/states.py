@@ -4,8 +4,8 @@
       ▲                │
       └── release, or the lease lapses
 
-``self_cleared`` is ``open`` for an alert whose cause has ended by itself; it still wants a verdict. Neither it nor
-a lapsed lease is written down: ``standing.shown_state`` works both out from the facts and the time asked about.
+``self_cleared`` is ``open`` for an alert whose cause has ended by itself; it still wants a verdict. Neither
+it nor a lapsed lease is written down: ``standing.shown_state`` works both out at the time asked about.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def fitting_outcomes(verdict: Verdict) -> tuple[Outcome, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One step of a person: from which shown states, into which (None: it stays), and its name in the timeline.
+    """One step of a person: from which shown states, into which (None: it stays), its name in the timeline.
 
     ``holder_only``: while somebody's lease runs, nobody else may take it.
     """

@@ -1,4 +1,4 @@
-"""People's steps: each is one UPDATE that names the states it may start from, so that exactly one of many wins."""
+"""People's steps: each is one UPDATE that names the states it may start from, so exactly one of many wins."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sinks.disposal.timeline import TimelineWriter
 class Step:
     """Who takes which step on which alert and when.
 
-    ``values`` go into the row, ``details`` into the timeline. The actor reaches the alerts of the office and below it.
-    An ``outcome`` must fit the verdict that stands.
+    ``values`` go into the row, ``details`` into the timeline. The actor reaches the alerts of the
+    office and below it. An ``outcome`` must fit the verdict that stands.
     """
 
     transition: Transition

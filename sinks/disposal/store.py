@@ -36,7 +36,7 @@ class Store:
         except (ArgumentError, ImportError) as error:
             raise StoreUnusable(f"{where}: {error}") from error
         self._shown = url.render_as_string(hide_password=True)
-        # SQLite has one writer at a time and lets the others poll; within a process a lock hands over at once.
+        # SQLite has one writer at a time and lets others poll; within a process a lock hands over at once.
         self._turn: AbstractContextManager[Any] = nullcontext()
         if url.get_backend_name() == "sqlite":
             self._turn = threading.Lock()
@@ -91,7 +91,7 @@ def _url(where: str | Path) -> URL:
 
 
 def _make_durable(engine: Engine) -> None:
-    """Write-ahead log, synced at every commit; transactions begun by us, as the module would begin them too late."""
+    """Write-ahead log, synced at every commit; transactions begun by us: the module begins them too late."""
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
@@ -102,6 +102,6 @@ def _make_durable(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A writer that begins as a reader could find its look outdated when it writes, and fail instead of wait.
+        # A writer that begins as a reader may find its look outdated when it writes, and fails, not waits.
         writes = connection.get_execution_options().get("queue_writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

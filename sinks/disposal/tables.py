@@ -1,4 +1,4 @@
-"""The queue's tables; what may stand together in a row is said by CHECKs, so that no program can write nonsense.
+"""The queue's tables; what may stand together in a row is said by CHECKs, so that nobody can write nonsense.
 
 The migrations bring a database here; a test compares the two, CHECKs included. The SQL is what SQLite and
 PostgreSQL have in common. Times are milliseconds since 1970, distances metres, positions WGS-84 degrees.
@@ -155,7 +155,7 @@ event = Table(
 )
 Index("event_by_alert", event.c.alert_key, event.c.seq)
 
-#: One row: the last ``seq``. Whoever writes locks it first, so numbers are dense and appear in order of commit.
+#: One row: the last ``seq``. Whoever writes locks it first: numbers are dense and appear in order of commit.
 event_tail = Table(
     "event_tail",
     metadata,

@@ -12,8 +12,8 @@ from sinks.disposal.tables import event, event_tail
 class TimelineWriter:
     """The entries of one transaction; begin it with this, for it locks out every other writer.
 
-    A plain sequence of PostgreSQL would hand out 7 and 8 to two writers and show 8 first; a watcher that resumes
-    after 8 would then miss 7 for ever.
+    A plain sequence of PostgreSQL would hand 7 and 8 to two writers and might show 8 first; a watcher that
+    resumes after 8 would then miss 7 for ever.
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -53,7 +53,7 @@ def _detail(name: str, value: Any) -> tuple[str, Any]:
     if not name.endswith("_ms"):
         return name, value
     shown = [_text(ms) for ms in value] if isinstance(value, list) else _text(value)
-    return name.removesuffix("_ms") + "_at", shown
+    return name.removesuffix("_ms") + ("" if name == "lease_until_ms" else "_at"), shown
 
 
 def _text(ms: int | None) -> str | None:

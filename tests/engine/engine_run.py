@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.division import divide
 from pipeline.ping import NO_SOURCE, PingBatch
 from pipeline.policy import SOURCES
 from pipeline.reference import ReferenceRow
-from pipeline.division import divide
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
 from pipeline.stream import Accepted, Router

@@ -1,4 +1,4 @@
-"""Random worlds that look for trouble: odd policies, coinciding instants, areas of every shape, much paper."""
+"""Random worlds that look for trouble: odd policies, coinciding instants, areas of all shapes, much paper."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class _Drawing:
 
     def _moment(self) -> int:
         at_ms = self.start_ms + self.chance.randrange(0, self.hours * 60 * MINUTE_MS, self.raster_ms)
-        return int(at_ms) + self.pick(0, 0, 0, 0, 1, -1)
+        return int(at_ms + self.pick(0, 0, 0, 0, 1, -1))
 
     def _span(self, sure: float) -> tuple[int, int]:
         if self.happens(sure):
@@ -137,7 +137,9 @@ class _Drawing:
     def _person(self, person_id: str) -> list[Person]:
         spans = [self._span(0.8)] if self.happens(0.5) else self._stretches(0.75)
         return [
-            Person(person_id, person_id, self.pick("O1", "O2"), self.pick("strict", "general", "lenient"), *span)
+            Person(
+                person_id, person_id, self.pick("O1", "O2"), self.pick("strict", "general", "lenient"), *span
+            )
             for span in spans
         ]
 
@@ -203,7 +205,7 @@ class _Drawing:
 
     def _leave(self, number: int, people: list[Person], fences: list[Fence]) -> Leave:
         named = self.happens(0.5)
-        circle = self._spot(8) if not named or self.happens(0.5) else (None, None)
+        lon, lat = self._spot(8) if not named or self.happens(0.5) else (None, None)
         fence_ids = sorted({self.chance.choice(fences).fence_id for _ in range(self.pick(1, 3))})
         return Leave(
             self.pick("L", "l", "é") + str(number),
@@ -212,8 +214,9 @@ class _Drawing:
             "work",
             "travel",
             tuple(fence_ids) if named else (),
-            *circle,
-            self.pick(100.0, 300.0, 900.0) if circle[0] is not None else None,
+            lon,
+            lat,
+            self.pick(100.0, 300.0, 900.0) if lon is not None else None,
             self.pick(BEGIN_MS, self._moment(), self._moment(), self._moment()),
         )
 
@@ -234,10 +237,10 @@ class _Drawing:
         if not circles or self.happens(0.7):
             return self._spot(14)
         fence = self.chance.choice(circles)
-        centre = fence.area.shape.coords[0]
+        centre_lon, centre_lat = fence.area.shape.coords[0]
         out_m = fence.area.reach_m + self.pick(-1, 1) * fence.tolerance_m
         out_m += self.pick(-1, 0, 1) * self.pick(5.0, 20.0, 50.0) + self.pick(0.0, 0.0004, -0.0006, 0.01)
-        lon, lat, _ = _GEOD.fwd(*centre, self.chance.uniform(0, 360), max(out_m, 0.0))
+        lon, lat, _ = _GEOD.fwd(centre_lon, centre_lat, self.chance.uniform(0, 360), max(out_m, 0.0))
         return float(lon), float(lat)
 
     def _late_ms(self) -> int:

@@ -1,6 +1,6 @@
 """The engine gives what the plain rules give, on random worlds, however the stream is cut and shared out.
 
-One seed is one world. More of them: ``FENCEWATCH_SEEDS=2000 pytest tests/engine/test_engine_equals_reference.py``.
+One seed is one world; ``FENCEWATCH_SEEDS=2000`` in the environment makes it so many.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def test_a_harsh_world_in_batches_of_any_size_on_any_shards(seed: int) -> None:
     world = harsh_world(seed)
     expected = reference_lines(world)
     for size, shards, renew_every in ((1, 1, None), (7, 8, 1), (ALL, 1, None)):
-        how = {"size": size, "shards": shards, "renew_every": renew_every}
-        got = engine_lines(world.site, world.rows, world.until_ms, **how)
-        assert_same(seed, got, expected, f"harsh, {how}")
+        got = engine_lines(
+            world.site, world.rows, world.until_ms, size=size, shards=shards, renew_every=renew_every
+        )
+        assert_same(seed, got, expected, f"harsh, batches of {size}, {shards} shards, renewed {renew_every}")
 
 
 @given(

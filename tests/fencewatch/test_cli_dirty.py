@@ -71,7 +71,9 @@ def write_csv(rows: list[Record], path: Path) -> None:
 
 
 def write_parquet(rows: list[Record], path: Path) -> None:
-    table = pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String) | dict.fromkeys(COLUMNS[3:6], pl.Float64))
+    table = pl.DataFrame(
+        rows, schema=dict.fromkeys(COLUMNS, pl.String) | dict.fromkeys(COLUMNS[3:6], pl.Float64)
+    )
     times = pl.col("event_time", "arrival_time").str.to_datetime(time_unit="ms", time_zone="UTC")
     table.with_columns(times).write_parquet(path)
 
@@ -84,7 +86,7 @@ WRITERS: dict[str, Callable[[list[Record], Path], None]] = {
 @pytest.mark.parametrize("kind", WRITERS)
 def test_every_row_has_its_reason(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    site, pings = write_site(tmp_path), Path(f"pings.{kind}")
+    site, pings = site_in(tmp_path), Path(f"pings.{kind}")
     WRITERS[kind](records(), pings)
     summary, rejects = replayed(site, pings)
     expected = [(number, reason) for number, (*_, reason, _) in enumerate(ROWS, start=1) if reason]
@@ -95,6 +97,12 @@ def test_every_row_has_its_reason(kind: str, tmp_path: Path, monkeypatch: pytest
     assert summary["accepted"] == len(ROWS) - len(expected)
     by_reference = read_rows(load_site(site), [pings])[1]
     assert [(str(pings), *row) for row in expected] == by_reference
+
+
+def site_in(folder: Path) -> Path:
+    site = folder / "site"
+    site.mkdir()
+    return write_site(site)
 
 
 def replayed(site: Path, *pings: Path) -> tuple[Record, list[Record]]:
@@ -110,8 +118,10 @@ def test_lines_are_kept_as_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     ndjson = ["[1, 2]", '"D1"', '{"device_id": "D1", "event', '{"device_id": 7}', "\ufffd张三"]
     (tmp_path / "a.ndjson").write_text("\n\n".join(ndjson), encoding="utf-8")
-    (tmp_path / "b.csv").write_text(f'device_id,event_time,lon,lat\nD1,{T0},east,29.6\n\nD1,{T0}\n"D1,', "utf-8")
-    summary, rejects = replayed(write_site(tmp_path), Path("a.ndjson"), Path("b.csv"))
+    (tmp_path / "b.csv").write_text(
+        f'device_id,event_time,lon,lat\nD1,{T0},east,29.6\n\nD1,{T0}\n"D1,', "utf-8"
+    )
+    summary, rejects = replayed(site_in(tmp_path), Path("a.ndjson"), Path("b.csv"))
     assert [(line["file"], line["row"], line["reason"]) for line in rejects] == [
         *(("a.ndjson", number, "malformed") for number in range(1, 6)),
         ("b.csv", 1, "bad_coordinates"),
@@ -129,7 +139,10 @@ def _directory(path: Path) -> None:
 
 
 def _text(text: str) -> Callable[[Path], None]:
-    return lambda path: path.write_text(text) and None
+    def make(path: Path) -> None:
+        path.write_text(text)
+
+    return make
 
 
 def _half_parquet(path: Path) -> None:
@@ -151,8 +164,11 @@ def _table(**columns: list[Any]) -> Callable[[Path], None]:
         ("nothing.parquet", _text(""), "nothing.parquet"),
         ("half.parquet", _half_parquet, "half.parquet"),
         ("pings.xlsx", _text("x"), "pings.xlsx"),
-        ("few.parquet", _table(device_id=["D1"], event_time=[datetime(2025, 7, 14, tzinfo=UTC)], lon=[1.0]), "lat"),
-        ("odd.parquet", _table(device_id=["D1"], event_time=[1], lon=[1.0], lat=[{"a": 1}]), "lat"),
+        (
+            "few.parquet",
+            _table(device_id=["D1"], event_time=[datetime(2025, 7, 14, tzinfo=UTC)], lon=[1.0]),
+            "lat",
+        ),
         ("few.csv", _text(f"device_id,event_time,lon\nD1,{T0},106.5\n"), "lat"),
         ("twice.csv", _text(f"device_id,event_time,lon,lat,lat\nD1,{T0},106.5,1,2\n"), "lat"),
     ],
@@ -163,7 +179,7 @@ def test_a_file_that_cannot_be_read_is_named(
     path = tmp_path / name
     make(path)
     out = tmp_path / "alerts.ndjson"
-    done = invoked("replay", "--site", write_site(tmp_path), "--pings", path, "--alerts", out)
+    done = invoked("replay", "--site", site_in(tmp_path), "--pings", path, "--alerts", out)
     assert done.exit_code == 2
     assert name in done.stderr
     assert said in done.stderr.replace(str(path), name)
@@ -172,22 +188,34 @@ def test_a_file_that_cannot_be_read_is_named(
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("empty.ndjson", ""), ("blank.ndjson", "\n \n\n"), ("bare.csv", "device_id,event_time,lon,lat\n")]
+    ("name", "text"),
+    [("empty.ndjson", ""), ("blank.ndjson", "\n \n\n"), ("bare.csv", "device_id,event_time,lon,lat\n")],
 )
 def test_a_file_without_rows_gives_no_alerts(
     name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(name).write_text(text)
-    summary, rejects = replayed(write_site(tmp_path), Path(name))
+    summary, rejects = replayed(site_in(tmp_path), Path(name))
     assert (summary["rows"], summary["alerts"], summary["start"], rejects) == (0, {}, None, [])
+
+
+def test_columns_of_senseless_types_are_rejected_row_by_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _table(device_id=["D1", "D1"], event_time=[1, None], lon=[1.0, 2.0], lat=[{"a": 1}, None])(
+        Path("odd.parquet")
+    )
+    summary, rejects = replayed(site_in(tmp_path), Path("odd.parquet"))
+    assert (summary["rows"], summary["accepted"], len(rejects)) == (2, 0, 2)
 
 
 def test_unknown_columns_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [{"device_id": "D1", "event_time": instant_text(instant_ms(T0) + n), "mood": n} for n in range(50)]
     Path("pings.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    site = write_site(tmp_path)
+    site = site_in(tmp_path)
     done = invoked("replay", "--site", site, "--pings", "pings.ndjson", "--alerts", "a", "--json")
     told = [line for line in done.stderr.splitlines() if "mood" in line]
     assert (done.exit_code, len(told)) == (0, 1)

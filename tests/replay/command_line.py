@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import fencewatch
 from fencewatch.cli import one_by_one
@@ -18,7 +17,7 @@ from fencewatch.commands import app
 _HOME = Path(fencewatch.__file__).parents[1]
 
 
-def fencewatch_words(*words: str | Path) -> list[str]:
+def fencewatch_words(*words: str | float | Path) -> list[str]:
     """``fencewatch …`` for this interpreter; nothing is imported from the working directory."""
     return [sys.executable, "-P", "-m", "fencewatch", *map(str, words)]
 
@@ -28,7 +27,7 @@ def surroundings() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(_HOME), "COLUMNS": "200"}
 
 
-def run_fencewatch(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_fencewatch(*words: str | float | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run it to its end, with what it printed."""
     return subprocess.run(
         fencewatch_words(*words), cwd=cwd, env=surroundings(), capture_output=True, text=True, timeout=240

@@ -1,7 +1,7 @@
 """A run that may be killed at any moment: the dataflow with recovery, every change on disk at once.
 
-``python killed_run.py SEED FOLDER WORKERS`` goes on where the last run in the folder was stopped. It notes each
-batch it reads in ``progress`` and appends each change of an alert to ``changes.ndjson``.
+``python killed_run.py SEED FOLDER WORKERS`` goes on where the last run in the folder was stopped. It
+notes each batch it reads in ``progress`` and appends each change of an alert to ``changes.ndjson``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,12 @@ class StoppableRun:
             run_main(flow, epoch_interval=timedelta(0), recovery_config=config)
         else:
             cluster_main(
-                flow, [], 0, epoch_interval=timedelta(0), recovery_config=config, worker_count_per_proc=workers
+                flow,
+                [],
+                0,
+                epoch_interval=timedelta(0),
+                recovery_config=config,
+                worker_count_per_proc=workers,
             )
 
     def _parts(self) -> Parts:

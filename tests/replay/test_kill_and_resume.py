@@ -62,7 +62,9 @@ def test_killed_again_and_again(workers: int, kills: int, tmp_path: Path) -> Non
     world = random_world(SEED)
     write_streams(world.rows, tmp_path)
     killed = 0
-    while killed < kills and kill_after(child(tmp_path, workers), tmp_path / "progress", chance.randint(2, 14)):
+    while killed < kills and kill_after(
+        child(tmp_path, workers), tmp_path / "progress", chance.randint(2, 14)
+    ):
         killed += 1
     assert killed == kills, "the world is too small to be killed so often"
     done = child(tmp_path, workers)

@@ -23,9 +23,15 @@ def check(case: Case, out: Path, *, workers: int = 1, batch_rows: int = 1 << 16)
     alerts, rejects = out / "alerts.ndjson", out / "rejects.ndjson"
     summary = replay(
         ReplayRequest(
-            load_site(case.site), case.pings, case.confirmations, alerts, rejects,
-            case.until_ms, workers, batch_rows,
-        )  # fmt: skip
+            load_site(case.site),
+            case.pings,
+            case.confirmations,
+            alerts,
+            rejects,
+            case.until_ms,
+            workers,
+            batch_rows,
+        )
     )
     reasons = [json.loads(line)["reason"] for line in rejects.read_bytes().splitlines()]
     assert differences(case, alerts.read_bytes().splitlines(), reasons) == []

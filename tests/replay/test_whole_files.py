@@ -1,4 +1,4 @@
-"""Whole recordings: one alert file, byte for byte, whatever the batches and workers, and the reference's file."""
+"""Whole recordings: one alert file, byte for byte, whatever the batches and workers: the reference's."""
 
 from __future__ import annotations
 

@@ -83,9 +83,12 @@ def _usual_places(own: pl.DataFrame, device_id: str, *, nightly: bool) -> list[d
     return [
         _feature(
             shapely.box(lon - half, lat - half, lon + half, lat + half),
-            fence_id=f"usual-{device_id}-{number}", rule="keep_in", group="usual",
-            applies_to=[f"person:P-{device_id}"], **more,
-        )  # fmt: skip
+            fence_id=f"usual-{device_id}-{number}",
+            rule="keep_in",
+            group="usual",
+            applies_to=[f"person:P-{device_id}"],
+            **more,
+        )
         for number, (lon, lat) in enumerate(_busiest(own, USUAL_PLACES))
     ]
 
@@ -97,8 +100,12 @@ def _district(own: pl.DataFrame, device_id: str, districts: list[County]) -> lis
         if shapely.contains(county.shape, points).mean() >= 0.5:
             return [
                 _feature(
-                    county.shape, fence_id=f"district-{device_id}", rule="keep_in", group="district",
-                    applies_to=[f"person:P-{device_id}"], name=county.name,
-                )  # fmt: skip
+                    county.shape,
+                    fence_id=f"district-{device_id}",
+                    rule="keep_in",
+                    group="district",
+                    applies_to=[f"person:P-{device_id}"],
+                    name=county.name,
+                )
             ]
     return []

@@ -1,0 +1,58 @@
+"""Every benchmark runs, at toy size, and reports under the names that others read; no time is judged here."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.registry import BENCHMARKS
+
+KEYS = ["name", "machine", "commit", "parameters", "figures", "ratios"]
+MACHINE = {"cpu", "cores", "memory_gb", "python", "numpy", "bytewax", "load_average"}
+
+RATIOS = {
+    "engine": ["vs_one_ping_at_a_time", "vs_decode_and_lookup"],
+    "replay": ["vs_one_ping_at_a_time", "vs_engine", "vs_reference"],
+}
+CONTESTANTS = {
+    "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
+    "replay": ["replay", "engine", "one_ping_at_a_time", "reference"],
+}
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def test_each_benchmark_is_looked_at_here() -> None:
+    assert BENCHMARKS.keys() == RATIOS.keys() == CONTESTANTS.keys()
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_reports_its_figures(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--json", "--people", "50", "--hours", "0.25", "--runs", "1", "--seed", "7"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert list(report) == KEYS
+    assert report["name"] == name
+    assert report["machine"].keys() >= MACHINE
+    assert {"people": 50, "hours": 0.25, "seed": 7}.items() <= report["parameters"].items()
+    assert list(report["ratios"]) == RATIOS[name]
+    rates = [f"{contestant}_rows_per_s" for contestant in CONTESTANTS[name]]
+    peaks = [f"{contestant}_peak_mb" for contestant in CONTESTANTS[name]]
+    assert list(report["figures"]) == rates + peaks
+    for figure in report["figures"].values():
+        assert figure.keys() == {"value", "unit", "min", "max", "runs"}
+        assert 0 < figure["min"] <= figure["value"] <= figure["max"] < math.inf
+        assert figure["runs"] == 1
+
+
+@pytest.mark.parametrize("given", [["no-such"], ["engine", "--people", "0"], ["engine", "--hours", "nan"]])
+def test_what_cannot_be_measured_is_refused(given: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(given)
+    assert stopped.value.code == 2
