@@ -14,8 +14,7 @@ from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.shard import Shard
 from pipeline.steps import IntakeLogic, ShardLogic, WriterSink
-from pipeline.stream import Accepted, LogItem, Router, ShardItem
-from sinks.alert import Alert
+from pipeline.stream import Accepted, LogItem, Router, ShardItem, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,9 @@ class Parts:
     make_intake: Callable[[bytes | None], Intake]
     router: Router
     make_shard: Callable[[int], Shard]
-    write_alerts: Callable[[list[Alert]], None]
+    write_alerts: Callable[[list[Told]], None]
     write_rejects: Callable[[list[Reject]], None] | None  # None: rejects are only counted
+    write_rows: Callable[[list[Accepted]], None] | None = None  # for positions and tracks
     until_ms: int | None = None
     store: CheckpointStore | None = None
     halt: Halt = field(default_factory=Halt)
@@ -36,6 +36,11 @@ class Parts:
 def rejected(item: Accepted | Reject) -> Reject | None:
     """The item where it is a reject."""
     return item if isinstance(item, Reject) else None
+
+
+def with_rows(item: Accepted | Reject) -> Accepted | None:
+    """The item where it has accepted rows."""
+    return item if isinstance(item, Accepted) and item.rows is not None else None
 
 
 def build(parts: Parts) -> Dataflow:
@@ -59,8 +64,11 @@ def build(parts: Parts) -> Dataflow:
     if parts.write_rejects is not None:
         rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
         op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
+    if parts.write_rows is not None:
+        rows = op.filter_map_value("accepted", taken, with_rows)  # (log, Accepted)
+        op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt))
     items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
-    alerts = op.stateful_batch("judge", shards, shard)  # (shard, Alert)
-    op.output("alerts-out", alerts, WriterSink(parts.write_alerts, parts.halt))
+    told = op.stateful_batch("judge", shards, shard)  # (shard, Told)
+    op.output("alerts-out", told, WriterSink(parts.write_alerts, parts.halt))
     return flow

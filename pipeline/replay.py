@@ -25,7 +25,7 @@ from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
 from pipeline.sources import RecordedLog
-from pipeline.stream import Router
+from pipeline.stream import Router, Told
 from sinks.ledger import AlertLedger
 
 SHARDS = 8
@@ -143,6 +143,9 @@ def _parts(
 ) -> Parts:
     halt = Halt()
 
+    def write_alerts(told: list[Told]) -> None:
+        ledger.write(item.alert for item in told)
+
     def write_rejects(found: list[Reject]) -> None:
         assert rejects is not None
         rejects.writelines(reject.line() for reject in found)
@@ -152,7 +155,7 @@ def _parts(
         make_intake=lambda _: log.intake,
         router=Router(compiled.division),
         make_shard=lambda number: Shard(compiled, number),
-        write_alerts=ledger.write,
+        write_alerts=write_alerts,
         write_rejects=None if rejects is None else write_rejects,
         until_ms=request.until_ms,
         halt=halt,

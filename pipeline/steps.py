@@ -11,8 +11,10 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from pipeline.checkpoints import CheckpointStore
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
+from pipeline.journal import ClockMark, Logged
+from pipeline.merge import RawBatch
 from pipeline.shard import Shard
-from pipeline.stream import Accepted, LogEnd, LogItem, ShardItem
+from pipeline.stream import Accepted, LogEnd, LogItem, ShardItem, Told
 from sinks.alert import Alert
 
 X = TypeVar("X")
@@ -40,19 +42,35 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         emitted: list[Accepted | Reject] = []
         with self._halt.at_fault():
             for value in values:
-                emitted += self._end(value) if isinstance(value, LogEnd) else self._take(value)
+                emitted += self._receive(value)
         return emitted, self.RETAIN
 
-    def _take(self, batch: LogItem) -> list[Accepted | Reject]:
-        assert not isinstance(batch, LogEnd)
+    def _receive(self, item: LogItem) -> list[Accepted | Reject]:
+        match item:
+            case LogEnd():
+                return self._end(item)
+            case Logged(content=ClockMark() as mark):
+                return self._mark(mark, item.offset)
+            case Logged(content=RawBatch() as batch):
+                return self._take(batch, item.offset)
+            case RawBatch():
+                return self._take(item, 0)
+        raise AssertionError(f"no item of a log: {item!r}")
+
+    def _take(self, batch: RawBatch, offset: int) -> list[Accepted | Reject]:
         result = self._intake.take(batch, list_rejects=self._list_rejects)
         rows = result.accepted
         if self._until_ms is not None:  # later arrivals are read and counted, not judged
             rows = rows.take(rows.arrival_ms <= self._until_ms)
         emitted: list[Accepted | Reject] = list(result.rejects)
         if len(rows) and self._intake.start_ms is not None:
-            emitted.append(Accepted(rows, self._intake.start_ms, None))
+            emitted.append(Accepted(rows, self._intake.start_ms, None, offset=offset))
         return emitted
+
+    def _mark(self, mark: ClockMark, offset: int) -> list[Accepted | Reject]:
+        if self._intake.start_ms is None:  # a journal's clock begins with its first mark
+            self._intake.start_ms = mark.at_ms
+        return [Accepted(None, self._intake.start_ms, mark.at_ms, mark.blindness, offset)]
 
     def _end(self, end: LogEnd) -> list[Accepted | Reject]:
         start_ms, last_ms = self._intake.start_ms, self._intake.clock_ms
@@ -65,7 +83,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         return None if self._store is None else self._store.put("intake", self._intake.state())
 
 
-class ShardLogic(StatefulBatchLogic[ShardItem, Alert, str | None]):
+class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
     """One shard, made when it first gets something."""
 
     def __init__(
@@ -82,16 +100,18 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Alert, str | None]):
         self._number = -1
         self._shard: Shard | None = None
 
-    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[Alert], bool]:
-        alerts: list[Alert] = []
+    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[Told], bool]:
+        told: list[Told] = []
         with self._halt.at_fault():
             for item in [] if self._halt else values:
-                alerts += self._judge(item)
-        return alerts, self.RETAIN
+                told += [Told(alert, item.accepted.offset) for alert in self._judge(item)]
+        return told, self.RETAIN
 
     def _judge(self, item: ShardItem) -> list[Alert]:
         shard, accepted = self._ready(item), item.accepted
         alerts = shard.step(accepted.rows) if accepted.rows is not None else []
+        if accepted.blindness is not None:
+            alerts += shard.blind(accepted.blindness.from_ms, accepted.blindness.to_ms)
         return alerts if accepted.past_ms is None else alerts + shard.advance(accepted.past_ms)
 
     def _ready(self, item: ShardItem) -> Shard:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.division import Division
+from pipeline.journal import Blindness, Logged
 from pipeline.merge import RawBatch
 from pipeline.ping import PingBatch
+from sinks.alert import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +21,31 @@ class LogEnd:
     until_ms: int | None
 
 
-#: What a source gives.
-LogItem = RawBatch | LogEnd
+#: What a source gives: recorded rows and their end, or what a journal holds.
+LogItem = RawBatch | LogEnd | Logged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accepted:
     """Accepted rows in merged order, the start of the clock, and how far the log is read.
 
-    ``past_ms``: no later row arrives before it; None where only the rows tell.
+    ``past_ms``: no later row arrives before it; None where only the rows tell. ``blindness``: a gap of
+    the clock right before that. ``offset``: the place in the journal behind all this (0 without one).
     """
 
     rows: PingBatch | None
     start_ms: int
     past_ms: int | None
+    blindness: Blindness | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An alert as a shard tells it, and the offset of the journal it knew when it did."""
+
+    alert: Alert
+    offset: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +70,7 @@ class Router:
         items = []
         for shard, rows in enumerate(self._split(accepted.rows)):
             if rows is not None or accepted.past_ms is not None:
-                items.append(ShardItem(shard, Accepted(rows, accepted.start_ms, accepted.past_ms)))
+                items.append(ShardItem(shard, replace(accepted, rows=rows)))
         return items
 
     def _split(self, rows: PingBatch | None) -> list[PingBatch | None]:

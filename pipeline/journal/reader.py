@@ -26,7 +26,7 @@ class JournalReader:
     """
 
     def __init__(self, directory: Path, offset: int = 0) -> None:
-        """Raises RecordsGoneError where the journal does not reach that far, or no longer reaches back there."""
+        """Raises RecordsGoneError where the journal does not reach so far."""
         self._directory = directory
         self._end = EndAsker(directory)
         self._segment: _OpenSegment | None = None
@@ -45,7 +45,8 @@ class JournalReader:
         """The next records, none where there are none yet; never waits.
 
         It stops after ``records_most``, or after the record with which payloads reach ``bytes_most``.
-        Raises JournalDamagedError where a durable record cannot be read, RecordsGoneError where it was removed.
+        Raises JournalDamagedError where a durable record cannot be read, RecordsGoneError where it was
+        removed.
         """
         records: list[Record] = []
         end, held_bytes = self.end_offset, 0

@@ -53,7 +53,7 @@ def recover(directory: Path, known_end: int) -> Recovered:
     known_end, cut = _drop_headless(directory, known_end)
     firsts = segment_firsts(directory)
     if not firsts:
-        create_segment(directory, known_end, 0, BEGIN_MS, BEGIN_MS)
+        create_segment(directory, known_end, known_end, BEGIN_MS, BEGIN_MS)
         firsts = [known_end]
     path = segment_path(directory, firsts[-1])
     end = find_end(path, known_end)

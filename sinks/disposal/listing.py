@@ -2,8 +2,8 @@
 
 What is unfinished comes first: open, then what cleared itself or was withdrawn and still wants a verdict,
 then by how far people have come; within that the gravest, then the oldest. What is closed follows, the last
-closed first. A page begins where the one before ended, whatever was raised or closed in between; only an alert
-that itself moves between two pages may be met twice or, moving up, in the next round.
+closed first. A page begins where the one before ended, whatever was raised or closed in between; only an
+alert that itself moves between two pages may be met twice or, moving up, in the next round.
 """
 
 from __future__ import annotations

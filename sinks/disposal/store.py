@@ -38,6 +38,9 @@ class Store:
         self._shown = url.render_as_string(hide_password=True)
         # SQLite has one writer at a time and lets others poll; within a process a lock hands over at once.
         self._turn: AbstractContextManager[Any] = nullcontext()
+        self._readers = self._engine
+        if url.get_backend_name() == "postgresql":
+            self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ")
         if url.get_backend_name() == "sqlite":
             self._turn = threading.Lock()
             _make_durable(self._engine)
@@ -45,7 +48,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent look at the database."""
-        with self._engine.begin() as connection:
+        with self._readers.begin() as connection:
             yield connection
 
     @contextmanager

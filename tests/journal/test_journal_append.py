@@ -90,8 +90,9 @@ def test_a_second_writer_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
     with Journal(tmp_path):
         with pytest.raises(JournalLockedError, match=r"process \d+ writes this journal already"):
             Journal(tmp_path)
-        elsewhere = f"from pathlib import Path; from pipeline.journal import Journal; Journal(Path({str(tmp_path)!r}))"
-        ended = subprocess.run([sys.executable, "-c", elsewhere], capture_output=True, text=True, check=False)
+        script = "import sys, pathlib, pipeline.journal as j; j.Journal(pathlib.Path(sys.argv[1]))"
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "JournalLockedError" in ended.stderr
     Journal(tmp_path).close()
 

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofences.instant import BEGIN_MS
-from pipeline.journal import Entry, Journal, JournalDamagedError, JournalReader, clock_mark, start_mark
+from pipeline.journal import (
+    Entry,
+    Journal,
+    JournalDamagedError,
+    JournalReader,
+    RecordsGoneError,
+    clock_mark,
+    start_mark,
+)
 from pipeline.journal.frame import FRAME_BYTES, HEAD_BYTES
 from pipeline.journal.record import PINGS
 
@@ -142,7 +150,9 @@ def test_all_segments_lost(tmp_path: Path) -> None:
     segment.unlink()
     with Journal(tmp_path) as journal:
         assert journal.append([Entry(PINGS, b"after")]) == 10
-    assert payloads(tmp_path, 4) == [b"after"]
+    assert payloads(tmp_path, 9) == [b"after"]
+    with pytest.raises(RecordsGoneError, match="begins at record 9, after 4"):
+        payloads(tmp_path, 4)
 
 
 # One write of three records, then another write: what a bad byte means depends on what came after it.

@@ -25,8 +25,8 @@ from pipeline.intake import Intake
 from pipeline.merge import RawBatch
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sources import RecordedLog
-from pipeline.stream import Router
-from sinks.alert import Alert, alert_line
+from pipeline.stream import Router, Told
+from sinks.alert import alert_line
 
 SHARDS, BATCH_ROWS = 4, 2
 
@@ -106,8 +106,8 @@ class StoppableRun:
         self.intakes.append(self.log.intake(state))
         return self.intakes[-1]
 
-    def _write(self, alerts: list[Alert]) -> None:
-        append(self.folder / "changes.ndjson", [alert_line(alert) for alert in alerts])
+    def _write(self, told: list[Told]) -> None:
+        append(self.folder / "changes.ndjson", [alert_line(item.alert) for item in told])
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_aborted_between_any_batches(seed: int, tmp_path: Path) -> None:
                 make_intake=log.intake,
                 router=Router(compiled.division),
                 make_shard=lambda number: Shard(compiled, number),
-                write_alerts=ledger.write,
+                write_alerts=lambda told: ledger.write(item.alert for item in told),
                 write_rejects=None,
                 until_ms=world.until_ms,
                 store=CheckpointStore(tmp_path / "states"),
