@@ -100,6 +100,18 @@ def demo_command(
         demo.show(result, directory, Console())
 
 
+@app.command("run", epilog="Example: fencewatch run --config fencewatch.toml")
+def run_command(
+    config: Annotated[Path, typer.Option(help="The configuration file (TOML).")],
+) -> None:
+    """The live engine: judges the log as it grows and fills the queue, until told to stop."""
+    from fencewatch.config import read_settings
+    from fencewatch.running import run
+
+    with exit_codes():
+        run(read_settings(config))
+
+
 @site_app.command("check", epilog="Example: fencewatch site check my-site")
 def site_check(
     directory: Annotated[Path, typer.Argument(help="The site's directory.")], as_json: Json = False

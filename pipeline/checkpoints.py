@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-#: bytewax asks for no token older than the one before the last it was given.
-_KEPT = 2
-
 
 class CheckpointStore:
-    """Keeps each part's newest states; a state is durable when ``put`` returns."""
+    """Keeps each part's newest states; a state is durable when ``put`` returns.
+
+    The runtime closes an epoch only when all that was handed on before it is committed. So while a new
+    state is put, the one put or got before it is the only other that a restart can ask for.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._committed: dict[str, str] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
     def put(self, part: str, state: bytes) -> str:
-        """Store a part's state and forget all but its last two; returns the token to get it by."""
+        """Store a part's state; returns the token to get it by."""
         known = self._generations(part)
         token = f"{part}-{known[-1] + 1 if known else 0:010d}"
         scratch = self._directory / f"{token}.writing"
@@ -27,12 +29,16 @@ class CheckpointStore:
             os.fsync(file.fileno())
         scratch.rename(self._directory / f"{token}.state")
         self._sync_directory()
-        for generation in known[: 1 - _KEPT]:
-            (self._directory / f"{part}-{generation:010d}.state").unlink()
+        committed = self._committed.get(part)
+        for old in (f"{part}-{generation:010d}" for generation in known if committed is not None):
+            if old != committed:
+                (self._directory / f"{old}.state").unlink()
+        self._committed[part] = token
         return token
 
     def get(self, token: str) -> bytes:
         """The state of a token."""
+        self._committed[token.rpartition("-")[0]] = token
         return (self._directory / f"{token}.state").read_bytes()
 
     def _generations(self, part: str) -> list[int]:

@@ -28,6 +28,7 @@ class Parts:
     write_alerts: Callable[[list[Told]], None]
     write_rejects: Callable[[list[Reject]], None] | None  # None: rejects are only counted
     write_rows: Callable[[list[Accepted]], None] | None = None  # for positions and tracks
+    flush_rows: Callable[[], None] | None = None  # makes them durable at the end of an epoch
     until_ms: int | None = None
     store: CheckpointStore | None = None
     halt: Halt = field(default_factory=Halt)
@@ -66,7 +67,7 @@ def build(parts: Parts) -> Dataflow:
         op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
     if parts.write_rows is not None:
         rows = op.filter_map_value("accepted", taken, with_rows)  # (log, Accepted)
-        op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt))
+        op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt, parts.flush_rows))
     items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
     told = op.stateful_batch("judge", shards, shard)  # (shard, Told)

@@ -101,11 +101,11 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
         self._shard: Shard | None = None
 
     def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[Told], bool]:
-        told: list[Told] = []
+        told: dict[str, Told] = {}  # of an alert that changed more than once here, the last state counts
         with self._halt.at_fault():
             for item in [] if self._halt else values:
-                told += [Told(alert, item.accepted.offset) for alert in self._judge(item)]
-        return told, self.RETAIN
+                told |= {a.alert_key: Told(a, item.accepted.offset) for a in self._judge(item)}
+        return told.values(), self.RETAIN
 
     def _judge(self, item: ShardItem) -> list[Alert]:
         shard, accepted = self._ready(item), item.accepted
@@ -131,27 +131,38 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
 
 
 class WriterSink(FixedPartitionedSink[X, None]):
-    """All items, in order, to one function that returns when it is done with them."""
+    """All items, in order, to one function; they are durable when it, or then ``flush``, returns.
 
-    def __init__(self, write: Callable[[list[X]], None], halt: Halt) -> None:
+    ``flush`` is called before an epoch's state is kept, so that nothing is forgotten that is not durable.
+    """
+
+    def __init__(
+        self, write: Callable[[list[X]], None], halt: Halt, flush: Callable[[], None] | None = None
+    ) -> None:
         self._write = write
         self._halt = halt
+        self._flush = flush
 
     def list_parts(self) -> list[str]:
         return ["all"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _WriterPart[X]:
-        return _WriterPart(self._write, self._halt)
+        return _WriterPart(self._write, self._halt, self._flush)
 
 
 class _WriterPart(StatefulSinkPartition[X, None]):
-    def __init__(self, write: Callable[[list[X]], None], halt: Halt) -> None:
+    def __init__(
+        self, write: Callable[[list[X]], None], halt: Halt, flush: Callable[[], None] | None
+    ) -> None:
         self._write = write
         self._halt = halt
+        self._flush = flush
 
     def write_batch(self, values: list[X]) -> None:
         with self._halt.at_fault():
             self._write(values)
 
     def snapshot(self) -> None:
-        return None
+        with self._halt.at_fault():
+            if self._flush is not None:
+                self._flush()

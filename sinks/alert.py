@@ -147,4 +147,7 @@ def _json(value: object) -> str:
 
 def _number(value: float) -> str:
     text = repr(value)
-    return text if "e" not in text else f"{value:.7f}".rstrip("0")
+    if "e" not in text:
+        return text
+    plain = f"{value:.7f}".rstrip("0")
+    return plain + "0" if plain.endswith(".") else plain

@@ -1,7 +1,7 @@
 """A writer that may be killed at any moment: each line on its input begins another life of it.
 
-``python killed_writer.py DIRECTORY`` answers with ``pid N``, then ``ack LIFE THREAD COUNT OFFSET`` for each append
-that the journal has acknowledged. A life is a child process, so that the libraries are loaded once only.
+``python killed_writer.py DIRECTORY`` answers with ``pid N``, then ``ack LIFE THREAD COUNT OFFSET`` for each
+append that the journal has acknowledged. A life is a child process, so that libraries are loaded only once.
 """
 
 from __future__ import annotations

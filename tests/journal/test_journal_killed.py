@@ -32,16 +32,16 @@ class Follower(threading.Thread):
     """Reads along, opening anew now and then where it was."""
 
     def __init__(self, directory: Path, reopen_after: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self._directory = directory
         self._reopen_after = reopen_after
-        self._stop = threading.Event()
+        self._is_over = threading.Event()
         self.found: list[tuple[int, Place]] = []
 
     def run(self) -> None:
         offset, is_last = 0, False
         while not is_last:
-            is_last = self._stop.is_set()
+            is_last = self._is_over.is_set()
             reader = JournalReader(self._directory, offset)
             for _ in range(self._reopen_after):
                 self.found += [(record.number, place_of(record)) for record in reader.poll(records_most=50)]
@@ -52,7 +52,7 @@ class Follower(threading.Thread):
             reader.close()
 
     def finish(self) -> None:
-        self._stop.set()
+        self._is_over.set()
         self.join()
 
 

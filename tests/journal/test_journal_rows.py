@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from stream_rows import DEVICES, one_batch, opened, tuples_of  # type: ignore[import-not-found]
+from stream_rows import DEVICES, one_batch, opened, tuples_of
 
 from pipeline.intake import Intake
 from pipeline.journal import (

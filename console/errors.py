@@ -1,0 +1,45 @@
+"""What a request can be refused for before anything is looked up.
+
+ConsoleError
+├── Refused          the answer is a status and a sentence
+│   ├── NoToken      401: no token, or none that counts
+│   ├── NotAllowed   403: the role may not, or a device sends for another
+│   └── BadBody      400, 413 or 415: not the rows that were expected
+└── WriterStopped    503: nothing can be made durable at the moment
+"""
+
+from __future__ import annotations
+
+
+class ConsoleError(Exception):
+    """Root of the console's errors."""
+
+
+class Refused(ConsoleError):  # noqa: N818 - the name says what happens
+    """The answer is ``status`` with the error's text."""
+
+    status = 400
+
+
+class NoToken(Refused):
+    """No token, or none that counts."""
+
+    status = 401
+
+
+class NotAllowed(Refused):
+    """The token's role may not do this."""
+
+    status = 403
+
+
+class BadBody(Refused):
+    """The body is not what the route takes."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class WriterStopped(ConsoleError):  # noqa: N818 - the same
+    """Nothing can be made durable at the moment."""

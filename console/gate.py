@@ -1,0 +1,114 @@
+"""The one place where it is decided who may ask for what, and about whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from console.errors import NotAllowed, NoToken
+from console.parts import ConsoleParts
+from console.roll import Roll
+from sinks.access import Identity, Role, TokenStore
+
+
+class Right(StrEnum):
+    """What a role may or may not do."""
+
+    SEND = "send rows"
+    SEE = "see alerts, positions and tracks"
+    NAME = "see people's names"
+    ACT = "work on alerts"
+    WATCH = "see how the system is"
+
+
+#: A prosecutor inspects and so neither acts nor needs names; an operator keeps the system going and sees
+#: nobody; a device sends for itself alone.
+RIGHTS = {
+    Role.OFFICER: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH}),
+    Role.COUNTY: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH}),
+    Role.PROSECUTOR: frozenset({Right.SEE, Right.WATCH}),
+    Role.OPERATOR: frozenset({Right.SEND, Right.WATCH}),
+    Role.DEVICE: frozenset({Right.SEND}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``offices`` are the caller's own and all below; empty where the role sees nobody."""
+
+    identity: Identity
+    offices: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """What the caller is called in timelines and logs."""
+        return self.identity.name
+
+    @property
+    def office(self) -> str:
+        """The office whose alerts the caller reaches; never none, for that would mean all of them."""
+        assert self.identity.office_id is not None, "whoever sees people belongs to an office"
+        return self.identity.office_id
+
+    def may(self, right: Right) -> bool:
+        """Whether the caller's role has a right."""
+        return right in RIGHTS[self.identity.role]
+
+    def shown_name(self, name: str | None) -> str | None:
+        """A person's name as far as the caller may know it."""
+        return name if self.may(Right.NAME) else None
+
+
+class Gate:
+    """Turns tokens into callers."""
+
+    def __init__(self, tokens: TokenStore, roll: Roll) -> None:
+        self._tokens = tokens
+        self._roll = roll
+
+    def caller(self, token: str | None, right: Right) -> Caller:
+        """Who bears a token; raises NoToken and NotAllowed."""
+        identity = self._tokens.lookup(token) if token else None
+        if identity is None:
+            raise NoToken("a token that counts is needed: Authorization: Bearer TOKEN")
+        office_id = identity.office_id
+        caller = Caller(identity, frozenset() if office_id is None else self._roll.within(office_id))
+        if not caller.may(right):
+            raise NotAllowed(f"a token of the role {identity.role} may not {right}")
+        return caller
+
+
+_bearer = HTTPBearer(auto_error=False, description="`fencewatch token create`")
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+def parts_of(request: Request) -> ConsoleParts:
+    """What the console is put together from."""
+    parts: ConsoleParts = request.app.state.parts
+    return parts
+
+
+def roll_of(request: Request) -> Roll:
+    """The people and offices of the site."""
+    roll: Roll = request.app.state.roll
+    return roll
+
+
+def _needs(right: Right) -> Callable[[Request, HTTPAuthorizationCredentials | None], Caller]:
+    def caller(request: Request, credentials: _Credentials) -> Caller:
+        gate: Gate = request.app.state.gate
+        return gate.caller(None if credentials is None else credentials.credentials, right)
+
+    return caller
+
+
+Parts = Annotated[ConsoleParts, Depends(parts_of)]
+People = Annotated[Roll, Depends(roll_of)]
+Reader = Annotated[Caller, Depends(_needs(Right.SEE))]
+Worker = Annotated[Caller, Depends(_needs(Right.ACT))]
+Watcher = Annotated[Caller, Depends(_needs(Right.WATCH))]

@@ -1,0 +1,54 @@
+"""What the console is put together from; whoever starts it opens these and closes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.journal.journal import Journal
+from pipeline.sites.records import Site
+from sinks.access import TokenStore
+from sinks.access_log import AccessLog
+from sinks.disposal import LEASE_MS, DisposalQueue
+from sinks.positions import PositionStore
+from sinks.tracks import TrackArchive
+
+#: The page's own files.
+WEB = Path(__file__).parent / "web"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConsoleParts:
+    """Opened parts and plain settings.
+
+    ``now_ms`` is the one clock of arrivals, leases and marks; ``speed`` is how much faster than real time
+    it runs, 1 meaning that it is the machine's. A claim holds for ``lease_ms`` of that clock.
+    ``run_metrics`` is the file in which the engine tells of itself. ``vendor`` is the folder of npm packages
+    that the page imports from.
+    """
+
+    site: Site
+    journal: Journal
+    queue: DisposalQueue
+    positions: PositionStore
+    tracks: TrackArchive
+    tokens: TokenStore
+    accesses: AccessLog
+    now_ms: Callable[[], int]
+    speed: float = 1.0
+    lease_ms: int = LEASE_MS
+    run_metrics: Path | None = None
+    web: Path = WEB
+    vendor: Path | None = None
+    version: str = ""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the clock is not the machine's; everything shown must say so."""
+        return self.speed != 1.0
+
+    @property
+    def clock_text(self) -> str:
+        """What the clock is, in a word or two."""
+        return f"simulated, x{self.speed:g}" if self.is_simulated else "real time"

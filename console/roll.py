@@ -1,0 +1,52 @@
+"""Who is supervised by which office, from the site: looked up by person, device, office and time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from pipeline.sites.offices import offices_above
+from pipeline.sites.records import Binding, Office, Person, Site
+
+
+class Roll:
+    """The site's people, devices and offices as the console asks for them."""
+
+    def __init__(self, site: Site) -> None:
+        self.offices: dict[str, Office] = {office.office_id: office for office in site.offices}
+        self.device_ids = tuple(sorted({binding.device_id for binding in site.bindings}))
+        self._above = offices_above(list(site.offices))
+        self._people: dict[str, list[Person]] = defaultdict(list)
+        for person in sorted(site.people, key=lambda row: row.valid_from_ms):
+            self._people[person.person_id].append(person)
+        self._bindings: dict[str, list[Binding]] = defaultdict(list)
+        for binding in site.bindings:
+            self._bindings[binding.device_id].append(binding)
+
+    def within(self, office_id: str) -> frozenset[str]:
+        """An office and all below it."""
+        below = (name for name, chain in self._above.items() if office_id in chain)
+        return frozenset([office_id, *below])
+
+    def person(self, person_id: str, at_ms: int) -> Person | None:
+        """A person's row at a time, else the last before it, else the first; None for a stranger."""
+        rows = self._people.get(person_id)
+        if not rows:
+            return None
+        begun = [row for row in rows if row.valid_from_ms <= at_ms]
+        return begun[-1] if begun else rows[0]
+
+    def is_supervised(self, person_id: str, at_ms: int) -> bool:
+        """Whether a person is under supervision at a time."""
+        return any(row.valid_from_ms <= at_ms < row.valid_to_ms for row in self._people.get(person_id, ()))
+
+    def bound_to(self, device_id: str, at_ms: int) -> str | None:
+        """Whose a device is at a time."""
+        for row in self._bindings.get(device_id, ()):
+            if row.valid_from_ms <= at_ms < row.valid_to_ms:
+                return row.person_id
+        return None
+
+    def name(self, person_id: str, at_ms: int) -> str | None:
+        """What a person is called; None for a stranger."""
+        row = self.person(person_id, at_ms)
+        return None if row is None else row.name

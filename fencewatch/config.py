@@ -1,0 +1,104 @@
+"""The configuration file of `run` and `serve`."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+
+DEFAULT_DATA = Path("fencewatch-data")
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
+
+_EXPECTED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "": {"site": str, "data": str, "inbox": str},
+    "http": {"host": str, "port": int},
+    "clock": {"start": str, "speed": (int, float)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a system runs on; relative paths are from the file that names them.
+
+    ``inbox``: a directory watched for stream files instead of a gateway. ``clock_start`` and
+    ``clock_speed``: a simulated clock, for demonstrations only.
+    """
+
+    site: Path
+    data: Path = DEFAULT_DATA
+    inbox: Path | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    clock_start: str | None = None
+    clock_speed: float = 1.0
+
+    @property
+    def journal(self) -> Path:
+        """The log."""
+        return self.data / "journal"
+
+    @property
+    def queue(self) -> Path:
+        """The disposal queue's database."""
+        return self.data / "queue.sqlite"
+
+    @property
+    def positions(self) -> Path:
+        """The latest positions' database."""
+        return self.data / "positions.sqlite"
+
+    @property
+    def tracks(self) -> Path:
+        """The track archive."""
+        return self.data / "tracks"
+
+    @property
+    def state(self) -> Path:
+        """The engine's state."""
+        return self.data / "state"
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of a TOML file. Raises InputError naming file, key and what was expected."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is no TOML: {error}") from None
+    _check(path, content)
+    if "site" not in content:
+        raise InputError(f"{path}: site is missing; expected the directory of a site")
+    http, clock, home = content.get("http", {}), content.get("clock", {}), path.parent
+    return Settings(
+        site=home / content["site"],
+        data=home / content.get("data", DEFAULT_DATA),
+        inbox=home / content["inbox"] if "inbox" in content else None,
+        host=http.get("host", DEFAULT_HOST),
+        port=http.get("port", DEFAULT_PORT),
+        clock_start=clock.get("start"),
+        clock_speed=float(clock.get("speed", 1.0)),
+    )
+
+
+def _check(path: Path, content: dict[str, Any]) -> None:
+    sections = {name: value for name, value in content.items() if isinstance(value, dict)}
+    for name in sections.keys() - _EXPECTED.keys():
+        raise InputError(f"{path}: [{name}] is unknown; expected one of {', '.join(filter(None, _EXPECTED))}")
+    _check_keys(path, "", {name: value for name, value in content.items() if name not in sections})
+    for name, section in sections.items():
+        _check_keys(path, name, section)
+
+
+def _check_keys(path: Path, section: str, values: dict[str, Any]) -> None:
+    expected = _EXPECTED[section]
+    for name, value in values.items():
+        key = f"{section}.{name}" if section else name
+        if name not in expected:
+            raise InputError(f"{path}: {key} is unknown; expected one of {', '.join(expected)}")
+        if isinstance(value, bool) or not isinstance(value, expected[name]):
+            wanted = "text" if expected[name] is str else "a number"
+            raise InputError(f"{path}: {key} is {value!r}; expected {wanted}")

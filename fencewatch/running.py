@@ -1,0 +1,152 @@
+"""`fencewatch run`: the live engine with the queue, the positions and the track archive behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import signal
+import time
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+from threading import Event
+from zoneinfo import ZoneInfo
+
+from fencewatch.config import Settings
+from pipeline.intake import Reject
+from pipeline.live import LiveEngine, LiveRequest
+from pipeline.sites.load import FILES, load_site
+from pipeline.sites.records import Site
+from pipeline.stream import Accepted, Told
+from pipeline.whereabouts import Locator, Whereabouts
+from sinks.disposal import AlertChange, DisposalQueue
+from sinks.positions import Position, PositionStore
+from sinks.run_metrics import RunMetrics
+from sinks.tracks import TrackArchive, TrackColumn
+
+#: How often the engine's figures are written.
+_FIGURES_EVERY_S = 1.0
+
+
+def run(settings: Settings) -> None:
+    """Judge the journal until SIGTERM or SIGINT; then drain, keep the state and return."""
+    site = load_site(settings.site)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with DisposalQueue.open(settings.queue) as queue:
+        queue.set_offices({office.office_id: office.parent_id for office in site.offices})
+        outputs = Outputs(settings, site, queue)
+        engine = LiveEngine(
+            LiveRequest(
+                site=site,
+                fingerprint=fingerprint(settings.site),
+                journal=settings.journal,
+                state=settings.state,
+                write_alerts=outputs.write_alerts,
+                write_rows=outputs.write_rows,
+                flush_rows=outputs.flush_rows,
+                write_rejects=outputs.write_rejects,
+            ),
+            stop,
+        )
+        outputs.engine = engine
+        engine.run()
+        outputs.save_figures()
+
+
+def fingerprint(site: Path) -> str:
+    """What the files of a site hold, as one name."""
+    digest = hashlib.sha256()
+    for name in FILES:
+        path = site / name
+        digest.update(f"{name} {path.stat().st_size if path.exists() else -1}\n".encode())
+        digest.update(path.read_bytes() if path.exists() else b"")
+    return digest.hexdigest()
+
+
+class Outputs:
+    """Where the engine's findings go; alerts are durable at once, rows at the end of an epoch."""
+
+    def __init__(self, settings: Settings, site: Site, queue: DisposalQueue) -> None:
+        self.engine: LiveEngine | None = None
+        self._settings = settings
+        self._queue = queue
+        self._locator = Locator(site)
+        self._positions = PositionStore.open(settings.positions)
+        self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
+        self._waiting: list[Whereabouts] = []
+        self._kinds: Counter[str] = Counter()
+        self._seen: set[str] = set()
+        self._offset = 0
+        self._writes, self._write_s_sum, self._write_s_max = 0, 0.0, 0.0
+        self._figures_due_s = 0.0
+
+    def write_alerts(self, told: list[Told]) -> None:
+        """Alerts into the queue: durable when this returns."""
+        begun = time.perf_counter()
+        self._queue.apply([AlertChange(item.alert, item.offset) for item in told])
+        seconds = time.perf_counter() - begun
+        self._writes += 1
+        self._write_s_sum += seconds
+        self._write_s_max = max(self._write_s_max, seconds)
+        for item in told:
+            if item.alert.alert_key not in self._seen:
+                self._seen.add(item.alert.alert_key)
+                self._kinds[item.alert.kind] += 1
+
+    def write_rows(self, accepted: list[Accepted]) -> None:
+        """Positions at once, for the map; tracks wait for the end of the epoch."""
+        for item in accepted:
+            self._offset = max(self._offset, item.offset)
+            if item.rows is not None and len(found := self._locator.whereabouts(item.rows)):
+                self._waiting.append(found)
+                self._positions.put(_positions(found))
+        if time.monotonic() >= self._figures_due_s:
+            self.save_figures()
+
+    def flush_rows(self) -> None:
+        """What came in this epoch into the archive: durable when this returns."""
+        if not self._waiting:
+            return
+        columns: dict[str, TrackColumn] = {
+            field.name: [cell for part in self._waiting for cell in getattr(part, field.name)]
+            for field in fields(Whereabouts)
+        }
+        self._tracks.append(columns, f"upto-{self._offset:012d}")
+        self._waiting = []
+
+    def write_rejects(self, rejects: list[Reject]) -> None:
+        """Rejects are kept as lines; an epoch that is judged again writes its own again."""
+        with (self._settings.data / "rejects.ndjson").open("ab") as file:
+            file.writelines(reject.line() for reject in rejects)
+
+    def save_figures(self) -> None:
+        """What `serve` shows of the engine."""
+        if self.engine is None:
+            return
+        intake = self.engine.intake
+        RunMetrics(
+            at_ms=time.time_ns() // 1_000_000,
+            offset=self._offset,
+            clock_ms=intake.clock_ms,
+            rows=intake.read,
+            accepted=intake.accepted,
+            rejected=dict(intake.rejected),
+            alerts=dict(self._kinds),
+            writes=self._writes,
+            write_s_sum=self._write_s_sum,
+            write_s_max=self._write_s_max,
+        ).save(self._settings.data / "run-metrics.json")
+        self._figures_due_s = time.monotonic() + _FIGURES_EVERY_S
+
+
+def _positions(found: Whereabouts) -> list[Position]:
+    accuracies = [None if math.isnan(metres) else metres for metres in found.accuracy_m.tolist()]
+    columns = zip(
+        found.device_id, found.person_id, found.office_id, found.event_ms.tolist(),
+        found.arrival_ms.tolist(), found.lon.tolist(), found.lat.tolist(), accuracies, found.source,
+        strict=True,
+    )  # fmt: skip
+    return [Position(*row) for row in columns]

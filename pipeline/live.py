@@ -1,0 +1,111 @@
+"""The live engine: the journal through the dataflow, its state kept so that a restart goes on."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.testing import run_main
+
+from pipeline.checkpoints import CheckpointStore
+from pipeline.dataflow import Parts, build
+from pipeline.errors import InputError
+from pipeline.halt import Halt
+from pipeline.intake import Intake, Reject
+from pipeline.journal import JournalLog, JournalReader, RowDecoder
+from pipeline.reading import Challenges, DeviceIds
+from pipeline.shard import CompiledSite, Shard
+from pipeline.sites.records import Site
+from pipeline.sources import LiveLog
+from pipeline.stream import Accepted, Router, Told
+
+SHARDS = 8
+
+#: How often state is kept; a restart reads what the journal got since.
+EPOCH = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRequest:
+    """What to run on, and where results go: durable when ``write_alerts`` and ``flush_rows`` return.
+
+    ``fingerprint`` names the site's content: kept state is of no use to another site.
+    """
+
+    site: Site
+    fingerprint: str
+    journal: Path
+    state: Path
+    write_alerts: Callable[[list[Told]], None]
+    write_rows: Callable[[list[Accepted]], None]
+    flush_rows: Callable[[], None]
+    write_rejects: Callable[[list[Reject]], None]
+    epoch: timedelta = EPOCH
+
+
+class LiveEngine:
+    """A run of the live engine in this process; ``stop`` lets it drain and end."""
+
+    def __init__(self, request: LiveRequest, stop: Event) -> None:
+        """Raises InputError where the state kept is another site's."""
+        self._request = request
+        self._stop = stop
+        self._challenges = Challenges()
+        self._compiled = CompiledSite.of(request.site, SHARDS)
+        self._recovery = _prepared(request.state, request.fingerprint)
+        self.intake = Intake(request.site.policy, self._challenges)
+        self.log: JournalLog | None = None
+
+    def run(self) -> None:
+        """Judge what the journal has and gets, until told to stop."""
+        request, halt = self._request, Halt()
+        parts = Parts(
+            source=LiveLog(self._open_log, halt, self._stop),
+            make_intake=self._make_intake,
+            router=Router(self._compiled.division),
+            make_shard=lambda number: Shard(self._compiled, number),
+            write_alerts=request.write_alerts,
+            write_rejects=request.write_rejects,
+            write_rows=request.write_rows,
+            flush_rows=request.flush_rows,
+            store=CheckpointStore(request.state / "checkpoints"),
+            halt=halt,
+        )
+        gc.freeze()  # a site is many objects that live on
+        recovery = RecoveryConfig(str(self._recovery))
+        run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
+        halt.reraise()
+
+    def _make_intake(self, state: bytes | None) -> Intake:
+        if state is not None:
+            self.intake.restore(state)
+        return self.intake
+
+    def _open_log(self, offset: int) -> JournalLog:
+        devices = DeviceIds(self._compiled.division.device_ids)
+        decoder = RowDecoder(devices, self._challenges)
+        self.log = JournalLog(JournalReader(self._request.journal, offset), decoder)
+        return self.log
+
+
+def _prepared(state: Path, fingerprint: str) -> Path:
+    """The runtime's recovery directory, made at the first start for this site and no other."""
+    state.mkdir(parents=True, exist_ok=True)
+    recovery, told = state / "recovery", state / "site-fingerprint"
+    if not recovery.exists():
+        scratch = state / "recovery.new"
+        scratch.mkdir(exist_ok=True)
+        init_db_dir(scratch, 1)
+        told.write_text(fingerprint)
+        scratch.rename(recovery)
+    if told.read_text() != fingerprint:
+        raise InputError(
+            f"{state}: this state was kept for another site or an earlier version of it; expected the site "
+            "it was begun with, or a new data directory"
+        )
+    return recovery

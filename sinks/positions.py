@@ -1,0 +1,106 @@
+"""The latest position of every device, for maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from sinks.sqlite_file import SqliteFile
+
+#: West, south, east, north in degrees (RFC 7946, 5); west > east reaches over ±180.
+Box = tuple[float, float, float, float]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS position (
+    device_id TEXT PRIMARY KEY,
+    person_id TEXT NOT NULL,
+    office_id TEXT NOT NULL,
+    event_ms INTEGER NOT NULL,
+    arrival_ms INTEGER NOT NULL,
+    lon REAL NOT NULL CHECK (lon BETWEEN -180 AND 180),
+    lat REAL NOT NULL CHECK (lat BETWEEN -90 AND 90),
+    accuracy_m REAL,
+    source TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS position_by_office ON position (office_id);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a device was last: WGS-84 degrees, metres, milliseconds since 1970; None where not given."""
+
+    device_id: str
+    person_id: str
+    office_id: str
+    event_ms: int
+    arrival_ms: int
+    lon: float
+    lat: float
+    accuracy_m: float | None
+    source: str | None
+
+
+_COLUMNS = [column.name for column in fields(Position)]
+
+# At one event time the later arrival stands; a row that is put again changes nothing.
+_PUT = f"""
+INSERT INTO position ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" * len(_COLUMNS))})
+ON CONFLICT (device_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
+WHERE (excluded.event_ms, excluded.arrival_ms) > (position.event_ms, position.arrival_ms)
+"""
+
+
+class PositionStore:
+    """One row per device in a SQLite file; one program writes, any number read."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The store of a file, made where there is none."""
+        return cls(SqliteFile(path, _SCHEMA))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+    def put(self, rows: Sequence[Position]) -> None:
+        """Takes positions in any order: the newest by event time stays. Durable on return."""
+        if rows:
+            with self._file.writing() as connection:
+                connection.executemany(_PUT, map(astuple, rows))
+
+    def forget(self, device_ids: Collection[str]) -> None:
+        """Removes devices whose supervision is over: where they are is nobody's business any more."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "DELETE FROM position WHERE device_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(device_ids)),),
+            )
+
+    def latest(
+        self, *, offices: Collection[str] | None = None, box: Box | None = None, limit: int = 20_000
+    ) -> list[Position]:
+        """Positions by device id, at most ``limit``; ``offices`` None means all of them."""
+        conditions, values = ["1"], list[object]()
+        if offices is not None:
+            conditions.append("office_id IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(offices)))
+        if box is not None:
+            west, south, east, north = box
+            conditions.append("lat BETWEEN ? AND ?")
+            conditions.append("lon BETWEEN ? AND ?" if west <= east else "(lon >= ? OR lon <= ?)")
+            values += [south, north, west, east]
+        wanted = f"SELECT {', '.join(_COLUMNS)} FROM position WHERE {' AND '.join(conditions)}"
+        found = self._file.reading().execute(f"{wanted} ORDER BY device_id LIMIT ?", (*values, limit))
+        return [Position(*row) for row in found]
+
+    def newest_arrival_ms(self) -> int | None:
+        """When the last of these positions arrived; None where there is none."""
+        found = self._file.reading().execute("SELECT max(arrival_ms) FROM position").fetchone()
+        return None if found[0] is None else int(found[0])

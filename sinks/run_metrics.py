@@ -1,0 +1,43 @@
+"""What the engine tells of itself to whoever asks for figures: one small file, replaced as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class RunMetrics:
+    """Counts since the data directory began, as of ``at_ms`` by the engine's own time.
+
+    ``offset`` is the place in the log up to which everything is written out, ``clock_ms`` the log's clock
+    there (None before any). ``writes`` batches took ``write_s_sum`` seconds in all to become durable.
+    """
+
+    at_ms: int
+    offset: int = 0
+    clock_ms: int | None = None
+    rows: int = 0
+    accepted: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    alerts: dict[str, int] = field(default_factory=dict)
+    writes: int = 0
+    write_s_sum: float = 0.0
+    write_s_max: float = 0.0
+
+    def save(self, path: Path) -> None:
+        """Replaces the file; a reader meets the old one or the new one."""
+        scratch = path.with_name(path.name + ".writing")
+        scratch.write_bytes(msgspec.json.encode(self))
+        scratch.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """The last ones saved; None where there are none that can be read."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except (OSError, msgspec.MsgspecError):
+            return None

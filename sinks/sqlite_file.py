@@ -1,0 +1,63 @@
+"""A small SQLite file that several programs and threads write to: what a commit returned from is on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: How long a write waits for another program's before it gives up.
+_BUSY_S = 30.0
+
+
+class SqliteFile:
+    """Connections to one file, one per thread, so that readers never wait for a writer (write-ahead log)."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        """Opens or makes the file; ``schema`` is a script that may run any number of times."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._of_thread = threading.local()
+        self._mutex = threading.Lock()
+        self._all: list[sqlite3.Connection] = []
+        self.reading().executescript(schema)
+
+    def reading(self) -> sqlite3.Connection:
+        """The thread's connection; every statement sees what is committed by then."""
+        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._connected()
+            self._of_thread.connection = connection
+            with self._mutex:
+                self._all.append(connection)
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, durable when the block is left, undone where an error leaves it."""
+        connection = self.reading()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Closes the connections of all threads; call it when no thread works any longer."""
+        with self._mutex:
+            while self._all:
+                self._all.pop().close()
+        self._of_thread = threading.local()
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
