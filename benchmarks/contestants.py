@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from benchmarks.fleet import Fleet
-from benchmarks.measurement import Timing
+from benchmarks.measurement import Stopwatch, Timing
 from benchmarks.plain_engine import judge_with, recorded
 from benchmarks.plain_rules import PlainRules
 from pipeline.intake import Intake
@@ -65,25 +63,22 @@ def _replay(fleet: Fleet) -> Timing:
     with tempfile.TemporaryDirectory() as scratch:
         alerts = Path(scratch) / "alerts.ndjson"
         request = ReplayRequest(site, [fleet.pings], [fleet.confirmations], alerts)
-        begun = _clock()
+        watch = Stopwatch()
         summary = replay(request)
-        seconds = time.perf_counter() - begun
-    return Timing(summary.rows, seconds, summary.alerts)
+        return watch.stop(summary.rows, summary.alerts)
 
 
 def _step(fleet: Fleet) -> Timing:
     compiled = CompiledSite.of(load_site(fleet.site), 1)
     shard, ledger = Shard(compiled, 0), AlertLedger()
     start_ms, batches = _accepted(compiled, fleet)
-    if start_ms is None:
-        return Timing(0, 0.0, {})
-    begun = _clock()
+    assert start_ms is not None, "a fleet without a row measures nothing"
+    watch = Stopwatch()
     shard.start(start_ms)
     for batch in batches:
         ledger.write(shard.step(batch))
     ledger.write(shard.advance(int(batches[-1].arrival_ms[-1]) + 1))
-    seconds = time.perf_counter() - begun
-    return Timing(sum(map(len, batches)), seconds, ledger.by_kind())
+    return watch.stop(sum(map(len, batches)), ledger.by_kind())
 
 
 def _accepted(compiled: CompiledSite, fleet: Fleet) -> tuple[int | None, list[PingBatch]]:
@@ -102,25 +97,18 @@ def _plain(fleet: Fleet, *, in_memory: bool) -> Timing:
     rows = recorded(fleet.pings, fleet.confirmations)
     rows = iter(list(rows)) if in_memory else rows
     with tempfile.TemporaryDirectory() as scratch:
-        begun = _clock()
+        watch = Stopwatch()
         alerts = judge_with(rules, rows, Path(scratch) / "alerts.ndjson")
-        seconds = time.perf_counter() - begun
-    return Timing(fleet.rows, seconds, _kinds(alerts))
+        return watch.stop(fleet.rows, _kinds(alerts))
 
 
 def _refer(fleet: Fleet) -> Timing:
     site = load_site(fleet.site)
-    begun = _clock()
+    watch = Stopwatch()
     rows, _ = read_rows(site, [fleet.pings], [fleet.confirmations])
     alerts = judge(site, rows)
-    return Timing(fleet.rows, time.perf_counter() - begun, _kinds(alerts))
+    return watch.stop(fleet.rows, _kinds(alerts))
 
 
 def _kinds(alerts: Iterable[_Kind]) -> dict[str, int]:
     return dict(sorted(Counter(alert.kind for alert in alerts).items()))
-
-
-def _clock() -> float:
-    """The time, with the garbage of preparing out of the way."""
-    gc.collect()
-    return time.perf_counter()

@@ -9,7 +9,7 @@ from benchmarks.measurement import Contestant, Progress, Report, interleaved, re
 from benchmarks.settings import Settings
 from pipeline.replay import BATCH_ROWS
 
-PEOPLE, HOURS, RUNS = 100_000, 1.0, 5
+PEOPLE, HOURS, RUNS = 100_000, 1.0, 3
 START = "2025-07-14T10:00:00+08:00"
 PLAIN_PEOPLE, WARM_PEOPLE = 1_000, 50
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import polars as pl
 
 from benchmarks.fleet import Fleet
-from benchmarks.measurement import Timing
+from benchmarks.measurement import Stopwatch, Timing
 
 
 def decode_and_lookup(fleet: Fleet, warm: Fleet) -> Timing:
@@ -19,7 +17,6 @@ def decode_and_lookup(fleet: Fleet, warm: Fleet) -> Timing:
 def _decode(fleet: Fleet) -> Timing:
     devices = pl.read_csv(fleet.site / "devices.csv", infer_schema=False).select("device_id")
     numbered = devices.unique(maintain_order=True).with_row_index("device")
-    begun = time.perf_counter()
+    watch = Stopwatch()
     rows = pl.read_parquet(fleet.pings).join(numbered, on="device_id", how="left", maintain_order="left")
-    seconds = time.perf_counter() - begun
-    return Timing(len(rows), seconds, {})
+    return watch.stop(len(rows), {})

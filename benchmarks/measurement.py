@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -17,11 +19,28 @@ from benchmarks.machine import commit, machine
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a contestant tells of one timed run: rows, seconds, and the alerts it raised by kind."""
+    """What a contestant tells of one timed run: rows, seconds, and the alerts it raised by kind.
+
+    ``cpu_seconds`` are those of all its threads; another's work on the machine hardly touches them.
+    """
 
     rows: int
     seconds: float
+    cpu_seconds: float
     alerts: dict[str, int]
+
+
+class Stopwatch:
+    """Runs from its making, with the garbage of preparing out of the way."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._begun = time.perf_counter(), time.process_time()
+
+    def stop(self, rows: int, alerts: dict[str, int]) -> Timing:
+        """What so many rows took from its making until now."""
+        begun, cpu_begun = self._begun
+        return Timing(rows, time.perf_counter() - begun, time.process_time() - cpu_begun, alerts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,11 @@ class Outcome:
     def rows_per_s(self) -> float:
         """The rate."""
         return self.timing.rows / self.timing.seconds
+
+    @property
+    def rows_per_cpu_s(self) -> float:
+        """The rate had the contestant one core to itself."""
+        return self.timing.rows / self.timing.cpu_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +128,15 @@ def report(
     outcomes: Mapping[str, Sequence[Outcome]],
     ratios: Mapping[str, tuple[str, str]],
 ) -> Report:
-    """Rates and peak memory of every contestant, and ratios of rates: name → (of, to)."""
+    """Rates and peak memory of every contestant, and ratios of rates by the clock: name → (of, to)."""
     rates = {
         contestant: Figure.of([outcome.rows_per_s for outcome in runs], "rows/s")
         for contestant, runs in outcomes.items()
     }
     figures = {f"{contestant}_rows_per_s": figure for contestant, figure in rates.items()}
+    for contestant, runs in outcomes.items():
+        rows_per_cpu_s = [outcome.rows_per_cpu_s for outcome in runs]
+        figures[f"{contestant}_rows_per_cpu_s"] = Figure.of(rows_per_cpu_s, "rows/CPU s")
     for contestant, runs in outcomes.items():
         figures[f"{contestant}_peak_mb"] = Figure.of([outcome.peak_mb for outcome in runs], "MB")
     quotients = {ratio: rates[of].value / rates[to].value for ratio, (of, to) in ratios.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,18 +17,19 @@ from numpy.typing import NDArray
 from console.errors import BadBody, NotAllowed
 from geofences.crs import CRS
 from pipeline.intake import AHEAD_MOST_MS
+from pipeline.ping import PING
 from pipeline.policy import SOURCES
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.column import NUMBER, TEXT, TRUTH, columns_of
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
 from pipeline.reading.exact import json_object, row_of_object
-from pipeline.reading.fields import FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
+from pipeline.reading.fields import BROKEN, FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
 from pipeline.reading.json_rows import STRANGERS_MOST, decode_lines
 from pipeline.reading.rows import BAD_COORDINATES, BAD_TIME, BAD_VALUE, REASONS, TOO_LATE, USABLE, RawRows
 from pipeline.reading.text_stream import BOM, LINE_MOST
 
 _INSTANT = pa.timestamp("ms", "UTC")
-_OWN_TYPE = {NUMBER: (float, pa.float64()), TRUTH: (bool, pa.bool_()), TEXT: (str, pa.string())}
+_TYPES = {NUMBER: pa.float64(), TRUTH: pa.bool_(), TEXT: pa.string()}
 _ORDER_MOST = 64
 
 
@@ -71,12 +74,20 @@ def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_
         text = b"\n".join(_elements(text))
     text += b"\n"
     fields = _decoded(text, kind, devices)
-    lines = [text[start:end] for start, end in zip(fields["start"].tolist(), fields["end"].tolist(), strict=True)]
+    lines = [text[start:end] for start, end in fields[["start", "end"]].tolist()]
     if own is not None:
         _check_own(lines, own)
-    extras = _extras(text, lines, kind)
-    rows = _checked(fields, text, lines, kind, devices, extras)
-    return Received(kind, rows.rows.reason, rows.rows.event_ms, _batch(rows, kind, devices, extras))
+    rows, challenges = _checked(fields, text, lines, kind, devices)
+    values = _own_values(rows, text, lines, kind)
+    batch = _batch(rows.take(rows.reason == USABLE), values, challenges, kind, devices)
+    return Received(kind, rows.reason, rows.event_ms, batch)
+
+
+def refused(rows: Received, reason: int) -> Received:
+    """The same rows where all that is usable is refused, as the protocol they came by says."""
+    found = rows.reason.copy()
+    found[found == USABLE] = reason
+    return Received(rows.kind, found, rows.event_ms, rows.batch.slice(0, 0))
 
 
 def _elements(text: bytes) -> list[bytes]:
@@ -112,26 +123,98 @@ def _check_own(lines: list[bytes], own: str) -> None:
             raise NotAllowed(f"a token of the device {own} sends for no other")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Checked:
-    rows: RawRows
-    challenges: list[str]
-
-
 def _checked(
-    fields: Fields, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds, extras: _Extras
-) -> _Checked:
-    """All rows with their reasons; those that are not plain go one by one."""
+    fields: Fields, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
+) -> tuple[RawRows, list[str]]:
+    """All rows with their reasons, and the challenge ids they number; rows not plain go one by one."""
     codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
-    for row in np.flatnonzero((fields["challenge_start"] >= 0) & (fields["flags"] & UNPLAIN == 0)).tolist():
+    plain = fields["flags"] & (UNPLAIN | BROKEN) == 0
+    for row in np.flatnonzero(plain & (fields["challenge_start"] >= 0)).tolist():
         start, end = fields["challenge_start"][row], fields["challenge_end"][row]
         codes[row] = challenges.code(text[start:end].decode())
     for row in np.flatnonzero(fields["flags"] & UNPLAIN).tolist():
-        values = json_object(lines[row])
-        exact = row_of_object(values, columns_of(kind), devices.numbers)
-        if not all(_is_text(exact.challenge, *(extras.odd.get(row) or {}).values())):
+        exact = row_of_object(json_object(lines[row]), columns_of(kind), devices.numbers)
+        if not _is_unicode(exact.challenge):
             exact.flags |= WRONG_VALUE
         elif exact.challenge is not None:
             codes[row] = challenges.code(exact.challenge)
         exact.store(fields[row])
-    return _Checked(checked_rows(fields, codes), challenges.texts)
+    return checked_rows(fields, codes), challenges.texts
+
+
+def _own_values(rows: RawRows, text: bytes, lines: list[bytes], kind: int) -> list[dict[str, Any]]:
+    """The objects of usable rows where they have columns that nothing judges by yet; else nothing.
+
+    Files may hold text that is no Unicode (a lone surrogate); the log cannot, so such a row is a bad value.
+    """
+    names = _kept(kind)
+    if not any(f'"{name}"'.encode() in text for name in names) and b"\\" not in text:
+        return []
+    values = []
+    for row in np.flatnonzero(rows.reason == USABLE).tolist():
+        found = _object(lines[row])
+        if all(_is_unicode(found.get(name)) for name in names):
+            values.append(found)
+        else:
+            rows.reason[row] = BAD_VALUE
+    return values
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(line)
+    except msgspec.MsgspecError:
+        found = json_object(line)
+    assert isinstance(found, dict), "a usable row is an object"
+    return found
+
+
+def _is_unicode(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def _kept(kind: int) -> dict[str, int]:
+    """Columns that nothing judges by yet; they are kept as they come."""
+    return {name: content for name, content in columns_of(kind).items() if content in _TYPES}
+
+
+def _batch(
+    rows: RawRows, values: list[dict[str, Any]], challenges: list[str], kind: int, devices: DeviceIds
+) -> pa.RecordBatch:
+    """Usable rows as columns of the contract; the arrival is put there when it is known."""
+    ids = devices.ids
+    columns: dict[str, pa.Array] = {
+        "device_id": pa.array([ids[device] for device in rows.device.tolist()], pa.string()),
+        "event_time": pa.array(rows.event_ms).cast(_INSTANT),
+        **{name: pa.array(getattr(rows, name), from_pandas=True) for name in ("lon", "lat", "accuracy_m")},
+    }
+    if kind == PING:
+        columns["source"] = _texts(rows.source, 0, SOURCES)
+        columns["crs"] = _texts(rows.crs, 1, CRS)
+    else:
+        columns["face_ok"] = pa.array(rows.face_ok)
+        columns["challenge_id"] = _texts(rows.challenge, 0, challenges)
+    for name, content in _kept(kind).items() if values else ():
+        cells = [found.get(name) for found in values]
+        columns[name] = pa.array(map(_float, cells) if content == NUMBER else cells, _TYPES[content])
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _texts(codes: NDArray[Any], first: int, texts: Sequence[str]) -> pa.Array:
+    """Codes as what they stand for, nothing where they are below the first."""
+    return pa.array([texts[code] if code >= first else None for code in codes.tolist()], pa.string())
+
+
+def _float(value: float | None) -> float | None:
+    """A number of JSON, however many digits it is written with."""
+    try:
+        return None if value is None else float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value or 0)

@@ -117,7 +117,9 @@ def _is_raised(incident: Record, alerts: Sequence[Record]) -> bool:
     begin, end = instant_ms(incident["from"]), instant_ms(incident["to"])
     return any(
         alert["person_id"] == incident["person_id"]
-        and (alert["device_id"] == incident["device_id"])
+        and alert["device_id"] == incident["device_id"]
+        and alert["group"] == incident["group"]
+        and (alert["group"] is not None or alert["fence_id"] == incident["fence_id"])
         and instant_ms(alert["onset_at"]) <= end
         and (alert["cleared_at"] is None or instant_ms(alert["cleared_at"]) >= begin)
         for alert in alerts

@@ -171,8 +171,8 @@ class FixLog:
 
     def _walk(self, binding: int, from_ms: int, upto_row: int) -> list[int]:
         rows: list[int] = _walk(
-            self._rows["before"], self._rows["event_ms"], self._rows["top"], self.last[binding],
-            from_ms, upto_row,
+            self._rows["before"], self._rows["event_ms"], self._rows["top"], self._rows["backfill"],
+            self.last[binding], from_ms, upto_row,
         ).tolist()  # fmt: skip
         return rows
 
@@ -201,22 +201,22 @@ def _relink(before, linked, kept):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _walk(before, event_ms, top, row, from_ms, upto_row):  # type: ignore[no-untyped-def]
-    """Rows back along the links: all from an event time on, then on to the newest before it."""
+def _walk(before, event_ms, top, backfill, row, from_ms, upto_row):  # type: ignore[no-untyped-def]
+    """Rows back along the links: all from an event time on, and the newest live ones before it."""
     found = np.empty(16, np.int64)
     count = 0
+    newest_older = BEGIN_MS
     while row >= 0:
         if row < upto_row:
-            if event_ms[row] >= from_ms or event_ms[row] == top[row]:
+            if top[row] < min(from_ms, newest_older):
+                break
+            live_older = event_ms[row] < from_ms and not backfill[row] and event_ms[row] >= newest_older
+            if live_older:
+                newest_older = event_ms[row]
+            if live_older or event_ms[row] >= from_ms:
                 if count == len(found):
                     found = np.concatenate((found, np.empty(count, np.int64)))
                 found[count] = row
                 count += 1
-            if (
-                top[row] < from_ms
-                and event_ms[row] == top[row]
-                and (before[row] < 0 or top[before[row]] < top[row])
-            ):
-                break
         row = before[row]
     return found[:count]

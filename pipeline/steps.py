@@ -105,7 +105,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
         with self._halt.at_fault():
             for item in [] if self._halt else values:
                 told |= {a.alert_key: Told(a, item.accepted.offset) for a in self._judge(item)}
-        return told.values(), self.RETAIN
+        return list(told.values()), self.RETAIN
 
     def _judge(self, item: ShardItem) -> list[Alert]:
         shard, accepted = self._ready(item), item.accepted

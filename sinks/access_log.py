@@ -68,7 +68,9 @@ class AccessLog:
         """Writes one look and returns its number; durable on return. Raises PurposeMissing."""
         purpose = access.purpose.strip()
         if not purpose or len(purpose) > PURPOSE_MOST:
-            raise PurposeMissing(f"purpose: 1 to {PURPOSE_MOST} letters that say what the track is wanted for")
+            raise PurposeMissing(
+                f"purpose: 1 to {PURPOSE_MOST} letters that say what the track is wanted for"
+            )
         values = (access.at_ms, access.actor, access.role, access.office_id, access.person_id)
         with self._file.writing() as connection:
             row = connection.execute(
@@ -78,9 +80,7 @@ class AccessLog:
             ).fetchone()
         return int(row["access_id"])
 
-    def entries(
-        self, *, person_id: str | None = None, after: int = 0, limit: int = 1000
-    ) -> list[Access]:
+    def entries(self, *, person_id: str | None = None, after: int = 0, limit: int = 1000) -> list[Access]:
         """Looks in the order they happened, after a number, of one person or of all."""
         found = self._file.reading().execute(
             "SELECT at_ms, actor, role, office_id, person_id, from_ms, to_ms, purpose, access_id FROM access"

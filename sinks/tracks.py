@@ -88,7 +88,9 @@ class TrackArchive:
             try:
                 parts = [_read(path, wanted) for path in self._files(from_ms, to_ms)]
                 break
-            except FileNotFoundError:  # merged into another since it was listed, which may have been read before
+            except (
+                FileNotFoundError
+            ):  # merged into another since it was listed, which may have been read before
                 continue
         if not parts:
             return []

@@ -74,11 +74,12 @@ def brought_to(
 
 def take(queue: DisposalQueue, step: str, key: str, actor: str, now_ms: int = NOW_MS) -> QueueItem:
     """A step with plain arguments."""
-    extra: dict[str, Any] = {
+    arguments: dict[str, dict[str, Any]] = {
         "claim": {"lease_ms": LEASE_MS},
         "renew": {"lease_ms": LEASE_MS},
         "verify": {"verdict": "true"},
         "dispose": {"outcome": "warning", "note": "told off"},
-    }.get(step, {})
+    }
+    extra = arguments.get(step, {})
     taken: QueueItem = getattr(queue, step)(key, actor=actor, office="C1", now_ms=now_ms, **extra)
     return taken

@@ -31,14 +31,14 @@ def documents() -> list[Path]:
 
 
 def examples(text: str) -> list[Example]:
-    """The commands of the blocks marked as executed, in order; a printed block belongs to the last of them."""
+    """The commands of the executed blocks in order; a printed block belongs to the last one before it."""
     found: list[Example] = []
     for kind, added, block in _MARKED.findall(text):
         if kind == "printed":
             found[-1] = Example(found[-1].words, found[-1].added, tuple(block.splitlines()))
             continue
-        for command in block.replace("\\\n", " ").splitlines():
-            found.append(Example(tuple(shlex.split(command)), tuple(shlex.split(added)), ()))
+        lines = block.replace("\\\n", " ").splitlines()
+        found += [Example(tuple(shlex.split(line)), tuple(shlex.split(added)), ()) for line in lines]
     return found
 
 

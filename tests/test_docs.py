@@ -43,6 +43,9 @@ from sinks.alert import DEFAULT_SEVERITY, SILENT_DEVICE, Alert, EvidenceFix, ale
 FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
 ENGLISH, CHINESE = (examples((CHECKOUT / name).read_text("utf-8")) for name in READMES)
 
+#: Commands that do not end by themselves: documented, but no example to run.
+UNENDING = {"run"}
+
 Done = list[tuple[Example, subprocess.CompletedProcess[str]]]
 
 
@@ -96,13 +99,13 @@ def test_both_languages_show_the_same_examples() -> None:
 
 def test_every_command_is_documented_and_its_help_has_an_example() -> None:
     found = commands()
-    assert first_column(section(FORMATS, "## Commands")) == ["demo", "replay", "site check", "simulate", "bench"]
+    tried = {example.words[1:3] if example.words[1] == "site" else example.words[1:2] for example in ENGLISH}
     assert set(first_column(section(FORMATS, "## Commands"))) == found.keys()
     for name, parameters in found.items():
         assert sorted(first_column(section(FORMATS, f"### Options of `{name}`"))) == sorted(parameters)
         told = CliRunner().invoke(app, [*name.split(), "--help"])
-        assert f"Example: fencewatch {name} " in told.output.replace("\n", " ") + " "
-        assert any(example.words[1:][: len(name.split())] == tuple(name.split()) for example in ENGLISH), name
+        assert f"Example: fencewatch {name} " in " ".join(told.output.split()) + " "
+        assert name in UNENDING or tuple(name.split()) in tried, f"no example of {name} in the README"
 
 
 ALERT = Alert(
@@ -236,7 +239,8 @@ def test_files_and_tests_that_are_named_exist(path: Path) -> None:
 
 
 def functions(path: Path) -> set[str]:
-    return {node.name for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)}
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
 
 
 def test_cases_that_are_named_exist() -> None:
@@ -250,7 +254,8 @@ def test_cases_that_are_named_exist() -> None:
 def test_every_module_of_the_pipelines_line_is_in_the_architecture() -> None:
     """Each module directly under pipeline/ and its detectors, so that the table stays true."""
     text = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
-    small = {"bare", "columns", "errors", "fix", "intervals", "reach", "ping", "policy"}
-    modules = [*(CHECKOUT / "pipeline").glob("*.py"), *(CHECKOUT / "pipeline" / "detectors").glob("*.py")]
-    paths = [path.relative_to(CHECKOUT).as_posix() for path in modules if path.stem not in small | {"__init__"}]
-    assert [path for path in paths if f"`{path}`" not in text] == []
+    small = {"__init__", "bare", "columns", "errors", "fix", "intervals", "reach", "ping", "policy"}
+    folders = (CHECKOUT / "pipeline", CHECKOUT / "pipeline" / "detectors")
+    modules = [path for folder in folders for path in folder.glob("*.py") if path.stem not in small]
+    names = sorted(path.relative_to(CHECKOUT).as_posix() for path in modules)
+    assert [name for name in names if f"`{name}`" not in text] == []

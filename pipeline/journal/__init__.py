@@ -1,4 +1,8 @@
-"""The embedded durable log in front of the engine."""
+"""The embedded durable log in front of the engine.
+
+A journal is a directory: segments named by their first record, ``end`` (how far the log is durable), ``lock``
+(held by the one writer) and a ``NAME.floor`` for each reader that keeps segments from being removed.
+"""
 
 from pipeline.journal.errors import (
     AppendError,

@@ -150,13 +150,7 @@ class Journal:
             with self._writing:
                 with self._mutex:
                     self._gathering = _Group()
-                if not self._is_open:
-                    raise AppendError(f"{self.directory}: the journal is closed")
-                group.first = self._tail.number
-                if group.entries:
-                    self._tail.write(group.entries)
-                    self._teller.tell(self._tail.number)
-                    self._end = self._tail.number
+                self._write(group)
         except BaseException as failure:
             group.failure = failure
             raise
@@ -165,6 +159,19 @@ class Journal:
                 if self._gathering is group:  # interrupted while it waited: nobody may join any longer
                     self._gathering = _Group()
             group.is_done.set()
+
+    def _write(self, group: _Group) -> None:
+        if not self._is_open:
+            raise AppendError(f"{self.directory}: the journal is closed")
+        group.first = self._tail.number
+        if not group.entries:
+            return
+        self._tail.write(group.entries)
+        try:
+            self._teller.tell(self._tail.number)
+        except OSError as error:
+            raise AppendError(f"{self.directory}: readers cannot be told: {error}") from error
+        self._end = self._tail.number
 
 
 def _make_directory(directory: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.journal.errors import JournalDamagedError, RecordsGoneError
+from pipeline.journal.errors import JournalDamagedError, JournalError, RecordsGoneError
 from pipeline.journal.frame import FRAME_BYTES, HEAD_BYTES, Frame, FrameError, frame_at, frame_bytes
 from pipeline.journal.known_end import EndAsker
 from pipeline.journal.record import Record
@@ -44,14 +44,20 @@ class JournalReader:
     def poll(self, records_most: int = RECORDS_MOST, bytes_most: int = BYTES_MOST) -> list[Record]:
         """The next records, none where there are none yet; never waits.
 
-        It stops after ``records_most``, or after the record with which payloads reach ``bytes_most``.
+        It stops after ``records_most``, after the record with which payloads reach ``bytes_most``, and
+        before what cannot be read, which the next poll then raises.
         Raises JournalDamagedError where a durable record cannot be read, RecordsGoneError where it was
         removed.
         """
         records: list[Record] = []
         end, held_bytes = self.end_offset, 0
         while self.offset < end and len(records) < records_most and held_bytes < bytes_most:
-            frame = self._next_frame(end)
+            try:
+                frame = self._next_frame(end)
+            except JournalError:
+                if records:
+                    break
+                raise
             if frame is None:
                 continue
             records.append(frame.record)

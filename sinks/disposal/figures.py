@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import ColumnElement, Connection, func, literal, select, text, union_all
+from sqlalchemy import ColumnElement, Connection, TextClause, func, literal, select, union_all
 
 from sinks.disposal.items import QueueStats
-from sinks.disposal.standing import shown_state, within_office
+from sinks.disposal.standing import CLOSED, UNFINISHED, shown_state, within_office
 from sinks.disposal.states import WAITING, State
 from sinks.disposal.tables import alert, event_tail
 
@@ -16,8 +16,8 @@ def counts_by_kind(connection: Connection, *, now_ms: int, office: str | None) -
     """How many alerts of each kind that occurs stand in each state."""
     # Two halves, so that what is closed is counted from its index alone however much has piled up.
     halves = (
-        (shown_state(now_ms), text("alert.state <> 'closed'")),
-        (literal(State.CLOSED.value), text("alert.state = 'closed'")),
+        (shown_state(now_ms), UNFINISHED),
+        (literal(State.CLOSED.value), CLOSED),
     )
     counted = union_all(
         *(
@@ -49,8 +49,9 @@ def queue_stats(connection: Connection, *, now_ms: int, office: str | None) -> Q
     )
 
 
-def _lasting(now_ms: int, office: str | None) -> tuple[ColumnElement[bool], ...]:
+def _lasting(now_ms: int, office: str | None) -> tuple[ColumnElement[bool] | TextClause, ...]:
     return (
+        UNFINISHED,
         shown_state(now_ms) == State.OPEN,
         alert.c.withdrawn_ms.is_(None),
         within_office(office),

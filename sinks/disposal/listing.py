@@ -15,20 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal, select, tuple_
 
 from sinks.disposal.errors import WrongInput
 from sinks.disposal.items import AlertPage, item_of
-from sinks.disposal.standing import shown_state, standing_columns, within_office
+from sinks.disposal.standing import CLOSED, UNFINISHED, shown_state, standing_columns, within_office
 from sinks.disposal.states import State
 from sinks.disposal.tables import alert
 
 #: The most alerts a page may have.
 PAGE_MAX = 500
-
-# Literally, or SQLite would not see that the partial indexes serve.
-_UNFINISHED = text("alert.state <> 'closed'")
-_CLOSED = text("alert.state = 'closed'")
 
 #: Where an alert stands: rank, severity, raised_ms, key among the unfinished; closed_ms, key behind them.
 _Place = tuple[int | str, ...]
@@ -57,6 +53,9 @@ class AlertFilter:
         """The same as SQL, at a time."""
         found = [within_office(self.scope), within_office(self.office)]
         if self.states:
+            unknown = set(self.states) - set(State)
+            if unknown:
+                raise WrongInput("states", ", ".join(sorted(unknown)), "some of " + ", ".join(State))
             found.append(shown_state(now_ms).in_([State(state).value for state in self.states]))
         if self.kinds:
             found.append(alert.c.kind.in_(list(self.kinds)))
@@ -102,14 +101,14 @@ def _unfinished(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Selec
     )
     place = (rank, alert.c.severity, alert.c.raised_ms, alert.c.alert_key)
     chosen = select(rank.label("rank"), *standing_columns(now_ms)).order_by(*place)
-    chosen = chosen.where(_UNFINISHED, *wanted.conditions(now_ms))
+    chosen = chosen.where(UNFINISHED, *wanted.conditions(now_ms))
     return chosen if after is None else chosen.where(tuple_(*place) > tuple_(*map(literal, after)))
 
 
 def _closed(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:
     place = (alert.c.closed_ms, alert.c.alert_key)
     chosen = select(*standing_columns(now_ms)).order_by(*(column.desc() for column in place))
-    chosen = chosen.where(_CLOSED, *wanted.conditions(now_ms))
+    chosen = chosen.where(CLOSED, *wanted.conditions(now_ms))
     return chosen if after is None else chosen.where(tuple_(*place) < tuple_(*map(literal, after)))
 
 

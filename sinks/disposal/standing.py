@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, or_, select, text, true
 
 from sinks.disposal.states import State
 from sinks.disposal.tables import alert, office
+
+# Literally, or SQLite would not see that the partial indexes serve.
+UNFINISHED = text("alert.state <> 'closed'")
+CLOSED = text("alert.state = 'closed'")
 
 
 def shown_state(now_ms: int) -> ColumnElement[str]:

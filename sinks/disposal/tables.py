@@ -117,23 +117,20 @@ alert = Table(
     CheckConstraint("state = 'open' OR act_seq IS NOT NULL", "alert_acted_on"),
 )
 
-# The board reads all that is unfinished; what is closed piles up and is only ever read by pages.
-Index(
-    "alert_unfinished",
-    alert.c.severity,
-    alert.c.raised_ms,
-    alert.c.alert_key,
-    sqlite_where=text("state <> 'closed'"),
-    postgresql_where=text("state <> 'closed'"),
-)
-Index(
-    "alert_closed",
-    alert.c.closed_ms,
-    alert.c.alert_key,
-    sqlite_where=text("state = 'closed'"),
-    postgresql_where=text("state = 'closed'"),
-)
-Index("alert_by_state", alert.c.state, alert.c.kind, alert.c.office_id)
+
+def _index_where(condition: str, name: str, *columns: str) -> None:
+    Index(
+        name,
+        *(alert.c[column] for column in columns),
+        sqlite_where=text(condition),
+        postgresql_where=text(condition),
+    )
+
+
+# The board reads all that is unfinished; what is closed piles up, is read by pages and counted from an index.
+_index_where("state <> 'closed'", "alert_unfinished", "severity", "raised_ms", "alert_key")
+_index_where("state = 'closed'", "alert_closed", "closed_ms", "alert_key")
+_index_where("state = 'closed'", "alert_closed_by_kind", "kind", "office_id", "state")
 Index("alert_by_person", alert.c.person_id)
 
 #: What happened to each alert, in the order it was committed: facts of the engine and steps of people.

@@ -42,9 +42,9 @@ def test_a_benchmark_reports_its_figures(name: str, capfd: pytest.CaptureFixture
     assert report["machine"].keys() >= MACHINE
     assert {"people": 50, "hours": 0.25, "seed": 7}.items() <= report["parameters"].items()
     assert list(report["ratios"]) == RATIOS[name]
-    rates = [f"{contestant}_rows_per_s" for contestant in CONTESTANTS[name]]
-    peaks = [f"{contestant}_peak_mb" for contestant in CONTESTANTS[name]]
-    assert list(report["figures"]) == rates + peaks
+    measures = ("rows_per_s", "rows_per_cpu_s", "peak_mb")
+    figures = [f"{contestant}_{measure}" for measure in measures for contestant in CONTESTANTS[name]]
+    assert list(report["figures"]) == figures
     for figure in report["figures"].values():
         assert figure.keys() == {"value", "unit", "min", "max", "runs"}
         assert 0 < figure["min"] <= figure["value"] <= figure["max"] < math.inf

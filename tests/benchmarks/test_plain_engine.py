@@ -94,11 +94,11 @@ def _write_pings(path: Path) -> None:
             if at != "off":
                 lon, lat = at if isinstance(at, tuple) else (None, None)
                 rows.append((device_id, BEGIN + timedelta(minutes=minute, seconds=second), lon, lat))
-    device, moment, lon, lat = zip(*rows, strict=True)
+    device, moment, lons, lats = zip(*rows, strict=True)
     times = pa.array(moment, pa.timestamp("ms", "UTC"))
     nothing = pa.nulls(len(rows), pa.float64()), pa.nulls(len(rows), pa.string())
     names = ["device_id", "event_time", "arrival_time", "lon", "lat", "accuracy_m", "source"]
-    columns = [pa.array(device), times, times, pa.array(lon), pa.array(lat), *nothing]
+    columns = [pa.array(device), times, times, pa.array(lons), pa.array(lats), *nothing]
     pq.write_table(pa.table(columns, names=names), path)
 
 

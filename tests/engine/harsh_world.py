@@ -46,6 +46,11 @@ def harsh_world(seed: int, *, fixes: int = 150) -> World:
     return _Drawing(seed, fixes).world()
 
 
+def quiet_world(seed: int, *, fixes: int = 100) -> World:
+    """Devices mostly at home, followed now and then: fences open and close all day, fixes come late."""
+    return _Quiet(seed, fixes).world()
+
+
 class _Drawing:
     def __init__(self, seed: int, fixes: int) -> None:
         self.seed = seed
@@ -274,3 +279,43 @@ class _Drawing:
             face_ok=confirmed and self.happens(0.7),
             challenge_id=self.pick(None, "", "a", "b", "ä", "\U0001f600") if confirmed else None,
         )
+
+
+class _Quiet(_Drawing):
+    """Few wrong sides, many unsure ones: bindings come to be followed one by one, and are let go again."""
+
+    def __init__(self, seed: int, fixes: int) -> None:
+        super().__init__(seed, fixes)
+        self.hours = self.pick(1, 2)
+        self.raster_ms = self.pick(1_000, 30_000, MINUTE_MS)
+        lateness_ms = self.pick(60_000, 300_000, 300_000, 900_000)
+        self.policy = replace(self.policy, allowed_lateness_ms=lateness_ms)
+        self._home = self.lon, self.lat
+
+    def _version(self, first: Fence, span: tuple[int, int]) -> Fence:
+        return self._often_open(super()._version(first, span))
+
+    def _versions(self, number: int) -> list[Fence]:
+        return [self._often_open(fence) for fence in super()._versions(number)]
+
+    def _often_open(self, fence: Fence) -> Fence:
+        """Windows all day long, some minutes each; now and then side by side."""
+        if self.happens(0.3):
+            return replace(fence, schedule=None)
+        every, most = self.pick(7, 13, 23), self.pick(4, 10, 30)
+        starts = [start for start in range(0, 1440, every) if self.happens(0.7)]
+        windows = [(start, min(start + self.chance.randint(1, most), 1439)) for start in starts]
+        texts = [f"{a // 60:02d}:{a % 60:02d}-{b // 60:02d}:{b % 60:02d}" for a, b in windows if a < b]
+        return replace(fence, schedule=parse_schedule([",".join(texts)]))
+
+    def _late_ms(self) -> int:
+        lateness_ms = self.policy.allowed_lateness_ms
+        if self.happens(0.6):
+            return int(self.pick(0, 0, 0, 1_000, -60_000, -300_000))
+        return self.chance.randint(0, int(self.pick(1.0, 1.0, 1.0, 3.0) * lateness_ms))
+
+    def _position(self, site: Site) -> tuple[float, float]:
+        if self.happens(0.15):
+            return super()._position(site)
+        wobble = self.chance.uniform(-1, 1) * self.pick(0.0001, 0.002)
+        return min(self._home[0] + wobble, 180.0), self._home[1] + wobble

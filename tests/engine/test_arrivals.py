@@ -56,7 +56,9 @@ def again(chance: random.Random, rows: Sequence[ReferenceRow], kind: int) -> lis
     return sent
 
 
-def lines_of_files(log: RecordedRows, until_ms: int | None, shards: int) -> tuple[list[bytes], dict[str, int]]:
+def lines_of_files(
+    log: RecordedRows, until_ms: int | None, shards: int
+) -> tuple[list[bytes], dict[str, int]]:
     """The alert file the engine makes of files, and what the intake rejected."""
     intake = log.intake()
     run: EngineRun | None = None
@@ -166,9 +168,7 @@ def shuffled(rows: Sequence[ReferenceRow], seed: int) -> list[ReferenceRow]:
     return random.Random(seed).sample(rows, len(rows))
 
 
-def retrospective_lines(
-    site: Site, live: Sequence[ReferenceRow], old: Sequence[ReferenceRow]
-) -> list[bytes]:
+def retrospective_lines(site: Site, live: Sequence[ReferenceRow], old: Sequence[ReferenceRow]) -> list[bytes]:
     """What backfill raises that was not withdrawn, and the live alerts with it, which it may not touch."""
     if not live:
         return []

@@ -15,7 +15,13 @@ from pipeline.fix import Fix
 from pipeline.machine import END, OPENING, Entry, Machine, fix_entry, moment_entry
 
 MINUTE_MS = 60_000
-VERDICTS = {"X": Verdict.WRONG, "C": Verdict.WRONG, "i": Verdict.RIGHT, "c": Verdict.RIGHT, "?": Verdict.UNSURE}
+VERDICTS = {
+    "X": Verdict.WRONG,
+    "C": Verdict.WRONG,
+    "i": Verdict.RIGHT,
+    "c": Verdict.RIGHT,
+    "?": Verdict.UNSURE,
+}
 
 #: What is to be seen of an incident, in minutes: onset, raised, cleared (by streak or end), fixes shown.
 Seen = tuple[int, int, int | None, int]

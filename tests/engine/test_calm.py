@@ -104,7 +104,9 @@ class Terrain:
         slack_m = float(survey.slack_m[n])
         since_ms, until_ms = int(survey.since_ms[n]), int(survey.until_ms[n])
         at_ms, arrival_ms = int(looks.at_ms[n]), int(looks.arrival_ms[n])
-        at_ms = self.chance.choice([at_ms, max(since_ms, at_ms - 3_600_000), min(until_ms - 1, at_ms + 3_600_000)])
+        at_ms = self.chance.choice(
+            [at_ms, max(since_ms, at_ms - 3_600_000), min(until_ms - 1, at_ms + 3_600_000)]
+        )
         arrival_ms = max(arrival_ms, self.chance.choice([at_ms, min(until_ms - 1, at_ms + 900_000)]))
         if slack_m <= 0 or not since_ms <= at_ms <= max(at_ms, arrival_ms) < until_ms:
             return None
@@ -116,7 +118,12 @@ class Terrain:
         radius_m = self.least_m + self.chance.choice([0.0, 300.0])
         row = np.array([looks.row[n]])
         return Looks(
-            row, np.array([at_ms]), np.array([arrival_ms]), np.array([lon]), np.array([lat]), np.array([radius_m])
+            row,
+            np.array([at_ms]),
+            np.array([arrival_ms]),
+            np.array([lon]),
+            np.array([lat]),
+            np.array([radius_m]),
         )
 
 
@@ -149,7 +156,5 @@ def test_within_slack_and_time_no_side_is_wrong() -> None:
 def test_a_degree_is_no_longer_than_the_bound_says() -> None:
     """The bound rests on this: no degree on WGS-84 is longer than at the poles (north) or the equator (east)."""
     north_m = max(GEOD.inv(0, lat, 0, lat + 1)[2] for lat in range(-90, 90))
-    east_m = max(
-        GEOD.inv(0, lat, 1e-3, lat)[2] * 1e3 / math.cos(math.radians(lat)) for lat in range(-89, 90)
-    )
+    east_m = max(GEOD.inv(0, lat, 1e-3, lat)[2] * 1e3 / math.cos(math.radians(lat)) for lat in range(-89, 90))
     assert farthest_m(0.0, 0.0, 0.0, 1.0) >= max(north_m, east_m)

@@ -9,14 +9,22 @@ import os
 from collections import Counter
 
 import pytest
+import shapely
 from engine.engine_run import ALL, engine_lines
 from engine.harsh_world import harsh_world
-from engine.random_world import World, random_world
+from engine.random_world import LAT, LON, MINUTE_MS, START_MS, World, random_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geofences.area import Area
+from geofences.fence import Fence
+from geofences.holidays import load_builtin
+from geofences.schedule import parse_schedule
 from pipeline import fix_log
-from pipeline.reference import judge
+from pipeline.ping import PING
+from pipeline.policy import BoundaryRule, Policy
+from pipeline.reference import ReferenceRow, judge
+from pipeline.sites.records import Binding, Office, Person, Site
 from sinks.alert import Alert, alert_line
 
 SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
@@ -57,6 +65,43 @@ def test_a_harsh_world_in_batches_of_any_size_on_any_shards(seed: int) -> None:
             world.site, world.rows, world.until_ms, size=size, shards=shards, renew_every=renew_every
         )
         assert_same(seed, got, expected, f"harsh, batches of {size}, {shards} shards, renewed {renew_every}")
+
+
+#: Worlds that an earlier engine judged wrongly: openings before a fast clock's fixes, one fix reported twice.
+ONCE_WRONG = (1003, 1023, 1024, 1113, 1142, 1339, 1417, 5864)
+
+
+@pytest.mark.parametrize("seed", ONCE_WRONG)
+def test_a_world_once_judged_wrongly(seed: int) -> None:
+    world = harsh_world(seed)
+    for size in (1, ALL):
+        got = engine_lines(world.site, world.rows, world.until_ms, size=size, renew_every=1)
+        assert_same(seed, got, reference_lines(world), f"harsh, batches of {size}")
+
+
+@pytest.mark.parametrize("size", [1, 2, ALL])
+def test_an_opening_looks_at_a_fix_that_came_late(size: int) -> None:
+    """Minutes 10 inside (closed), 20 and 22 unsure, 16 outside but late; the zone opens at 18: nothing to see."""
+    zone = Fence(
+        "Z", "Z", "keep_out", None, ("all",), Area(shapely.Point(LON, LAT), 300.0),
+        schedule=parse_schedule(["Mo-Su 18:18-20:00"]),
+    )  # fmt: skip
+    policy = Policy(keep_out=BoundaryRule(0.0, 2, 0))
+    office, person = Office("O", None, "O", "judicial_office"), Person("P", "P", "O", "lenient")
+    site = Site(policy, (office,), (person,), (Binding("D", "P", "phone"),), (), (zone,), load_builtin())
+    inside, unsure, outside = (LON, 5.0), (LON + 0.003, 50.0), (LON + 0.1, 5.0)
+    made = [(10, 10, inside), (20, 20, unsure), (16, 21, outside), (22, 22, unsure), (23, 23, inside)]
+    made += [(24, 24, inside)]
+    rows = [
+        ReferenceRow(
+            PING, "D", START_MS + event * MINUTE_MS, START_MS + arrival * MINUTE_MS,
+            lon=lon, lat=LAT, given_lon=lon, given_lat=LAT, accuracy_m=accuracy_m, source="gnss",
+        )
+        for event, arrival, (lon, accuracy_m) in made
+    ]  # fmt: skip
+    [alert] = judge(site, rows)
+    assert (alert.onset_ms - START_MS) // MINUTE_MS == 23
+    assert engine_lines(site, rows, None, size=size) == [alert_line(alert)]
 
 
 @given(

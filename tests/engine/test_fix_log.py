@@ -21,7 +21,13 @@ from pipeline.sites.records import Binding, Person, Site
 
 DEVICES = 3
 SITE = Site(
-    Policy(), (), (Person("P", "P", "O", "strict"),), tuple(Binding(f"D{n}", "P", "phone") for n in range(DEVICES)), (), (), load_builtin()
+    Policy(),
+    (),
+    (Person("P", "P", "O", "strict"),),
+    tuple(Binding(f"D{n}", "P", "phone") for n in range(DEVICES)),
+    (),
+    (),
+    load_builtin(),
 )
 
 
@@ -86,6 +92,13 @@ def test_walks_find_what_a_list_has(
         assert [fix.arrival_ms for fix in log.since(binding, any_ms, upto)] == arrivals(later)
         backfill = arrivals([row for row in later if row.backfill])
         assert [fix.arrival_ms for fix in log.backfill_of(binding, any_ms, upto)] == backfill
+
+
+def test_a_late_fix_may_be_the_newest_before_a_window() -> None:
+    """Made at 10, 20, 16 (late by less than five) and 22: before a window from 17 on comes that of 16."""
+    log = FixLog(DEVICES)
+    appended(log, listed([(0, 10, False), (0, 20, False), (0, 16, False), (0, 22, False)], lateness_ms=5))
+    assert [fix.event_ms for fix in log.window(0, 17, 4)] == [16, 20, 22]
 
 
 @given(fixes, st.integers(0, 12), st.integers(0, 30))

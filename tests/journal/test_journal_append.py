@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pipeline.journal import (
     clock_mark,
 )
 from pipeline.journal import tail as tail_module
+from pipeline.journal.disk import sync_file
 from pipeline.journal.record import PINGS
 
 
@@ -117,6 +118,53 @@ def test_appends_at_once_share_writes_and_keep_their_own_order(tmp_path: Path) -
         assert [text for text in found if text[0] == name] == [f"{name}{count}" for count in range(10)]
 
 
+def test_what_is_not_on_disk_is_neither_acknowledged_nor_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], int]] = []
+
+    def watching_sync(handle: int) -> None:
+        seen.append((texts_in(tmp_path), journal.end_offset))
+        sync_file(handle)
+
+    monkeypatch.setattr(tail_module, "sync_file", watching_sync)
+    with Journal(tmp_path) as journal:
+        journal.append(rows("a", "b"))
+        journal.append(rows("c"))
+    assert seen == [([], 0), (["a", "b"], 2)]
+
+
+def test_what_comes_during_a_write_shares_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs, may_go_on = [], threading.Event()
+
+    def slow_sync(handle: int) -> None:
+        syncs.append(handle)
+        may_go_on.wait()
+        sync_file(handle)
+
+    monkeypatch.setattr(tail_module, "sync_file", slow_sync)
+    with Journal(tmp_path) as journal:
+        threads = [threading.Thread(target=journal.append, args=(rows(name),)) for name in "abcdefgh"]
+        threads[0].start()
+        until(lambda: len(syncs) == 1)
+        for thread in threads[1:]:
+            thread.start()
+        until(lambda: len(journal._gathering.entries) == 7)
+        may_go_on.set()
+        for thread in threads:
+            thread.join()
+    assert sorted(texts_in(tmp_path)) == list("abcdefgh")
+    assert len(syncs) == 2
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for other threads to get somewhere."""
+    while not holds():
+        threading.Event().wait(0.001)
+
+
 def test_segments_roll_and_readers_go_through_them(tmp_path: Path) -> None:
     with Journal(tmp_path, segment_bytes=200) as journal:
         reader, found = journal.reader(), []
@@ -134,8 +182,10 @@ def test_a_missing_segment_is_damage(tmp_path: Path) -> None:
         for number in range(9):
             journal.append(rows(f"record {number}"))
     sorted(tmp_path.glob("*.journal"))[1].unlink()
+    reader = JournalReader(tmp_path)
+    assert [record.number for record in reader.poll()] == [0, 1, 2]
     with pytest.raises(JournalDamagedError, match="record 3: it is not whole, or not there"):
-        texts_in(tmp_path)
+        reader.poll()
 
 
 def test_retention_takes_what_is_old_and_done_with(tmp_path: Path) -> None:

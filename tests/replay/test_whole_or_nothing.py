@@ -11,14 +11,17 @@ import pytest
 from minimal_site import Edit, write_site
 from replay.command_line import run_fencewatch
 
+WORDS = ("replay", "--site", "site", "--pings", "p.parquet", "--alerts", "alerts.ndjson")
+REJECTS = ("--rejects", "rejects.ndjson")
 SOUND, EVENING = "2025-07-14T00:00:00Z", "2031-07-14T14:30:00Z"
 ON_HOLIDAYS: Edit = ("fences.geojson", '"Mo-Fr 22:00-06:00"', '"Mo-Fr 22:00-06:00", "PH off"')
 
 
 def pings(path: Path, event_time: str) -> None:
-    """Rows enough for several pages, the same but for their accuracy."""
-    same = {"device_id": ["D1"], "event_time": [event_time], "lon": [106.5], "lat": [29.5]}
-    columns = {name: values * 5_000 for name, values in same.items()}
+    """One row, and many times the same, so that the file has several pages."""
+    texts = {"device_id": "D1", "event_time": event_time}
+    degrees = {"lon": 106.5, "lat": 29.5}
+    columns = {name: pa.array([value] * 5_000) for name, value in {**texts, **degrees}.items()}
     pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
 
 
@@ -38,15 +41,14 @@ def of_an_unknown_year(path: Path) -> None:
 def test_a_failed_replay_leaves_what_stood_there(damage: Callable[[Path], None], tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     write_site(tmp_path / "site", ON_HOLIDAYS)
-    words = "replay --site site --pings p.parquet --alerts alerts.ndjson --rejects rejects.ndjson".split()
     pings(tmp_path / "p.parquet", SOUND)
-    assert run_fencewatch(*words, cwd=tmp_path).returncode == 0
+    assert run_fencewatch(*WORDS, *REJECTS, cwd=tmp_path).returncode == 0
     before = {name: (tmp_path / name).read_bytes() for name in ("alerts.ndjson", "rejects.ndjson")}
     assert before["rejects.ndjson"].count(b"duplicate") == 4_999
 
     damage(tmp_path / "p.parquet")
-    failed = run_fencewatch(*words, cwd=tmp_path)
+    failed = run_fencewatch(*WORDS, *REJECTS, cwd=tmp_path)
     assert failed.returncode == 2
-    assert len(failed.stderr.splitlines()) <= 2, failed.stderr
+    assert "Traceback" not in failed.stderr
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert {path.name for path in tmp_path.iterdir()} == {"site", "p.parquet", *before}

@@ -1,4 +1,4 @@
-"""A fresh queue on every database there is: SQLite always, PostgreSQL where FENCEWATCH_TEST_POSTGRES names one."""
+"""A fresh queue on every database at hand: SQLite, and PostgreSQL where FENCEWATCH_TEST_POSTGRES says."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from disposal_alerts import KEY, LEASE_MS, NOW_MS, alert, brought_to, take, told
 from sinks.disposal import (
     MEASURES,
     TRANSITIONS,
+    AlertChange,
     AlertUnknown,
     DisposalQueue,
     Outcome,
+    QueueItem,
     State,
     TransitionRefused,
     Verdict,
@@ -20,63 +23,60 @@ from sinks.disposal import (
     fitting_outcomes,
 )
 
-# Wang is at work, or was; who tries, when, and where each step leads ("-": refused).
-#             stored      tries   when              shown       claim      renew       release  verify      dispose     close
+# Wang is at work, or was; who tries and when, what they see, and where each step leads ("-": refused).
+# Of an alert that has cleared, read self_cleared for open.
+# stored    tries   when     shown       claim    renew     release  verify    dispose   close
 STANDINGS = """
-              open        wang    now               open        claimed    -           -        -           -           -
-              claimed     wang    now               claimed     -          claimed     open     verified    -           -
-              claimed     li      now               claimed     -          -           -        -           -           -
-              claimed     li      lapsed            open        claimed    -           -        -           -           -
-              claimed     wang    lapsed            open        claimed    -           -        -           -           -
-              verified    wang    now               verified    -          verified    -        -           disposed    -
-              verified    li      now               verified    -          -           -        -           -           -
-              verified    li      lapsed            verified    -          verified    -        -           disposed    -
-              disposed    wang    now               disposed    -          -           -        -           -           closed
-              disposed    li      now               disposed    -          -           -        -           -           closed
-              closed      wang    now               closed      -          -           -        -           -           -
-"""  # noqa: E501 - a table
+  open      wang    now      open        claimed  -         -        -         -         -
+  claimed   wang    now      claimed     -        claimed   open     verified  -         -
+  claimed   li      now      claimed     -        -         -        -         -         -
+  claimed   li      lapsed   open        claimed  -         -        -         -         -
+  claimed   wang    lapsed   open        claimed  -         -        -         -         -
+  verified  wang    now      verified    -        verified  -        -         disposed  -
+  verified  li      now      verified    -        -         -        -         -         -
+  verified  li      lapsed   verified    -        verified  -        -         disposed  -
+  disposed  wang    now      disposed    -        -         -        -         -         closed
+  disposed  li      now      disposed    -        -         -        -         -         closed
+  closed    wang    now      closed      -        -         -        -         -         -
+"""
 STEPS = ("claim", "renew", "release", "verify", "dispose", "close")
-CASES = [
-    (stored, actor, when, shown, step, target)
-    for stored, actor, when, shown, *targets in map(str.split, STANDINGS.strip().splitlines())
-    for step, target in zip(STEPS, targets, strict=True)
-]
+ROWS = [line.split() for line in STANDINGS.strip().splitlines()]
 
 
-@pytest.mark.parametrize(("stored", "actor", "when", "shown", "step", "target"), CASES)
-@pytest.mark.parametrize("cleared", [False, True], ids=["lasting", "cleared"])
-def test_each_step_from_each_state(
-    queue: DisposalQueue,
-    stored: str,
-    actor: str,
-    when: str,
-    shown: str,
-    step: str,
-    target: str,
-    cleared: bool,
-) -> None:
-    told(queue, 1)
-    brought_to(queue, stored)
-    if cleared:
-        told(queue, 2, cleared_ms=NOW_MS)
+@pytest.mark.parametrize("row", ROWS, ids=[" ".join(row[:3]) for row in ROWS])
+def test_each_step_from_each_state(queue: DisposalQueue, row: list[str]) -> None:
+    stored, actor, when, shown, *targets = row
     now_ms = NOW_MS + (LEASE_MS if when == "lapsed" else LEASE_MS - 1)
-    before = queue.alert(KEY, now_ms=now_ms)
-    assert before.state == _when_cleared(shown, cleared)
-    if target == "-":
-        with pytest.raises(TransitionRefused) as refused:
-            take(queue, step, KEY, actor, now_ms)
-        assert (refused.value.state, refused.value.holder) == (before.state, before.holder)
-        assert queue.alert(KEY, now_ms=now_ms) == before
-    else:
-        after = take(queue, step, KEY, actor, now_ms)
-        assert after.state == _when_cleared(target, cleared)
-        assert after.holder == (actor if target in ("claimed", "verified") else None)
-        seen = queue.alert(KEY, now_ms=now_ms)
-        assert (seen.state, seen.timeline[-1].kind, seen.timeline[-1].actor) == (
-            after.state,
-            TRANSITIONS[step].past,
-            actor,
-        )
+    lasting = [alert(n) for n in range(len(STEPS))]
+    cleared = [alert(n + len(STEPS)) for n in range(len(STEPS))]
+    queue.apply([AlertChange(each, 1) for each in lasting + cleared])
+    for each in lasting + cleared:
+        brought_to(queue, stored, key=each.alert_key)
+    queue.apply([AlertChange(replace(each, cleared_ms=NOW_MS), 2) for each in cleared])
+    for each, step, target in zip(lasting + cleared, STEPS * 2, targets * 2, strict=True):
+        before = queue.alert(each.alert_key, now_ms=now_ms)
+        assert before.state == _when_cleared(shown, each in cleared)
+        if target == "-":
+            _refused(queue, step, actor, before, now_ms)
+        else:
+            _taken(queue, step, actor, before, _when_cleared(target, each in cleared), now_ms)
+
+
+def _refused(queue: DisposalQueue, step: str, actor: str, before: QueueItem, now_ms: int) -> None:
+    key = before.alert.alert_key
+    with pytest.raises(TransitionRefused) as refused:
+        take(queue, step, key, actor, now_ms)
+    assert (refused.value.state, refused.value.holder) == (before.state, before.holder), step
+    assert queue.alert(key, now_ms=now_ms) == before, step
+
+
+def _taken(queue: DisposalQueue, step: str, actor: str, before: QueueItem, target: str, now_ms: int) -> None:
+    after = take(queue, step, before.alert.alert_key, actor, now_ms)
+    assert (after.state, after.holder) == (target, actor if target in ("claimed", "verified") else None), step
+    seen = queue.alert(before.alert.alert_key, now_ms=now_ms)
+    assert replace(seen, timeline=()) == after
+    assert seen.timeline[:-1] == before.timeline
+    assert (seen.timeline[-1].kind, seen.timeline[-1].actor) == (TRANSITIONS[step].past, actor)
 
 
 def _when_cleared(state: str, cleared: bool) -> str:
@@ -85,7 +85,7 @@ def _when_cleared(state: str, cleared: bool) -> str:
 
 def test_the_table_has_every_step_and_every_state() -> None:
     assert set(TRANSITIONS) == set(STEPS)
-    assert {case[0] for case in CASES} | {State.SELF_CLEARED} == set(State)
+    assert {row[0] for row in ROWS} | {State.SELF_CLEARED} == set(State)
 
 
 def test_what_a_worked_alert_remembers(queue: DisposalQueue) -> None:
@@ -133,21 +133,22 @@ def test_renewing_holds_on(queue: DisposalQueue) -> None:
 
 
 @pytest.mark.parametrize("verdict", Verdict)
-@pytest.mark.parametrize("outcome", Outcome)
-def test_outcomes_fit_the_verdict(queue: DisposalQueue, verdict: Verdict, outcome: Outcome) -> None:
-    told(queue, 1)
-    take(queue, "claim", KEY, "wang")
+def test_outcomes_fit_the_verdict(queue: DisposalQueue, verdict: Verdict) -> None:
     who: dict[str, Any] = {"actor": "wang", "office": "O1", "now_ms": NOW_MS}
-    queue.verify(KEY, **who, verdict=verdict, reason="seen")
-    if outcome in fitting_outcomes(verdict):
-        assert queue.dispose(KEY, **who, outcome=outcome).outcome is outcome
-    else:
+    for n, outcome in enumerate(Outcome):
+        told(queue, 1, n)
+        key = alert(n).alert_key
+        queue.claim(key, **who)
+        queue.verify(key, **who, verdict=verdict, reason="seen")
+        if outcome in fitting_outcomes(verdict):
+            assert queue.dispose(key, **who, outcome=outcome).outcome is outcome
+            continue
         with pytest.raises(WrongInput, match=f"{outcome} after the verdict {verdict}"):
-            queue.dispose(KEY, **who, outcome=outcome)
+            queue.dispose(key, **who, outcome=outcome)
         # Somebody else is told first that it is not theirs.
         with pytest.raises(TransitionRefused):
-            queue.dispose(KEY, **who | {"actor": "li"}, outcome=outcome)
-        assert queue.alert(KEY, now_ms=NOW_MS).state is State.VERIFIED
+            queue.dispose(key, **who | {"actor": "li"}, outcome=outcome)
+        assert queue.alert(key, now_ms=NOW_MS).state is State.VERIFIED
 
 
 def test_only_what_is_true_weighs_on_a_person() -> None:

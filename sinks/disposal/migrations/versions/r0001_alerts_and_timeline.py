@@ -136,7 +136,7 @@ def _create_alert() -> None:
     )
     _create_partial_index("alert_unfinished", ["severity", "raised_ms", "alert_key"], "state <> 'closed'")
     _create_partial_index("alert_closed", ["closed_ms", "alert_key"], "state = 'closed'")
-    op.create_index("alert_by_state", "alert", ["state", "kind", "office_id"])
+    _create_partial_index("alert_closed_by_kind", ["kind", "office_id", "state"], "state = 'closed'")
     op.create_index("alert_by_person", "alert", ["person_id"])
 
 

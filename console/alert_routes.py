@@ -1,0 +1,148 @@
+"""The board over HTTP: alerts by pages, one with its timeline, and the steps people take."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from console.gate import Caller, Parts, People, Reader, Worker
+from console.parts import ConsoleParts
+from console.roll import Roll
+from sinks.disposal import PAGE_MAX, AlertFilter, Outcome, QueueItem, State, TransitionRefused, item_json
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+Key = Annotated[str, Path(description="32 hex digits")]
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    403: {"description": "the role may not"},
+    404: {"description": "no such alert within the office"},
+    409: {"description": "another was first, or the state does not allow it: `state`, `holder`, `alert`"},
+}
+
+
+class Chosen(BaseModel):
+    """Which alerts; a filter may be repeated, nothing given means all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: list[State] = []
+    kind: list[str] = []
+    severity: list[Annotated[int, Field(ge=1, le=4)]] = []
+    office: str | None = Field(None, description="this office and all below it")
+    person: str | None = None
+    withdrawn: bool | None = None
+    cursor: str | None = Field(None, description="`next` of the page before")
+    limit: int = Field(100, ge=1, le=PAGE_MAX)
+
+
+class Verification(BaseModel):
+    """What checking the alert found; a false one wants a reason."""
+
+    verdict: Literal["true", "false", "unverifiable"]
+    reason: str | None = None
+
+
+class Disposal(BaseModel):
+    """What was done about it."""
+
+    outcome: Outcome
+    note: str | None = None
+
+
+@router.get("")
+def alerts(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, caller: Reader) -> Response:
+    """Alerts, open and unhandled first: `{"items": [...], "next": cursor or null}`."""
+    wanted = AlertFilter(
+        states=chosen.state,
+        kinds=chosen.kind,
+        severities=chosen.severity,
+        office=chosen.office,
+        person_id=chosen.person,
+        withdrawn=chosen.withdrawn,
+        scope=caller.office,
+    )
+    page = parts.queue.alerts(wanted, now_ms=parts.now_ms(), cursor=chosen.cursor, limit=chosen.limit)
+    items = [shown(item, caller, people) for item in page.items]
+    return answer({"items": items, "next": page.next})
+
+
+@router.get("/{alert_key}", responses={404: _REFUSALS[404]})
+def alert(alert_key: Key, parts: Parts, people: People, caller: Reader) -> Response:
+    """One alert with everything that happened to it, oldest first."""
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/claim", responses=_REFUSALS)
+def claim(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
+    """Take it up; exactly one of many wins."""
+    parts.queue.claim(alert_key, **_act(parts, caller), lease_ms=parts.lease_ms)
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/renew", responses=_REFUSALS)
+def renew(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
+    """Hold on to it for another lease."""
+    parts.queue.renew(alert_key, **_act(parts, caller), lease_ms=parts.lease_ms)
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/release", responses=_REFUSALS)
+def release(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
+    """Give it back."""
+    parts.queue.release(alert_key, **_act(parts, caller))
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/verify", responses=_REFUSALS)
+def verify(alert_key: Key, body: Verification, parts: Parts, people: People, caller: Worker) -> Response:
+    """Say whether it is true."""
+    parts.queue.verify(alert_key, **_act(parts, caller), verdict=body.verdict, reason=body.reason)
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/dispose", responses=_REFUSALS)
+def dispose(alert_key: Key, body: Disposal, parts: Parts, people: People, caller: Worker) -> Response:
+    """Say what was done about it."""
+    parts.queue.dispose(alert_key, **_act(parts, caller), outcome=body.outcome, note=body.note)
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/close", responses=_REFUSALS)
+def close(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
+    """Put a disposed alert away."""
+    parts.queue.close(alert_key, **_act(parts, caller))
+    return answer(_standing(alert_key, parts, people, caller))
+
+
+def answer(content: object, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def refusal(error: TransitionRefused) -> dict[str, Any]:
+    """What whoever came second is told."""
+    return {
+        "detail": str(error),
+        "state": error.state,
+        "holder": error.holder,
+        "alert": item_json(error.item),
+    }
+
+
+def shown(item: QueueItem, caller: Caller, people: Roll) -> dict[str, Any]:
+    """An alert as the caller may see it."""
+    name = people.name(item.alert.person_id, item.alert.raised_ms)
+    return item_json(item) | {"person_name": caller.shown_name(name)}
+
+
+def _act(parts: ConsoleParts, caller: Caller) -> dict[str, Any]:
+    return {"actor": caller.name, "office": caller.office, "now_ms": parts.now_ms()}
+
+
+def _standing(alert_key: str, parts: ConsoleParts, people: Roll, caller: Caller) -> dict[str, Any]:
+    item = parts.queue.alert(alert_key, now_ms=parts.now_ms(), office=caller.office)
+    return shown(item, caller, people)

@@ -1,0 +1,109 @@
+"""The console as one application: ingest, disposal, places, page and figures, over parts that are open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from console import alert_routes, alert_stream, health_routes, ingest_routes, place_routes, site_routes
+from console.alert_routes import answer, refusal
+from console.description import describe
+from console.errors import NoToken, Refused, WriterStopped
+from console.gate import Gate
+from console.journal_writer import JournalWriter
+from console.metrics import Figures, StandingFigures
+from console.page import SafeHeaders, content_policy, mount_page
+from console.parts import ConsoleParts
+from console.roll import Roll
+from pipeline.reading.device_ids import DeviceIds
+from sinks.access_log import PurposeMissing
+from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
+
+__all__ = ["ConsoleParts", "create_app"]
+
+
+def create_app(parts: ConsoleParts) -> FastAPI:
+    """The application; it writes the journal from start-up to shutdown, and opens or closes no part."""
+    app = FastAPI(
+        title="fencewatch",
+        version=parts.version or "0",
+        docs_url=None,  # those pages would fetch their scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    _put_state(app, parts)
+    app.router.routes.extend(ingest_routes.ROUTES)
+    for module in (alert_stream, alert_routes, place_routes, site_routes, health_routes):
+        app.include_router(module.router)
+    mount_page(app, parts.web, parts.vendor)
+    _put_refusals(app)
+    describe(app)
+    app.add_middleware(SafeHeaders, policy=content_policy(parts.web))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: ConsoleParts = app.state.parts
+    writer: JournalWriter = app.state.writer
+    parents = {office.office_id: office.parent_id for office in parts.site.offices}
+    await run_in_threadpool(parts.queue.set_offices, parents)
+    await run_in_threadpool(writer.start)
+    try:
+        yield
+    finally:
+        await run_in_threadpool(writer.stop)
+
+
+def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
+    figures = Figures()
+    figures.registry.register(StandingFigures(parts))
+    app.state.parts = parts
+    app.state.roll = Roll(parts.site)
+    app.state.gate = Gate(parts.tokens, app.state.roll)
+    app.state.devices = DeviceIds(app.state.roll.device_ids)
+    app.state.figures = figures
+    app.state.writer = JournalWriter(
+        parts.journal,
+        parts.now_ms,
+        horizon_ms=parts.site.policy.backfill_horizon_ms,
+        figures=figures,
+        speed=parts.speed,
+    )
+
+
+def _put_refusals(app: FastAPI) -> None:
+    """Errors as answers; each has at least ``detail``."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        response = answer({"detail": str(error)}, error.status)
+        if isinstance(error, NoToken):
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+
+    @app.exception_handler(WriterStopped)
+    async def stopped(_: Request, error: WriterStopped) -> Response:
+        response = answer({"detail": str(error)}, 503)
+        response.headers["Retry-After"] = "1"
+        return response
+
+    @app.exception_handler(AlertUnknown)
+    async def unknown(_: Request, error: AlertUnknown) -> Response:
+        return answer({"detail": str(error)}, 404)
+
+    @app.exception_handler(TransitionRefused)
+    async def conflict(_: Request, error: TransitionRefused) -> Response:
+        return answer(refusal(error), 409)
+
+    @app.exception_handler(WrongInput)
+    async def wrong(_: Request, error: WrongInput) -> Response:
+        said = {"detail": str(error), "field": error.field, "expected": error.expected}
+        return answer(said, 422)
+
+    @app.exception_handler(PurposeMissing)
+    async def purposeless(_: Request, error: PurposeMissing) -> Response:
+        return answer({"detail": str(error)}, 422)

@@ -1,0 +1,124 @@
+"""The ingest routes in OpenAPI: they are plain routes, which the framework does not describe by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from pipeline.ping import CONFIRMATION, PING
+from pipeline.reading.column import (
+    ACCURACY,
+    ARRIVAL_TIME,
+    EVENT_TIME,
+    FACE,
+    LAT,
+    LON,
+    NUMBER,
+    TRUTH,
+    columns_of,
+)
+from pipeline.reading.rows import REASONS
+
+_NUMBERS = (LON, LAT, ACCURACY, NUMBER)
+_ANSWER = {
+    "type": "object",
+    "required": ["accepted", "rejected"],
+    "properties": {
+        "accepted": {"type": "integer", "description": "rows that are durable"},
+        "rejected": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "reason"],
+                "properties": {
+                    "index": {"type": "integer", "description": "place among the rows sent, from 0"},
+                    "reason": {"type": "string", "enum": list(REASONS[1:])},
+                },
+            },
+        },
+    },
+}
+_DEVICE_SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"DeviceBasic": []}, {"DeviceQuery": []}]
+
+
+def describe(app: FastAPI) -> None:
+    """Adds the ingest routes to what the application says of itself."""
+    own = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = own()
+            schema["paths"] = {**_ingest_paths(), **schema["paths"]}
+            schema.setdefault("components", {}).setdefault("securitySchemes", {}).update(
+                DeviceBasic={
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "any name, the token as password",
+                },
+                DeviceQuery={"type": "apiKey", "in": "query", "name": "token"},
+            )
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _ingest_paths() -> dict[str, Any]:
+    osmand = _phone("OsmAnd and Traccar Client: parameters, a form, or JSON (from 9 on)", _ANSWER)
+    return {
+        "/v1/pings": {"post": _rows("Send pings", PING)},
+        "/v1/confirmations": {"post": _rows("Send confirmations", CONFIRMATION)},
+        "/osmand": {
+            "get": {**osmand, "operationId": "osmand_get"},
+            "post": {**osmand, "operationId": "osmand_post"},
+        },
+        "/owntracks": {"post": _phone("OwnTracks in HTTP mode", {"type": "array", "maxItems": 0})},
+    }
+
+
+def _rows(summary: str, kind: int) -> dict[str, Any]:
+    row = {"type": "object", "properties": {name: _cell(holds) for name, holds in columns_of(kind).items()}}
+    return {
+        "tags": ["ingest"],
+        "summary": summary,
+        "description": "The answer comes when the accepted rows are on disk. `arrival_time` is ours: "
+        "one that is sent must be readable and is replaced.",
+        "security": [{"HTTPBearer": []}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"type": "array", "items": row}},
+                "application/x-ndjson": {"schema": {"type": "string", "description": "one object a line"}},
+            },
+        },
+        "responses": {"202": _said("accepted and durable, or rejected", _ANSWER), **_FAILURES},
+    }
+
+
+def _phone(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    responses = {"200": _said("taken", schema), **_FAILURES}
+    return {"tags": ["ingest"], "summary": summary, "security": _DEVICE_SECURITY, "responses": responses}
+
+
+def _cell(holds: int) -> dict[str, Any]:
+    if holds in _NUMBERS:
+        return {"type": ["number", "null"]}
+    if holds in (TRUTH, FACE):
+        return {"type": ["boolean", "null"]}
+    if holds in (EVENT_TIME, ARRIVAL_TIME):
+        return {"type": ["string", "null"], "format": "date-time"}
+    return {"type": ["string", "null"]}
+
+
+def _said(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+_FAILURES = {
+    "400": {"description": "the body cannot be read as rows"},
+    "401": {"description": "no token that counts"},
+    "403": {"description": "the role may not send, or a device sends for another"},
+    "413": {"description": "too many bytes at once"},
+    "503": {"description": "nothing can be made durable at the moment; send again"},
+}

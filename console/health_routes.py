@@ -1,0 +1,43 @@
+"""For those who keep it running: alive, ready, figures. Nothing personal, and so no token."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from console.alert_routes import answer
+from console.gate import Parts
+from console.journal_writer import JournalWriter
+from console.metrics import Figures
+from sinks.disposal import DisposalError
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def alive() -> Response:
+    """The process answers."""
+    return answer({"status": "alive"})
+
+
+@router.get("/readyz", responses={503: {"description": "what is not ready, in `problems`"}})
+def ready(request: Request, parts: Parts) -> Response:
+    """Rows can be made durable and alerts be read."""
+    problems = []
+    writer: JournalWriter = request.app.state.writer
+    if not writer.is_writing:
+        problems.append(f"the log cannot be written: {writer.failure or 'not started'}")
+    try:
+        parts.queue.last_seq()
+    except (DisposalError, OSError, RuntimeError) as error:
+        problems.append(f"the queue cannot be read: {error}")
+    return answer(
+        {"status": "not ready" if problems else "ready", "problems": problems}, 503 if problems else 200
+    )
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request) -> Response:
+    """Figures in the text form of Prometheus."""
+    figures: Figures = request.app.state.figures
+    return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)

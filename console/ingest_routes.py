@@ -1,0 +1,142 @@
+"""Where rows come in: plain routes, as nothing but bytes, columns and the disk should cost anything here."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from console.alert_routes import answer
+from console.device_protocols import Message, osmand_message, owntracks_message, traccar_message
+from console.errors import BadBody
+from console.gate import Caller, Gate, Right
+from console.journal_writer import JournalWriter
+from console.received import Received, received, refused
+from pipeline.ping import CONFIRMATION, PING
+from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.rows import NOT_FIXED
+
+BODY_BYTES_MOST = 32 << 20
+#: A larger body is decoded beside the loop that serves the others.
+_DECODED_INLINE_BYTES = 1 << 16
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+
+
+async def pings(request: Request) -> Response:
+    """``POST /v1/pings``."""
+    return await _rows(request, PING)
+
+
+async def confirmations(request: Request) -> Response:
+    """``POST /v1/confirmations``."""
+    return await _rows(request, CONFIRMATION)
+
+
+async def osmand(request: Request) -> Response:
+    """``GET·POST /osmand``: parameters in the address or a form, or the JSON of newer clients.
+
+    A row that can never be accepted is answered by 200 as well, or the phone would send it for ever.
+    """
+    caller = await _caller(request)
+    body = await _body(request)
+    if "json" in request.headers.get("content-type", "") or body[:1] == b"{":
+        message = traccar_message(_object(body))
+    else:
+        form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+        message = osmand_message({**request.query_params, **dict(form)})
+    return answer((await _sent(request, caller, message, "osmand")).answer())
+
+
+async def owntracks(request: Request) -> Response:
+    """``POST /owntracks``: answers the list of commands that the app expects, which is empty."""
+    caller = await _caller(request)
+    body = await _body(request)
+    message = owntracks_message(_object(body), caller.identity.device_id) if body else None
+    if message is not None:
+        await _sent(request, caller, message, "owntracks")
+    return answer([])
+
+
+ROUTES = [
+    Route("/v1/pings", pings, methods=["POST"]),
+    Route("/v1/confirmations", confirmations, methods=["POST"]),
+    Route("/osmand", osmand, methods=["GET", "POST"]),
+    Route("/owntracks", owntracks, methods=["POST"]),
+]
+
+
+async def _rows(request: Request, kind: int) -> Response:
+    caller = await _caller(request, is_api=True)
+    body = await _body(request)
+    is_ndjson = request.headers.get("content-type", "").partition(";")[0].strip().lower() in _NDJSON
+    rows = await _received(request, body, kind, caller, is_ndjson=is_ndjson)
+    return answer((await _durable(request, rows, "http")).answer(), 202)
+
+
+async def _caller(request: Request, *, is_api: bool = False) -> Caller:
+    """Who sends; phones' apps can mostly send no bearer token, so theirs may come in other ways."""
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    token: str | None = None
+    if scheme.lower() == "bearer":
+        token = text.strip()
+    elif not is_api and scheme.lower() == "basic":
+        token = _password(text)
+    elif not is_api:
+        token = request.query_params.get("token")
+    gate: Gate = request.app.state.gate
+    return await run_in_threadpool(gate.caller, token, Right.SEND)
+
+
+def _password(text: str) -> str | None:
+    try:
+        return base64.b64decode(text, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return None
+
+
+async def _body(request: Request) -> bytes:
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise BadBody("send the body as it is, without Content-Encoding", 415)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES_MOST:
+            raise BadBody(f"more than {BODY_BYTES_MOST} bytes; send fewer rows at a time", 413)
+    return bytes(body)
+
+
+def _object(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"the body is no JSON: {error}") from error
+
+
+async def _received(request: Request, body: bytes, kind: int, caller: Caller, *, is_ndjson: bool) -> Received:
+    devices: DeviceIds = request.app.state.devices
+    own = caller.identity.device_id
+    if len(body) <= _DECODED_INLINE_BYTES:
+        return received(body, kind, devices, own=own, is_ndjson=is_ndjson)
+    return await run_in_threadpool(received, body, kind, devices, own=own, is_ndjson=is_ndjson)
+
+
+async def _sent(request: Request, caller: Caller, message: Message, source: str) -> Received:
+    line = json.dumps(message.row).encode()
+    rows = await _received(request, line, PING, caller, is_ndjson=True)
+    if not message.is_fixed:
+        rows = refused(rows, NOT_FIXED)
+    return await _durable(request, rows, source)
+
+
+async def _durable(request: Request, rows: Received, source: str) -> Received:
+    """The rows with all their reasons, once those accepted are on disk."""
+    writer: JournalWriter = request.app.state.writer
+    return await asyncio.wrap_future(writer.submit(rows, source))

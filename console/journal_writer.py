@@ -1,0 +1,165 @@
+"""The one thread that writes the journal: stamps rows with their arrival, and the clock beside them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from console.errors import WriterStopped
+from console.metrics import Figures
+from console.received import Received
+from pipeline.journal.journal import Journal
+from pipeline.journal.marks import GAP_MOST_MS
+from pipeline.journal.record import Entry, clock_mark, start_mark
+from pipeline.journal.rows import rows_entry
+
+#: Real seconds after which the thread looks at the clock though nothing came.
+TICK_S = 0.25
+#: The log's clock gets a mark when it is this far past the last one.
+MARK_EVERY_MS = 1_000
+#: No two marks are farther apart while somebody listens, however fast the clock runs.
+_STEP_MS = GAP_MOST_MS // 2
+#: Requests that may share one write, and rows that may wait for one.
+_GROUP_MOST = 256
+WAITING_ROWS_MOST = 500_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Submission:
+    """Rows of one request on their way to the disk."""
+
+    rows: Received
+    source: str
+    done: Future[Received] = field(default_factory=Future)
+
+
+class JournalWriter:
+    """Rows from any thread become durable in the order of their arrival, many requests by one write.
+
+    Rows are stamped here and not where they come in: so no row's arrival is before a mark or a row that
+    stands before it in the log.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        now_ms: Callable[[], int],
+        *,
+        horizon_ms: int,
+        figures: Figures,
+        speed: float = 1.0,
+    ) -> None:
+        self._journal = journal
+        self._now_ms = now_ms
+        self._horizon_ms = horizon_ms
+        self._figures = figures
+        # A clock that runs faster makes a longer gap of the same real pause.
+        self._pause_most_ms = GAP_MOST_MS * max(1.0, speed)
+        self._inbox: SimpleQueue[_Submission | None] = SimpleQueue()
+        self._waiting_rows = 0
+        self._mutex = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Writes the mark of the opening and begins to take rows."""
+        self._journal.append([start_mark(self._now_ms())])
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Makes durable what was submitted, and ends."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether rows can be made durable."""
+        return self._thread.is_alive() and self.failure is None
+
+    def submit(self, rows: Received, source: str) -> Future[Received]:
+        """Rows to write; the future has them with all their reasons once the accepted ones are durable.
+
+        Raises WriterStopped where nothing can be written or too much is waiting.
+        """
+        with self._mutex:
+            if not self.is_writing:
+                raise WriterStopped("the log cannot be written")
+            if self._waiting_rows > WAITING_ROWS_MOST:
+                raise WriterStopped("more rows are waiting than the log takes; send again later")
+            self._waiting_rows += len(rows)
+            submission = _Submission(rows, source)
+            self._inbox.put(submission)
+        return submission.done
+
+    def _run(self) -> None:
+        goes_on = True
+        while goes_on:
+            group, goes_on = self._gathered()
+            self._write(group)
+        # What came between the last look and the end of the thread is told, not left waiting.
+        with self._mutex:
+            self.failure = self.failure or WriterStopped("the log is closed")
+        self._refuse(self._gathered(wait_s=0.0)[0], self.failure)
+
+    def _gathered(self, wait_s: float = TICK_S) -> tuple[list[_Submission], bool]:
+        """What is there, after waiting for the first of it; False once the end is asked for."""
+        group: list[_Submission] = []
+        try:
+            found = self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait()
+            while found is not None:
+                group.append(found)
+                if len(group) >= _GROUP_MOST:
+                    break
+                found = self._inbox.get_nowait()
+        except Empty:
+            return group, True
+        return group, found is not None
+
+    def _write(self, group: list[_Submission]) -> None:
+        try:
+            now_ms = max(self._now_ms(), self._journal.clock_ms)
+            judged = [submission.rows.at(now_ms, self._horizon_ms) for submission in group]
+            entries = [
+                rows_entry(rows.kind, rows.batch, source=submission.source, arrival_ms=now_ms)
+                for submission, rows in zip(group, judged, strict=True)
+                if len(rows.batch)
+            ]
+            entries = [*self._marks(now_ms), *entries]
+            if entries:
+                with self._figures.append_seconds.time():
+                    self._journal.append(entries)
+        except BaseException as failure:
+            _log.exception("the log could not be written")
+            self.failure = failure
+            self._refuse(group, failure)
+            return
+        self._tell(group, judged)
+
+    def _marks(self, now_ms: int) -> Iterable[Entry]:
+        """The clock where it is due: in steps as long as somebody listened all the time, else at once."""
+        last_ms = self._journal.clock_ms
+        if now_ms - last_ms < MARK_EVERY_MS:
+            return []
+        steps = range(last_ms + _STEP_MS, now_ms, _STEP_MS) if now_ms - last_ms <= self._pause_most_ms else ()
+        return [clock_mark(at_ms) for at_ms in (*steps, now_ms)]
+
+    def _tell(self, group: list[_Submission], judged: list[Received]) -> None:
+        self._leave(group)
+        for submission, rows in zip(group, judged, strict=True):
+            self._figures.count(rows)
+            submission.done.set_result(rows)
+
+    def _refuse(self, group: list[_Submission], failure: BaseException) -> None:
+        self._leave(group)
+        for submission in group:
+            submission.done.set_exception(WriterStopped(f"the log cannot be written: {failure}"))
+
+    def _leave(self, group: list[_Submission]) -> None:
+        with self._mutex:
+            self._waiting_rows -= sum(len(submission.rows) for submission in group)

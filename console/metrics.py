@@ -1,0 +1,127 @@
+"""Figures for Prometheus: what the console counts itself, and what it reads of the engine and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from console.parts import ConsoleParts
+from console.received import Received
+from pipeline.ping import PING
+from pipeline.reading.rows import REASONS
+from sinks.disposal import QueueStats
+from sinks.run_metrics import RunMetrics
+
+_STREAM = {True: "pings", False: "confirmations"}
+
+
+class Figures:
+    """One registry per console, so that two in a process do not count together."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._received = self._counter("fencewatch_received_rows", "Rows sent to the gateway.", "stream")
+        self._accepted = self._counter("fencewatch_accepted_rows", "Rows made durable.", "stream")
+        self._rejected = self._counter("fencewatch_rejected_rows", "Rows the gateway refused.", "reason")
+        self.append_seconds = Histogram(
+            "fencewatch_journal_append_seconds",
+            "How long one write to the log took to be on disk.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            registry=self.registry,
+        )
+
+    def count(self, rows: Received) -> None:
+        """Rows that were settled."""
+        stream = _STREAM[rows.kind == PING]
+        self._received.labels(stream).inc(len(rows))
+        self._accepted.labels(stream).inc(len(rows.batch))
+        for code, found in enumerate(np.bincount(rows.reason).tolist()):
+            if code and found:
+                self._rejected.labels(REASONS[code]).inc(found)
+
+    def _counter(self, name: str, says: str, label: str) -> Counter:
+        return Counter(name, says, [label], registry=self.registry)
+
+
+class StandingFigures(Collector):
+    """What is looked up when somebody asks."""
+
+    def __init__(self, parts: ConsoleParts) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        """Every figure that is not counted here."""
+        now_ms = self._parts.now_ms()
+        yield _gauge(
+            "fencewatch_clock_speed", "How much faster than real time the clock runs.", self._parts.speed
+        )
+        yield from _of_queue(self._parts.queue.stats(now_ms=now_ms))
+        told = engine_report(self._parts)
+        if told is not None:
+            yield from _of_engine(told, now_ms, self._parts.journal.end_offset)
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering must not ask the database."""
+        return []
+
+
+def engine_report(parts: ConsoleParts) -> RunMetrics | None:
+    """What the engine last told of itself."""
+    return None if parts.run_metrics is None else RunMetrics.read(parts.run_metrics)
+
+
+def tick_lag_s(told: RunMetrics, now_ms: int) -> float | None:
+    """How far the engine's clock is behind ours, in seconds of that clock."""
+    return None if told.clock_ms is None else max(0, now_ms - told.clock_ms) / 1000
+
+
+def _of_queue(stats: QueueStats) -> Iterator[Metric]:
+    depth = GaugeMetricFamily(
+        "fencewatch_queue_alerts", "Alerts by kind and state.", labels=["kind", "state"]
+    )
+    for kind, by_state in stats.by_kind.items():
+        for state, found in by_state.items():
+            depth.add_metric([kind, state.value], found)
+    yield depth
+    yield _gauge("fencewatch_queue_depth", "Alerts that wait for somebody.", stats.waiting)
+    age_s = (stats.oldest_open_age_ms or 0) / 1000
+    yield _gauge("fencewatch_queue_oldest_open_age_seconds", "Age of the oldest open alert.", age_s)
+
+
+def _of_engine(told: RunMetrics, now_ms: int, end_offset: int) -> Iterator[Metric]:
+    yield _counted("fencewatch_engine_rows", "Rows the engine read.", told.rows)
+    yield _counted("fencewatch_engine_accepted_rows", "Rows the engine accepted.", told.accepted)
+    yield _by("fencewatch_engine_rejected_rows", "Rows the engine refused.", "reason", told.rejected)
+    yield _by("fencewatch_engine_alerts", "Alerts the engine raised.", "kind", told.alerts)
+    lag = max(0, end_offset - told.offset)
+    yield _gauge("fencewatch_log_lag_records", "Records of the log the engine has yet to read.", lag)
+    tick = tick_lag_s(told, now_ms)
+    if tick is not None:
+        yield _gauge("fencewatch_tick_lag_seconds", "How far the engine's clock is behind.", tick)
+    age_s = max(0, now_ms - told.at_ms) / 1000
+    yield _gauge("fencewatch_engine_report_age_seconds", "Since the engine last told of itself.", age_s)
+    writes = SummaryMetricFamily(
+        "fencewatch_sink_write_seconds", "Time for a batch to be durable in the sinks."
+    )
+    writes.add_metric([], count_value=told.writes, sum_value=told.write_s_sum)
+    yield writes
+    yield _gauge("fencewatch_sink_write_seconds_max", "The longest of these.", told.write_s_max)
+
+
+def _gauge(name: str, says: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, says, value=value)
+
+
+def _counted(name: str, says: str, value: float) -> Metric:
+    return CounterMetricFamily(name, says, value=value)
+
+
+def _by(name: str, says: str, label: str, values: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(name, says, labels=[label])
+    for value, found in sorted(values.items()):
+        family.add_metric([value], found)
+    return family

@@ -1,0 +1,77 @@
+"""The page's files and the headers that keep it to itself: nothing is ever fetched from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
+
+
+class PageFiles(StaticFiles):
+    """Files of a folder that browsers ask about again, so that a new version is seen at once."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, to be checked before it is used again."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def mount_page(app: Starlette, web: Path, vendor: Path | None) -> None:
+    """The page at ``/`` and the packages it imports at ``/vendor``, as far as they are there."""
+    if vendor is not None and vendor.is_dir():
+        app.mount("/vendor", PageFiles(directory=vendor), name="vendor")
+    if web.is_dir():
+        app.mount("/", PageFiles(directory=web, html=True), name="page")
+
+
+def content_policy(web: Path) -> str:
+    """Only our own files, and of what stands inside the page only its import map, by its hash."""
+    index = web / "index.html"
+    text = index.read_text("utf-8") if index.is_file() else ""
+    hashes = [_source_hash(found) for found in _IMPORT_MAP.findall(text)]
+    directives = ["default-src 'self'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"]
+    if hashes:
+        directives.append(f"script-src 'self' {' '.join(hashes)}")
+    return "; ".join(directives)
+
+
+class SafeHeaders:
+    """Puts the headers on every answer, errors included."""
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self._app = app
+        self._headers = {
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        is_private = scope["type"] == "http" and scope["path"].startswith("/v1/")
+
+        async def send_safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                if is_private:
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        await self._app(scope, receive, send_safe)
+
+
+def _source_hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,154 @@
+"""Where people are and were: latest positions, and tracks that nobody reads without a trace."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.exceptions import RequestValidationError
+
+from console.alert_routes import answer
+from console.gate import Caller, Parts, People, Reader
+from console.roll import Roll
+from geofences.instant import instant_ms
+from sinks.access_log import PURPOSE_MOST, Access
+from sinks.alert import instant_text
+from sinks.positions import Box, Position
+from sinks.tracks import TrackFix
+
+router = APIRouter(prefix="/v1", tags=["places"])
+
+_POSITIONS_MOST = 100_000
+_TRACK_MOST = 100_000
+_TRACK_SPAN_MOST_MS = 31 * 86_400_000
+
+
+@router.get("/positions")
+def positions(
+    parts: Parts,
+    people: People,
+    caller: Reader,
+    bbox: Annotated[
+        str | None, Query(description="west,south,east,north; west > east reaches over ±180")
+    ] = None,
+    office: Annotated[str | None, Query(description="this office and all below it")] = None,
+    limit: Annotated[int, Query(ge=1, le=_POSITIONS_MOST)] = 20_000,
+) -> Response:
+    """The latest position of each device of people now supervised within the caller's office."""
+    offices = caller.offices if office is None else caller.offices & people.within(office)
+    now_ms = parts.now_ms()
+    found = parts.positions.latest(offices=offices, box=_box(bbox), limit=limit + 1)
+    items = [
+        _shown(position, people, caller, now_ms)
+        for position in found[:limit]
+        if _is_current(position, people, offices, now_ms)
+    ]
+    return answer({"now": instant_text(now_ms), "items": items, "truncated": len(found) > limit})
+
+
+@router.get(
+    "/people/{person_id}/track",
+    responses={404: {"description": "nobody of this id within the office"}},
+)
+def track(
+    person_id: Annotated[str, Path()],
+    parts: Parts,
+    people: People,
+    caller: Reader,
+    start: Annotated[str, Query(alias="from", description="ISO 8601 with offset")],
+    end: Annotated[str, Query(alias="to", description="ISO 8601 with offset, at most 31 days later")],
+    purpose: Annotated[
+        str, Query(max_length=PURPOSE_MOST, pattern=r"\S", description="what for; it is put on record")
+    ],
+) -> Response:
+    """A person's fixes; who asked and what for is on record before anything is read."""
+    now_ms = parts.now_ms()
+    person = people.person(person_id, now_ms)
+    if person is None or person.office_id not in caller.offices:
+        return answer({"detail": f"no person {person_id}"}, 404)
+    from_ms, to_ms = _span(start, end)
+    identity = caller.identity
+    who = (now_ms, caller.name, identity.role.value, identity.office_id)
+    access_id = parts.accesses.record(Access(*who, person_id, from_ms, to_ms, purpose))
+    fixes = parts.tracks.read(person_id, from_ms, to_ms, limit=_TRACK_MOST + 1)
+    return answer(
+        {
+            "person_id": person_id,
+            "person_name": caller.shown_name(person.name),
+            "from": instant_text(from_ms),
+            "to": instant_text(to_ms),
+            "access_id": access_id,
+            "items": [_fix(fix) for fix in fixes[:_TRACK_MOST]],
+            "truncated": len(fixes) > _TRACK_MOST,
+        }
+    )
+
+
+def wrong_query(name: str, wrong: object, expected: str) -> RequestValidationError:
+    """The refusal of a parameter whose type is right and whose value is not."""
+    said = {"type": "value_error", "loc": ("query", name), "msg": f"expected {expected}", "input": wrong}
+    return RequestValidationError([said])
+
+
+def _box(text: str | None) -> Box | None:
+    if text is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise wrong_query("bbox", text, "four numbers: west,south,east,north") from None
+    if not (abs(west) <= 180 and abs(east) <= 180 and -90 <= south <= north <= 90):
+        raise wrong_query("bbox", text, "degrees, west and east within ±180, south <= north within ±90")
+    return west, south, east, north
+
+
+def _span(start: str, end: str) -> tuple[int, int]:
+    times = []
+    for name, text in (("from", start), ("to", end)):
+        try:
+            times.append(instant_ms(text))
+        except (ValueError, OverflowError):
+            raise wrong_query(name, text, "a time such as 2025-07-14T08:00:00+08:00") from None
+    if not 0 < times[1] - times[0] <= _TRACK_SPAN_MOST_MS:
+        raise wrong_query("to", end, "a time after `from`, at most 31 days later")
+    return times[0], times[1]
+
+
+def _is_current(position: Position, people: Roll, offices: frozenset[str], now_ms: int) -> bool:
+    """Whether the device is still that person's, and the person still supervised, by such an office."""
+    person = people.person(position.person_id, now_ms)
+    return (
+        person is not None
+        and person.office_id in offices
+        and people.is_supervised(person.person_id, now_ms)
+        and people.bound_to(position.device_id, now_ms) == person.person_id
+    )
+
+
+def _shown(position: Position, people: Roll, caller: Caller, now_ms: int) -> dict[str, Any]:
+    return {
+        "device_id": position.device_id,
+        "person_id": position.person_id,
+        "person_name": caller.shown_name(people.name(position.person_id, now_ms)),
+        "office_id": position.office_id,
+        "event_time": instant_text(position.event_ms),
+        "arrival_time": instant_text(position.arrival_ms),
+        "age_s": max(0, now_ms - position.event_ms) // 1000,
+        "lon": round(position.lon, 7),
+        "lat": round(position.lat, 7),
+        "accuracy_m": position.accuracy_m,
+        "source": position.source,
+    }
+
+
+def _fix(fix: TrackFix) -> dict[str, Any]:
+    return {
+        "device_id": fix.device_id,
+        "kind": fix.kind,
+        "event_time": instant_text(fix.event_ms),
+        "arrival_time": instant_text(fix.arrival_ms),
+        "lon": round(fix.lon, 7),
+        "lat": round(fix.lat, 7),
+        "accuracy_m": fix.accuracy_m,
+        "source": fix.source,
+    }

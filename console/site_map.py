@@ -1,0 +1,83 @@
+"""Fences as GeoJSON for a map, as far as an office's people are judged by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from pyproj import Geod
+from shapely.geometry import mapping
+
+from console.roll import Roll
+from geofences.fence import Fence
+from geofences.instant import BEGIN_MS, END_MS
+from sinks.alert import instant_text
+
+#: Corners that stand for a circle; on a map nobody tells the difference.
+_CORNERS = 48
+_GEOD = Geod(ellps="WGS84")
+
+
+def fence_features(
+    fences: tuple[Fence, ...], people: Roll, offices: frozenset[str], at_ms: int
+) -> Iterator[dict[str, Any]]:
+    """The fences that may judge somebody of these offices, in no order that means anything."""
+    for fence in fences:
+        if any(_concerns(selector, people, offices, at_ms) for selector in fence.applies_to):
+            yield _feature(fence)
+
+
+def _concerns(selector: str, people: Roll, offices: frozenset[str], at_ms: int) -> bool:
+    what, _, name = selector.partition(":")
+    if what == "person":
+        person = people.person(name, at_ms)
+        return person is not None and person.office_id in offices
+    if what == "office":
+        return not offices.isdisjoint(people.within(name))
+    return True
+
+
+def _feature(fence: Fence) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": fence.fence_id,
+        "geometry": _geometry(fence),
+        "properties": {
+            "fence_id": fence.fence_id,
+            "name": fence.name,
+            "rule": fence.rule,
+            "group": fence.group,
+            "applies_to": list(fence.applies_to),
+            "shape": {"Point": "circle", "LineString": "corridor"}.get(fence.area.shape.geom_type, "polygon"),
+            "reach_m": fence.area.reach_m or None,
+            "tolerance_m": fence.tolerance_m,
+            "has_schedule": fence.schedule is not None,
+            "valid_from": None if fence.valid_from_ms == BEGIN_MS else instant_text(fence.valid_from_ms),
+            "valid_to": None if fence.valid_to_ms == END_MS else instant_text(fence.valid_to_ms),
+            "severity": fence.severity,
+        },
+    }
+
+
+def _geometry(fence: Fence) -> dict[str, Any]:
+    """A circle as a ring of corners; a corridor as its line, whose reach stands in the properties."""
+    shape = fence.area.shape
+    if shape.geom_type != "Point":
+        return _rounded(mapping(shape))
+    bearings = np.linspace(0.0, 360.0, _CORNERS, endpoint=False)[::-1]
+    lon, lat = np.full(_CORNERS, shape.x), np.full(_CORNERS, shape.y)
+    ring_lon, ring_lat, _ = _GEOD.fwd(lon, lat, bearings, np.full(_CORNERS, fence.area.reach_m))
+    # Corners beyond ±180 keep their side of the centre, so that the ring does not run around the globe.
+    ring_lon = shape.x + (np.asarray(ring_lon) - shape.x + 180.0) % 360.0 - 180.0
+    ring = [*zip(ring_lon.tolist(), np.asarray(ring_lat).tolist(), strict=True)]
+    return _rounded({"type": "Polygon", "coordinates": [[*ring, ring[0]]]})
+
+
+def _rounded(geometry: dict[str, Any]) -> dict[str, Any]:
+    """Six digits are a tenth of a metre."""
+    return {"type": geometry["type"], "coordinates": _round_all(geometry["coordinates"])}
+
+
+def _round_all(numbers: Any) -> Any:
+    return round(numbers, 6) if isinstance(numbers, float) else [_round_all(inner) for inner in numbers]

@@ -1,0 +1,111 @@
+"""What the page needs besides alerts and places: fences, offices, clocks, how far behind we are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from console.alert_routes import answer
+from console.gate import Caller, Parts, People, Reader, Right, Watcher
+from console.metrics import engine_report, tick_lag_s
+from console.parts import ConsoleParts
+from console.roll import Roll
+from console.site_map import fence_features
+from sinks.alert import instant_text
+from sinks.disposal import Verdict, fitting_outcomes
+
+router = APIRouter(prefix="/v1", tags=["site"])
+
+
+@router.get("/site")
+def site(parts: Parts, people: People, caller: Reader) -> Response:
+    """A FeatureCollection of the fences that judge the caller's people, and the caller's offices."""
+    now_ms = parts.now_ms()
+    policy = parts.site.policy
+    return answer(
+        {
+            "type": "FeatureCollection",
+            "features": list(fence_features(parts.site.fences, people, caller.offices, now_ms)),
+            "offices": _offices(people, caller),
+            "policy_version": policy.version,
+            "timezone": policy.timezone,
+            "classes": sorted(policy.windows),
+            "outcomes": {verdict.value: list(fitting_outcomes(verdict)) for verdict in Verdict},
+        }
+    )
+
+
+@router.get("/status")
+def status(parts: Parts, people: People, caller: Watcher) -> Response:
+    """The clock and how fast it runs, how old what is shown is, how far behind the engine is."""
+    now_ms = parts.now_ms()
+    newest_ms = parts.positions.newest_arrival_ms()
+    return answer(
+        {
+            "now": instant_text(now_ms),
+            "clock": parts.clock_text,
+            "simulated": parts.is_simulated,
+            "speed": parts.speed,
+            "lease_s": parts.lease_ms / 1000,
+            "data_age_s": None if newest_ms is None else max(0, now_ms - newest_ms) / 1000,
+            "engine": _engine(parts, now_ms),
+            "queue": _queue(parts, caller, now_ms),
+            "you": _identity(caller, people),
+            "version": parts.version,
+        }
+    )
+
+
+def _offices(people: Roll, caller: Caller) -> list[dict[str, Any]]:
+    return [
+        {
+            "office_id": office.office_id,
+            "parent_id": office.parent_id if office.parent_id in caller.offices else None,
+            "name": office.name,
+            "level": office.level,
+        }
+        for office in people.offices.values()
+        if office.office_id in caller.offices
+    ]
+
+
+def _engine(parts: ConsoleParts, now_ms: int) -> dict[str, Any] | None:
+    """What the engine told last; None where it never told anything."""
+    told = engine_report(parts)
+    if told is None:
+        return None
+    return {
+        "clock": None if told.clock_ms is None else instant_text(told.clock_ms),
+        "lag_s": tick_lag_s(told, now_ms),
+        "lag_records": max(0, parts.journal.end_offset - told.offset),
+        "report_age_s": max(0, now_ms - told.at_ms) / 1000,
+    }
+
+
+def _queue(parts: ConsoleParts, caller: Caller, now_ms: int) -> dict[str, Any] | None:
+    if not caller.may(Right.SEE):
+        return None
+    stats = parts.queue.stats(now_ms=now_ms, office=caller.office)
+    return {
+        "waiting": stats.waiting,
+        "oldest_open_age_s": None if stats.oldest_open_age_ms is None else stats.oldest_open_age_ms / 1000,
+        "by_state": {state.value: found for state, found in stats.by_state.items()},
+        "by_kind": {
+            kind: {state.value: found for state, found in by_state.items()}
+            for kind, by_state in stats.by_kind.items()
+        },
+        "last_seq": stats.last_seq,
+    }
+
+
+def _identity(caller: Caller, people: Roll) -> dict[str, Any]:
+    identity = caller.identity
+    office = people.offices.get(identity.office_id or "")
+    return {
+        "name": identity.name,
+        "role": identity.role.value,
+        "office_id": identity.office_id,
+        "office_name": None if office is None else office.name,
+        "may_act": caller.may(Right.ACT),
+    }

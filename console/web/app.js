@@ -1,0 +1,275 @@
+/** The page: asks for a token, then keeps board, map and clock up to date. */
+
+import { Api, Refusal } from "./api.js";
+import { Board } from "./board.js";
+import { Detail } from "./detail.js";
+import { find, make, say } from "./dom.js";
+import { Freshness } from "./freshness.js";
+import { positionsOf, SiteView, statusOf } from "./records.js";
+import { length, moment, span, useZone } from "./units.js";
+import { chooseLanguage, word, writeStaticWords } from "./words.js";
+
+/** @typedef {import("./records.js").Position} Position */
+
+const TOKEN = "token";
+const POLL_MS = 1000;
+/** Alerts come in flocks; the board is read once for each flock. */
+const GATHER_MS = 400;
+/** A position older than this is drawn as old where the site gives no threshold of silence. */
+const QUIET_MS = 3_600_000;
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Do something over and over, `everyMs` apart; a failure is left to the freshness to tell. @param {() => Promise<void>} work @param {number} everyMs */
+async function repeat(work, everyMs) {
+  for (;;) {
+    const began = performance.now();
+    try {
+      if (!document.hidden) await work();
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 401) leave();
+    }
+    await pause(Math.max(100, everyMs - (performance.now() - began)));
+  }
+}
+
+class Room {
+  /** @param {Api} api @param {SiteView} site @param {import("./records.js").Status} status */
+  constructor(api, site, status) {
+    this.api = api;
+    this.site = site;
+    this.freshness = new Freshness();
+    this.freshness.hear(status);
+    this.board = new Board(api, site, this.freshness, (key) => this.open(key));
+    this.detail = new Detail(api, site, this.freshness, {
+      onShow: (alert, isNew) => this.showAlert(alert, isNew),
+      onClose: () => this.closed(),
+      onStep: () => this.gather(),
+    });
+    /** @type {import("./map.js").PlaceMap | null} */
+    this.map = null;
+    /** @type {Position[]} */
+    this.positions = [];
+    /** @type {string | null} */
+    this.lastId = null;
+    this.gathering = false;
+  }
+
+  async start() {
+    this.board.drawAll();
+    this.heard(this.freshness.status);
+    await this.board.refresh();
+    repeat(async () => this.heard(statusOf(await this.api.read("/v1/status"))), POLL_MS);
+    repeat(() => this.readPositions(), POLL_MS);
+    repeat(() => this.listen(), POLL_MS);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.detail.key !== null) this.detail.close();
+    });
+    await this.startMap();
+  }
+
+  /** Without WebGL the board has to work all the same. */
+  async startMap() {
+    try {
+      const { PlaceMap } = await import("./map.js");
+      this.map = new PlaceMap(find("map"), (position) => this.showPerson(position));
+      this.drawLegend();
+      await this.map.showSite(this.site);
+      this.drawPeople();
+      if (this.detail.alert !== null) this.showAlert(this.detail.alert, true);
+    } catch (error) {
+      say(find("map-wrong"), word("map_wrong", { why: error instanceof Error ? error.message : String(error) }));
+    }
+  }
+
+  /** @param {import("./records.js").Status | null} status */
+  heard(status) {
+    if (status === null) return;
+    this.freshness.hear(status);
+    this.board.setCounts(status.counts);
+    find("me").textContent = [status.me.name, status.me.office].filter(Boolean).join(" · ");
+  }
+
+  async readPositions() {
+    this.positions = positionsOf(await this.api.read("/v1/positions")).items;
+    this.drawPeople();
+    if (this.detail.alert !== null) this.map?.follow(this.whereIs(this.detail.alert));
+  }
+
+  /** Follow what happens to alerts; after a break it goes on behind the last event that came. */
+  async listen() {
+    const ended = new AbortController();
+    for await (const event of this.api.events("/v1/alerts/stream", this.lastId, ended.signal)) {
+      if (event.id !== null) this.lastId = event.id;
+      if (event.event === "alert" || event.event === "reset" || event.event === "hello") this.gather();
+    }
+  }
+
+  /** Read board and alert anew, once for all that happens within a moment. */
+  async gather() {
+    if (this.gathering) return;
+    this.gathering = true;
+    await pause(GATHER_MS);
+    this.gathering = false;
+    await Promise.allSettled([this.board.refresh(), this.detail.refresh()]);
+    this.drawPeople();
+  }
+
+  drawPeople() {
+    const alerted = new Set(this.board.items.filter((item) => item.withdrawn_ms === null
+      && item.state !== "disposed" && item.state !== "closed").map((item) => item.person_id));
+    const now = this.freshness.now_ms;
+    this.map?.showPeople(this.positions, (position) => {
+      if (alerted.has(position.person_id)) return "alerted";
+      return now - position.event_ms > QUIET_MS ? "quiet" : "usual";
+    });
+    const count = document.getElementById("people-shown");
+    if (count !== null) count.textContent = word("people_shown", { n: this.positions.length });
+  }
+
+  /** @param {string} key */
+  async open(key) {
+    this.board.mark(key);
+    await this.detail.open(key);
+  }
+
+  /** @param {import("./records.js").AlertItem} alert @param {boolean} isNew */
+  showAlert(alert, isNew) {
+    find("room").classList.add("with-detail");
+    const known = this.whereIs(alert);
+    if (isNew) this.map?.map.resize();
+    this.map?.showAlert(alert, this.site.fenceOf(alert.fence_id), known, isNew);
+    this.map?.follow(known);
+  }
+
+  /** The newest position of the alert's device, or of the person where it has none. @param {import("./records.js").AlertItem} alert */
+  whereIs(alert) {
+    const theirs = this.positions.filter((at) => at.person_id === alert.person_id
+      && (alert.device_id === null || at.device_id === alert.device_id));
+    return theirs.reduce((best, at) => (best === null || at.event_ms > best.event_ms ? at : best), /** @type {Position | null} */ (null));
+  }
+
+  closed() {
+    const row = this.board.chosen === null ? undefined : this.board.rows.get(this.board.chosen);
+    this.board.mark(null);
+    find("room").classList.remove("with-detail");
+    this.map?.map.resize();
+    this.map?.showNoAlert();
+    /** @type {HTMLElement | null | undefined} */ (row?.firstElementChild)?.focus();
+  }
+
+  /** Somebody on the map: the alert that is to be worked on, if there is one, else where and when. @param {Position} position */
+  showPerson(position) {
+    const alert = this.board.items.find((item) => item.person_id === position.person_id);
+    if (alert !== undefined) this.open(alert.alert_key);
+    const blanks = { time: moment(position.event_ms), age: span(this.freshness.now_ms - position.event_ms),
+      accuracy: position.accuracy_m === null ? "–" : `± ${length(position.accuracy_m)}` };
+    const card = make("div", { id: "person", className: "person", role: "status" },
+      make("strong", {}, position.who), make("span", {}, this.site.officeName(position.office_id)),
+      make("span", {}, word("last_seen", blanks)));
+    document.getElementById("person")?.remove();
+    find("legend").before(card);
+    setTimeout(() => card.remove(), 8000);
+  }
+
+  drawLegend() {
+    const entries = ["usual", "alerted", "quiet", "keep_in", "keep_out", "county"];
+    find("legend").replaceChildren(
+      make("div", { className: "map-buttons" },
+        ...[["+", 1], ["−", -1]].map(([sign, step]) => make("button", { type: "button", "aria-label": `${word("map")} ${sign}`,
+          onclick: () => this.map?.zoomBy(Number(step)) }, String(sign))),
+        make("button", { type: "button", "aria-label": word("map"), onclick: () => this.map?.goHome() }, "⌂")),
+      make("p", { id: "people-shown" }),
+      make("ul", {}, ...entries.filter((name) => name !== "county" || this.site.counties.features.length > 0)
+        .map((name) => make("li", {}, make("i", { className: `mark ${name}` }), word(`legend_${name}`)))),
+      this.site.attribution && make("p", { className: "attribution" }, this.site.attribution));
+  }
+
+  /** The other language: everything that was written is written anew. */
+  rewrite() {
+    this.board.drawAll();
+    this.detail.draw();
+    this.freshness.draw();
+    this.drawLegend();
+    this.drawPeople();
+  }
+}
+
+/** @type {Room | null} */
+let room = null;
+
+/** Forget the token and begin anew. */
+function leave() {
+  sessionStorage.removeItem(TOKEN);
+  location.reload();
+}
+
+/** A token of the address goes into the session and out of the address, where others might see it. */
+function tokenFromAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const token = given.get(TOKEN);
+  if (token === null) return;
+  given.delete(TOKEN);
+  sessionStorage.setItem(TOKEN, token);
+  history.replaceState(null, "", `${location.pathname}#${given}`);
+}
+
+/** @param {string} token */
+async function enter(token) {
+  const api = new Api(token);
+  // One after the other: a token that does not count is then told once.
+  const site = new SiteView(await api.read("/v1/site"));
+  const status = statusOf(await api.read("/v1/status"));
+  sessionStorage.setItem(TOKEN, token);
+  useZone(site.timezone);
+  find("entry").hidden = true;
+  find("room").hidden = false;
+  find("leave").hidden = false;
+  room = new Room(api, site, status);
+  await room.start();
+}
+
+/** @param {string} [wrong] */
+function askForToken(wrong = "") {
+  find("entry").hidden = false;
+  say(find("entry-wrong"), wrong);
+  find("token").focus();
+}
+
+/** @param {string} token */
+async function tryToEnter(token) {
+  try {
+    await enter(token);
+  } catch (error) {
+    if (room !== null) throw error;
+    const status = error instanceof Refusal ? error.status : 0;
+    if (status === 401) sessionStorage.removeItem(TOKEN);
+    const known = { 401: word("token_wrong"), 403: word("token_forbidden") }[status];
+    askForToken(known ?? word("refused", { why: error instanceof Error ? error.message : String(error) }));
+  }
+}
+
+function begin() {
+  writeStaticWords();
+  tokenFromAddress();
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.addEventListener("click", () => {
+      chooseLanguage(/** @type {HTMLElement} */ (button).dataset.language === "en" ? "en" : "zh");
+      room?.rewrite();
+    });
+  }
+  find("leave").addEventListener("click", leave);
+  find("entry-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    tryToEnter(/** @type {HTMLInputElement} */ (find("token")).value.trim());
+  });
+  addEventListener("hashchange", () => {
+    if (new URLSearchParams(location.hash.slice(1)).has(TOKEN)) location.reload();
+  });
+  const token = sessionStorage.getItem(TOKEN);
+  if (token === null) askForToken();
+  else tryToEnter(token);
+}
+
+begin();

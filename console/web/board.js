@@ -1,0 +1,232 @@
+/** The board: alerts in the server's order, what is open and unhandled first, by state, kind, severity and office. */
+
+import { find, make, say } from "./dom.js";
+import { alertOf } from "./records.js";
+import { severityMark } from "./severity.js";
+import { minuteOfDay, moment, span } from "./units.js";
+import { coded, word } from "./words.js";
+
+/** @typedef {import("./records.js").AlertItem} AlertItem */
+/** @typedef {import("./records.js").SiteView} SiteView */
+
+/** States that people think of together; the first is what the board begins with. @type {Record<string, string[]>} */
+export const GROUPS = {
+  unfinished: ["open", "self_cleared", "claimed", "verified"],
+  waiting: ["open", "self_cleared"],
+  working: ["claimed", "verified"],
+  settled: ["disposed", "closed"],
+  all: [],
+};
+const KINDS = ["boundary_violation", "zone_entry", "missed_confirmation", "silent_device"];
+const PAGE = 100;
+/** The server gives no longer pages. */
+const PAGE_MOST = 500;
+
+export class Board {
+  /**
+   * @param {import("./api.js").Api} api
+   * @param {SiteView} site
+   * @param {import("./freshness.js").Freshness} freshness
+   * @param {(key: string) => void} onChoose
+   */
+  constructor(api, site, freshness, onChoose) {
+    this.api = api;
+    this.site = site;
+    this.freshness = freshness;
+    this.onChoose = onChoose;
+    /** @type {AlertItem[]} */
+    this.items = [];
+    /** @type {string | null} */
+    this.next = null;
+    /** @type {Record<string, number>} */
+    this.counts = {};
+    /** @type {string | null} */
+    this.chosen = null;
+    /** @type {Map<string, HTMLLIElement>} */
+    this.rows = new Map();
+    this.wanted = filtersOf(location.hash);
+    this.reading = 0;
+    this.list = find("alerts");
+    this.list.addEventListener("keydown", (event) => this.move(event));
+    find("more").addEventListener("click", () => this.readMore());
+    for (const name of ["kind", "severity", "office"]) {
+      find(name).addEventListener("change", (event) => {
+        this.choose({ [name]: /** @type {HTMLSelectElement} */ (event.target).value });
+      });
+    }
+    setInterval(() => this.drawAges(), 1000);
+  }
+
+  /** Change the filters; the address holds them, so that a reload shows the same. @param {Record<string, string>} change */
+  choose(change) {
+    Object.assign(this.wanted, change);
+    const kept = Object.entries(this.wanted).filter(([name, value]) => value !== "" && !(name === "group" && value === "unfinished"));
+    history.replaceState(null, "", `${location.pathname}#${new URLSearchParams(kept)}`);
+    this.items = [];
+    this.drawFilters();
+    this.refresh();
+  }
+
+  /** @param {number} limit @param {string | null} cursor */
+  query(limit, cursor) {
+    const query = new URLSearchParams({ limit: String(limit) });
+    for (const state of GROUPS[this.wanted.group]) query.append("state", state);
+    for (const name of ["kind", "severity", "office"]) if (this.wanted[name]) query.set(name, this.wanted[name]);
+    if (cursor !== null) query.set("cursor", cursor);
+    return `/v1/alerts?${query}`;
+  }
+
+  /** Read what is shown anew; the newest question's answer counts. */
+  async refresh() {
+    const mine = ++this.reading;
+    const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(this.items.length / PAGE) * PAGE));
+    const page = await this.api.read(this.query(limit, null));
+    if (mine !== this.reading) return;
+    this.items = page.items.map(alertOf);
+    this.next = page.next;
+    this.draw();
+  }
+
+  async readMore() {
+    const mine = ++this.reading;
+    const page = await this.api.read(this.query(PAGE, this.next));
+    if (mine !== this.reading) return;
+    const known = new Set(this.items.map((item) => item.alert_key));
+    this.items.push(...page.items.map(alertOf).filter((/** @type {AlertItem} */ item) => !known.has(item.alert_key)));
+    this.next = page.next;
+    this.draw();
+  }
+
+  /** @param {Record<string, number>} counts */
+  setCounts(counts) {
+    if (JSON.stringify(counts) === JSON.stringify(this.counts)) return;
+    this.counts = counts;
+    this.drawStates();
+    const waiting = this.countOf("waiting");
+    document.title = waiting > 0 ? `(${waiting}) fencewatch` : "fencewatch";
+  }
+
+  /** @param {string} group */
+  countOf(group) {
+    const states = GROUPS[group].length > 0 ? GROUPS[group] : Object.keys(this.counts);
+    return states.reduce((sum, state) => sum + (this.counts[state] ?? 0), 0);
+  }
+
+  /** @param {string | null} key */
+  mark(key) {
+    this.chosen = key;
+    for (const [other, row] of this.rows) row.firstElementChild?.setAttribute("aria-current", String(other === key));
+  }
+
+  drawAll() {
+    this.drawFilters();
+    this.list.replaceChildren();
+    this.rows.clear();
+    this.draw();
+  }
+
+  drawFilters() {
+    this.drawStates();
+    const { site, wanted } = this;
+    fill("kind", wanted.kind, word("all_kinds"), KINDS.map((kind) => [kind, coded("kind", kind)]));
+    fill("severity", wanted.severity, word("all_severities"),
+      ["1", "2", "3", "4"].map((level) => [level, `${level} ${coded("severity", level)}`]));
+    fill("office", wanted.office, word("all_offices"), site.offices.map((office) => [office.office_id, office.name]));
+    find("office").hidden = site.offices.length < 2;
+  }
+
+  drawStates() {
+    const counted = Object.keys(this.counts).length > 0;
+    const had = document.activeElement?.closest?.("#states [data-group]");
+    const focused = had instanceof HTMLElement ? had.dataset.group : undefined;
+    find("states").replaceChildren(...Object.keys(GROUPS).map((group) => make("button", {
+      type: "button", className: "chip", data: { group }, "aria-pressed": String(group === this.wanted.group),
+      onclick: () => this.choose({ group }),
+    }, word(`group_${group}`), counted ? make("b", {}, String(this.countOf(group))) : null)));
+    if (focused) /** @type {HTMLElement | null} */ (document.querySelector(`#states [data-group="${focused}"]`))?.focus();
+  }
+
+  /** Rows that stay keep their elements, so that neither focus nor a click in progress is lost. */
+  draw() {
+    const had = document.activeElement;
+    const kept = new Set(this.items.map((item) => item.alert_key));
+    for (const [key, row] of this.rows) if (!kept.has(key)) { row.remove(); this.rows.delete(key); }
+    this.items.forEach((item, k) => {
+      const row = this.rowOf(item);
+      if (this.list.children[k] !== row) this.list.insertBefore(row, this.list.children[k] ?? null);
+    });
+    if (had instanceof HTMLElement && had !== document.activeElement && this.list.contains(had)) had.focus();
+    find("more").hidden = this.next === null;
+    say(find("none"), this.items.length === 0 ? word("none") : "");
+    this.drawAges();
+  }
+
+  /** @param {AlertItem} item */
+  rowOf(item) {
+    const found = this.rows.get(item.alert_key);
+    const version = `${item.seq} ${item.state} ${item.holder}`;
+    if (found?.dataset.version === version) return found;
+    const row = found ?? make("li");
+    row.dataset.version = version;
+    row.dataset.state = item.state;
+    const old = row.firstElementChild;
+    const button = this.buttonOf(item);
+    if (old === null) row.append(button);
+    else {
+      old.replaceChildren(...button.childNodes);
+      old.className = button.className;
+    }
+    this.rows.set(item.alert_key, row);
+    return row;
+  }
+
+  /** @param {AlertItem} item */
+  buttonOf(item) {
+    const place = item.place ?? this.site.fenceName(item.fence_id);
+    const state = item.holder === null ? coded("state", item.state) : `${coded("state", item.state)} · ${item.holder}`;
+    return make("button",
+      { type: "button", className: `row ${item.withdrawn_ms === null ? "" : "withdrawn"}`,
+        "aria-current": String(item.alert_key === this.chosen), onclick: () => this.onChoose(item.alert_key) },
+      severityMark(item.severity),
+      make("span", { className: "what" },
+        make("strong", {}, coded("kind", item.kind)), " ", make("span", { className: "who" }, item.who),
+        make("span", { className: "where" }, place ?? this.site.officeName(item.office_id))),
+      make("span", { className: "when" },
+        make("time", { dateTime: new Date(item.raised_ms).toISOString(), title: moment(item.raised_ms) }, minuteOfDay(item.raised_ms)),
+        make("span", { className: "age", data: { since: String(item.raised_ms) } }),
+        make("span", { className: `state ${item.state}` }, item.withdrawn_ms === null ? state : word("fact_withdrawn"))));
+  }
+
+  drawAges() {
+    const now = this.freshness.now_ms;
+    for (const age of this.list.querySelectorAll(".age")) {
+      const since = Number(/** @type {HTMLElement} */ (age).dataset.since);
+      age.textContent = word("ago", { age: span(now - since) });
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  move(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const row = document.activeElement?.closest("li");
+    if (step === undefined || !row) return;
+    const next = step > 0 ? row.nextElementSibling : row.previousElementSibling;
+    /** @type {HTMLElement | null | undefined} */ (next?.firstElementChild)?.focus();
+    event.preventDefault();
+  }
+}
+
+/** @param {string} hash @returns {Record<string, string>} */
+function filtersOf(hash) {
+  const given = new URLSearchParams(hash.slice(1));
+  const group = given.get("group") ?? "";
+  const rest = Object.fromEntries(["kind", "severity", "office"].map((name) => [name, given.get(name) ?? ""]));
+  return { group: group in GROUPS ? group : "unfinished", ...rest };
+}
+
+/** @param {string} id @param {string} chosen @param {string} all @param {[string, string][]} choices */
+function fill(id, chosen, all, choices) {
+  const select = /** @type {HTMLSelectElement} */ (find(id));
+  select.replaceChildren(...[["", all], ...choices].map(([value, text]) => make("option", { value }, text)));
+  select.value = chosen;
+}

@@ -1,0 +1,114 @@
+/** What the server's answers look like here: times in ms, and the site with what the page looks up in it. */
+
+/**
+ * @typedef {{event_ms: number, lon: number, lat: number, accuracy_m: number | null, distance_m: number,
+ *   side: string}} Fix
+ * @typedef {{seq: number, at_ms: number, kind: string, actor: string | null, details: Record<string, any>}} Entry
+ * @typedef {{alert_key: string, kind: string, severity: number, person_id: string, who: string,
+ *   device_id: string | null, device_kind: string | null, office_id: string, fence_id: string | null,
+ *   place: string | null, onset_ms: number, raised_ms: number, cleared_ms: number | null,
+ *   withdrawn_ms: number | null, authorised_by: string | null, level: number, lon: number | null,
+ *   lat: number | null, distance_m: number | null, retrospective: boolean, policy_version: string,
+ *   evidence: Fix[], state: string, holder: string | null, lease_until_ms: number | null,
+ *   verdict: string | null, reason: string | null, outcome: string | null, note: string | null,
+ *   seq: number, timeline: Entry[]}} AlertItem
+ * @typedef {{device_id: string, person_id: string, who: string, office_id: string, event_ms: number,
+ *   arrival_ms: number, lon: number, lat: number, accuracy_m: number | null}} Position
+ * @typedef {{now_ms: number, items: Position[]}} Positions
+ * @typedef {{name: string, role: string, office: string, mayAct: boolean}} Me
+ * @typedef {{now_ms: number, simulated: boolean, speed: number, dataAge_ms: number | null,
+ *   engineLag_ms: number | null, counts: Record<string, number>, me: Me}} Status
+ * @typedef {{office_id: string, parent_id: string | null, name: string, level: string}} Office
+ */
+
+/** @param {string | null | undefined} text @returns {number | null} */
+function ms(text) {
+  return text ? Date.parse(text) : null;
+}
+
+/** @param {any} raw @returns {AlertItem} */
+export function alertOf(raw) {
+  return {
+    ...raw,
+    who: raw.person_name ?? raw.person_id,
+    device_kind: raw.device_kind ?? null,
+    place: raw.fence_name ?? null,
+    onset_ms: Date.parse(raw.onset_at),
+    raised_ms: Date.parse(raw.raised_at),
+    cleared_ms: ms(raw.cleared_at),
+    withdrawn_ms: ms(raw.withdrawn_at),
+    lease_until_ms: ms(raw.lease_until),
+    evidence: raw.evidence.map((/** @type {any} */ fix) => ({ ...fix, event_ms: Date.parse(fix.event_time) })),
+    timeline: (raw.timeline ?? []).map((/** @type {any} */ entry) => ({ ...entry, at_ms: Date.parse(entry.at) })),
+  };
+}
+
+/** @param {any} raw @returns {Positions} */
+export function positionsOf(raw) {
+  const items = raw.items.map((/** @type {any} */ item) => ({
+    ...item,
+    who: item.person_name ?? item.person_id,
+    event_ms: Date.parse(item.event_time),
+    arrival_ms: Date.parse(item.arrival_time),
+  }));
+  return { now_ms: Date.parse(raw.now), items };
+}
+
+/** @param {any} raw @returns {Status} */
+export function statusOf(raw) {
+  return {
+    now_ms: Date.parse(raw.now),
+    simulated: raw.simulated,
+    speed: raw.speed,
+    dataAge_ms: raw.data_age_s === null ? null : raw.data_age_s * 1000,
+    engineLag_ms: raw.engine?.lag_s === undefined || raw.engine.lag_s === null ? null : raw.engine.lag_s * 1000,
+    counts: raw.queue?.by_state ?? {},
+    me: { name: raw.you.name, role: raw.you.role, office: raw.you.office_name ?? "", mayAct: raw.you.may_act },
+  };
+}
+
+/** The site as the page needs it: the ground, the offices and the rules. */
+export class SiteView {
+  /** @param {any} raw the answer of /v1/site */
+  constructor(raw) {
+    /** @type {string} */
+    this.timezone = raw.timezone;
+    /** @type {Record<string, number[]>} seconds by kind of device */
+    this.silence = raw.silence ?? {};
+    /** @type {Record<string, string[]>} */
+    this.outcomes = raw.outcomes;
+    /** @type {Office[]} */
+    this.offices = raw.offices;
+    /** @type {GeoJSON.FeatureCollection} */
+    this.fences = { type: "FeatureCollection", features: raw.features };
+    /** @type {GeoJSON.FeatureCollection} */
+    this.counties = raw.counties ?? { type: "FeatureCollection", features: [] };
+    /** @type {string} */
+    this.attribution = raw.attribution ?? "";
+    this.fenceNames = new Map(this.fences.features.map((fence) => [
+      fence.properties?.fence_id, fence.properties?.name || fence.properties?.fence_id]));
+    this.officeNames = new Map(this.offices.map((office) => [office.office_id, office.name]));
+  }
+
+  /** @param {string | null} fenceId */
+  fenceName(fenceId) {
+    return fenceId === null ? null : this.fenceNames.get(fenceId) ?? fenceId;
+  }
+
+  /** All versions of a fence. @param {string | null} fenceId */
+  fenceOf(fenceId) {
+    return this.fences.features.filter((fence) => fenceId !== null && fence.properties?.fence_id === fenceId);
+  }
+
+  /** @param {string} officeId */
+  officeName(officeId) {
+    return this.officeNames.get(officeId) ?? officeId;
+  }
+
+  /** How long a silence has lasted for certain, by the threshold of its level. @param {AlertItem} alert */
+  silenceMs(alert) {
+    const levels = this.silence[alert.device_kind ?? ""];
+    const seconds = levels?.[alert.level - 1];
+    return seconds === undefined ? null : seconds * 1000;
+  }
+}

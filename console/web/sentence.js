@@ -1,0 +1,70 @@
+/** One sentence that says why an alert fired, from the alert's own fields. */
+
+import { length, minuteOfDay, shortMoment, span } from "./units.js";
+import { coded, currentLanguage, word } from "./words.js";
+
+/** @typedef {import("./records.js").AlertItem} AlertItem */
+/** @typedef {import("./records.js").SiteView} SiteView */
+
+/** Evidence holds this many fixes at most; at the most there may have been more. */
+const EVIDENCE_MOST = 20;
+
+/**
+ * @param {AlertItem} alert
+ * @param {SiteView} site
+ * @param {number} now_ms another day than today is named
+ * @returns {string}
+ */
+export function whyItFired(alert, site, now_ms) {
+  const says = { boundary_violation: crossing, zone_entry: crossing, silent_device: silence,
+    missed_confirmation: missedCheckIn }[alert.kind];
+  const head = coded("kind", alert.kind);
+  const zh = currentLanguage() === "zh";
+  const tail = says === undefined ? "" : (zh ? "：" : ": ") + says(alert, site, zh, now_ms);
+  return head + tail + (zh ? "。" : ".");
+}
+
+/** 张三的手机 @param {AlertItem} alert @param {boolean} zh */
+function whose(alert, zh) {
+  const kind = alert.device_kind;
+  const device = word(`device_${kind === "phone" || kind === "wristband" ? kind : "other"}`);
+  return zh ? `${alert.who}的${device}` : `${alert.who}’s ${device}`;
+}
+
+/** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
+function crossing(alert, site, zh, now_ms) {
+  const since = shortMoment(alert.onset_ms, now_ms);
+  const place = alert.place ?? site.fenceName(alert.fence_id) ?? "?";
+  const outside = alert.kind === "boundary_violation";
+  const far = Math.max(...alert.evidence.map((fix) => Math.abs(fix.distance_m)), Math.abs(alert.distance_m ?? 0));
+  const n = alert.evidence.length;
+  const lasted = span(alert.raised_ms - alert.onset_ms);
+  if (zh) {
+    const where = `${since} 起在“${place}”之${outside ? "外" : "内"}`;
+    const most = `${outside ? "最远" : "最深"} ${length(far)}`;
+    const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
+    return `${whose(alert, zh)} ${where}，${most}，${fixes}，历时 ${lasted}`;
+  }
+  const where = `has been ${outside ? "outside" : "inside"} “${place}” since ${since}`;
+  const most = `${length(far)} at most`;
+  const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
+  return `${whose(alert, zh)} ${where}, ${most}, ${fixes} over ${lasted}`;
+}
+
+/** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
+function silence(alert, site, zh, now_ms) {
+  const since = shortMoment(alert.onset_ms, now_ms);
+  const lasted = span(site.silenceMs(alert) ?? alert.raised_ms - alert.onset_ms);
+  return zh
+    ? `${whose(alert, zh)} 自 ${since} 起没有任何上报，已达 ${lasted}（第 ${alert.level} 级）`
+    : `${whose(alert, zh)} has sent nothing since ${since}, for ${lasted} by now (level ${alert.level})`;
+}
+
+/** @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
+function missedCheckIn(alert, _site, zh, now_ms) {
+  const from = shortMoment(alert.onset_ms, now_ms);
+  const to = minuteOfDay(alert.raised_ms);
+  return zh
+    ? `${alert.who} 从 ${from} 起应当签到，到 ${to}（含宽限时间）没有收到有效签到`
+    : `${alert.who} owed a check-in from ${from} on, and none that counts had come by ${to}, grace included`;
+}

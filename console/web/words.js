@@ -1,0 +1,214 @@
+/** Every word of the page in Chinese and English, and the language in use. */
+
+/** @typedef {"zh" | "en"} Language */
+
+/** @type {Record<string, [string, string]>} */
+const WORDS = {
+  subtitle: ["社区矫正电子围栏", "community supervision"],
+  skip_to_board: ["跳到预警列表", "Skip to the alerts"],
+  leave: ["退出", "Leave"],
+  entry_title: ["请输入访问令牌", "Access token"],
+  token: ["访问令牌", "Token"],
+  enter: ["进入", "Enter"],
+  entry_hint: [
+    "令牌由管理员用 fencewatch token create 签发，只保存在本标签页，关闭即失效。",
+    "Tokens are made by “fencewatch token create”. It is kept in this tab only.",
+  ],
+  token_wrong: ["令牌无效", "This token does not count"],
+  token_forbidden: ["此令牌无权查看预警", "This token may not see alerts"],
+  board: ["预警", "Alerts"],
+  map: ["地图", "Map"],
+  alert: ["预警详情", "The alert"],
+  filter_state: ["按状态筛选", "Filter by state"],
+  filter_kind: ["按类型筛选", "Filter by kind"],
+  filter_severity: ["按级别筛选", "Filter by severity"],
+  filter_office: ["按司法所筛选", "Filter by office"],
+  all_kinds: ["全部类型", "All kinds"],
+  all_severities: ["全部级别", "All severities"],
+  all_offices: ["全部机构", "All offices"],
+  more: ["加载更多", "Load more"],
+  none: ["没有符合条件的预警。", "No alerts here."],
+  keys: ["键盘：↑ ↓ 选择，回车打开，Esc 关闭", "Keys: ↑ ↓ to move, Enter to open, Esc to close"],
+  group_unfinished: ["未办结", "Unfinished"],
+  group_waiting: ["待认领", "Waiting"],
+  group_working: ["办理中", "In hand"],
+  group_settled: ["已处置", "Settled"],
+  group_all: ["全部", "All"],
+  state_open: ["待认领", "open"],
+  state_self_cleared: ["自动消除待核实", "cleared itself, unverified"],
+  state_claimed: ["已认领", "claimed"],
+  state_verified: ["已核实", "verified"],
+  state_disposed: ["已处置", "disposed"],
+  state_closed: ["已办结", "closed"],
+  kind_boundary_violation: ["越界", "Left the area"],
+  kind_zone_entry: ["进入禁区", "Entered a forbidden zone"],
+  kind_missed_confirmation: ["未按时签到", "Missed check-in"],
+  kind_silent_device: ["设备失联", "Silent device"],
+  severity_1: ["紧急", "urgent"],
+  severity_2: ["高", "high"],
+  severity_3: ["中", "medium"],
+  severity_4: ["低", "low"],
+  device_phone: ["手机", "phone"],
+  device_wristband: ["手环", "wristband"],
+  device_other: ["设备", "device"],
+  someone: ["某人", "somebody"],
+  ago: ["{age}前", "{age} ago"],
+  held_by: ["{name} 办理中", "with {name}"],
+  held_until: ["{name} 办理中，占用至 {time}", "{name} is at work on it until {time}"],
+  mine: ["我在办理", "with me"],
+  fact_withdrawn: ["系统已撤回", "withdrawn by the engine"],
+  fact_cleared: ["已恢复 {time}", "over since {time}"],
+  fact_authorised: ["已由请假 {leave} 批准", "authorised by leave {leave}"],
+  fact_retrospective: ["补传数据判出", "from late data"],
+  why: ["为什么报警", "Why it fired"],
+  next_step: ["办理", "What to do"],
+  claim: ["认领", "Claim"],
+  release: ["退回", "Give back"],
+  verify: ["提交核实", "Record the verdict"],
+  dispose: ["提交处置", "Record the outcome"],
+  close: ["关闭", "Close"],
+  verdict: ["核实结论", "Verdict"],
+  verdict_true: ["属实", "True"],
+  verdict_false: ["误报", "False alarm"],
+  verdict_unverifiable: ["无法核实", "Cannot be verified"],
+  reason: ["误报原因", "Reason"],
+  reason_choose: ["请选择原因", "Choose a reason"],
+  reason_gps_drift: ["定位漂移", "GPS drift"],
+  reason_equipment_fault: ["设备故障", "Equipment fault"],
+  reason_wrong_fence: ["围栏画错或过期", "Fence wrong or out of date"],
+  reason_unrecorded_leave: ["已批准但未录入", "Approved but not recorded"],
+  reason_duplicate: ["重复报警", "Duplicate"],
+  reason_other: ["其他", "Other"],
+  outcome: ["处置结果", "Outcome"],
+  note: ["备注", "Note"],
+  outcome_reminder: ["提醒教育", "Reminder"],
+  outcome_false_alarm: ["误报", "False alarm"],
+  outcome_equipment_fault: ["系统/设备原因", "Equipment fault"],
+  outcome_authorised: ["已批准", "Authorised"],
+  outcome_admonition: ["训诫", "Admonition"],
+  outcome_warning: ["警告", "Warning"],
+  outcome_public_security_penalty: ["提请治安管理处罚", "Public security penalty"],
+  outcome_electronic_monitoring: ["电子定位", "Electronic monitoring"],
+  outcome_probation_revocation: ["提请撤销缓刑", "Revocation of probation"],
+  outcome_parole_revocation: ["提请撤销假释", "Revocation of parole"],
+  outcome_imprisonment: ["提请收监执行", "Imprisonment"],
+  outcome_arrest: ["提请逮捕", "Arrest"],
+  outcome_police_transfer: ["移送公安", "Transfer to the police"],
+  outcome_supervision_ended: ["矫正终止/解除", "Supervision ended"],
+  read_only: ["只读：您的角色不能办理预警。", "Read only: your role does not work on alerts."],
+  done: ["这条预警已处置：{outcome}。", "Settled: {outcome}."],
+  timeline: ["经过", "Timeline"],
+  evidence: ["定位证据（{n} 个点）", "Evidence ({n} fixes)"],
+  no_evidence: ["此类预警没有定位证据；地图显示最后一次已知位置。", "No fixes belong to it; the map shows the last known position."],
+  evidence_time: ["时间", "Time"],
+  evidence_distance: ["离边界", "To the edge"],
+  evidence_accuracy: ["精度", "Accuracy"],
+  facts: ["登记信息", "Particulars"],
+  person: ["对象", "Person"],
+  device: ["设备", "Device"],
+  office_word: ["机构", "Office"],
+  fence: ["围栏", "Fence"],
+  onset: ["起始", "Began"],
+  raised: ["报警", "Raised"],
+  policy_word: ["规则版本", "Policy"],
+  key_word: ["编号", "Key"],
+  engine: ["系统", "engine"],
+  event_raised: ["触发报警", "raised"],
+  event_level_changed: ["级别变为 {level}", "level is now {level}"],
+  event_cleared: ["情况恢复", "the cause ended"],
+  event_resumed: ["情况再次出现", "the cause is back"],
+  event_withdrawn: ["系统撤回", "withdrawn"],
+  event_reinstated: ["系统恢复报警", "reinstated"],
+  event_authorised: ["已有批准：{leave}", "authorised: {leave}"],
+  event_corrected: ["信息更正", "corrected"],
+  event_claimed: ["认领", "claimed"],
+  event_renewed: ["续占", "renewed"],
+  event_released: ["退回", "gave it back"],
+  event_verified: ["核实：{verdict}", "verified: {verdict}"],
+  event_disposed: ["处置：{outcome}", "disposed: {outcome}"],
+  event_closed: ["办结", "closed"],
+  claimed_ok: ["已认领", "Claimed"],
+  released_ok: ["已退回", "Given back"],
+  verified_ok: ["核实已记录", "Verdict recorded"],
+  disposed_ok: ["处置已记录", "Outcome recorded"],
+  taken: ["已被 {name} 认领", "{name} was first"],
+  state_refused: ["当前状态是“{state}”，不能这样办理", "It is “{state}” now: not possible"],
+  refused: ["未成功：{why}", "It did not work: {why}"],
+  close_detail: ["关闭详情", "Close"],
+  link_waiting: ["连接中…", "connecting…"],
+  link_live: ["实时", "live"],
+  engine_lag: ["引擎滞后 {age}", "engine {age} behind"],
+  link_late: ["数据滞后", "late"],
+  link_lost: ["连接中断", "link lost"],
+  updated: ["{age}前更新", "updated {age} ago"],
+  newest_fix: ["最新上报 {time}（{age}前）", "newest report {time} ({age} ago)"],
+  no_fix: ["尚无上报", "no report yet"],
+  simulated: [
+    "×{speed} 模拟时钟：这里的一秒等于现实的 1/{speed} 秒，人员与轨迹均为模拟",
+    "Simulated clock ×{speed}: people and tracks are made up, and time runs {speed} times as fast",
+  ],
+  lost: [
+    "连接中断 {age}：下面是 {time} 的情况，不是现在的。正在重新连接…",
+    "Link lost for {age}: what you see is of {time}, not of now. Trying again…",
+  ],
+  clock_stopped: ["停在 {time}", "stopped at {time}"],
+  map_wrong: ["地图无法显示（{why}）；预警列表不受影响。", "No map ({why}); the alerts work without it."],
+  legend_usual: ["正常", "as usual"],
+  legend_alerted: ["有未办结预警", "unfinished alert"],
+  legend_quiet: ["位置已旧", "old position"],
+  legend_keep_in: ["不得离开的区域", "not to be left"],
+  legend_keep_out: ["禁止进入的区域", "not to be entered"],
+  legend_county: ["县界", "county border"],
+  last_seen: ["最后定位 {time}（{age}前），精度 {accuracy}", "last fix {time} ({age} ago), accuracy {accuracy}"],
+  minute_word: ["分钟", "min"],
+  people_shown: ["{n} 人在图上", "{n} people on the map"],
+};
+
+let language = /** @type {Language} */ (sessionStorage.getItem("language") === "en" ? "en" : "zh");
+
+/** @returns {Language} */
+export function currentLanguage() {
+  return language;
+}
+
+/** @param {Language} chosen */
+export function chooseLanguage(chosen) {
+  language = chosen;
+  sessionStorage.setItem("language", chosen);
+  writeStaticWords();
+}
+
+/**
+ * A word in the language in use, with its blanks filled in.
+ * @param {string} name
+ * @param {Record<string, string | number>} blanks
+ */
+export function word(name, blanks = {}) {
+  const pair = WORDS[name];
+  if (pair === undefined) return name;
+  return pair[language === "zh" ? 0 : 1].replace(/\{(\w+)\}/g, (_, blank) => String(blanks[blank] ?? ""));
+}
+
+/**
+ * The word of a code such as a kind or an outcome; a code this page does not know stands for itself.
+ * @param {string} family
+ * @param {string | null | undefined} code
+ */
+export function coded(family, code) {
+  if (code === null || code === undefined) return "";
+  return `${family}_${code}` in WORDS ? word(`${family}_${code}`) : code.replaceAll("_", " ");
+}
+
+/** Put the words in use into the elements that name one. */
+export function writeStaticWords() {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const element of document.querySelectorAll("[data-word]")) {
+    element.textContent = word(/** @type {HTMLElement} */ (element).dataset.word ?? "");
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", word(/** @type {HTMLElement} */ (element).dataset.label ?? ""));
+  }
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.language === language));
+  }
+}

@@ -1,0 +1,124 @@
+"""Who may ask for what, as a table, and about whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from console_world import NOW_MS, World, apply, console_world, ping, violation
+from starlette.testclient import TestClient
+
+from console.app import create_app
+from sinks.positions import Position
+
+TRACK = "/v1/people/P1/track?from=2025-07-14T00:00:00Z&to=2025-07-15T00:00:00Z&purpose=alert"
+KEY = violation(1).alert_key
+
+#: Each request with the status that officer, county, prosecutor, operator and device of one office get.
+TABLE: list[tuple[str, str, tuple[int, int, int, int, int]]] = [
+    ("GET", "/v1/alerts", (200, 200, 200, 403, 403)),
+    ("GET", f"/v1/alerts/{KEY}", (200, 200, 200, 403, 403)),
+    ("GET", "/v1/positions", (200, 200, 200, 403, 403)),
+    ("GET", TRACK, (200, 200, 200, 403, 403)),
+    ("GET", "/v1/site", (200, 200, 200, 403, 403)),
+    ("GET", "/v1/status", (200, 200, 200, 200, 403)),
+    ("POST", "/v1/pings", (403, 403, 403, 202, 202)),
+    ("POST", "/v1/confirmations", (403, 403, 403, 202, 202)),
+    ("POST", "/osmand", (403, 403, 403, 200, 200)),
+    ("POST", "/owntracks", (403, 403, 403, 400, 400)),
+    ("POST", f"/v1/alerts/{KEY}/claim", (200, 200, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/renew", (409, 409, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/release", (409, 409, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/verify", (422, 422, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/dispose", (422, 422, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/close", (409, 409, 403, 403, 403)),
+]
+ROLES = ("officer", "county", "prosecutor", "operator", "device")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with console_world(tmp_path_factory.mktemp("console")) as world:
+        apply(world, violation(1), violation(2, person="P2", office="O2"))
+        world.parts.positions.put([_position("D1", "P1", "O1"), _position("D2", "P2", "O2")])
+        yield world
+
+
+@pytest.fixture(scope="module")
+def client(world: World) -> Iterator[TestClient]:
+    with TestClient(create_app(world.parts)) as client:
+        yield client
+
+
+def _position(device: str, person: str, office: str) -> Position:
+    return Position(device, person, office, NOW_MS - 60_000, NOW_MS, 106.5, 29.5, None, "gnss")
+
+
+@pytest.mark.parametrize("number", range(len(TABLE)), ids=[f"{how} {where[:40]}" for how, where, _ in TABLE])
+def test_table(world: World, client: TestClient, number: int) -> None:
+    how, where, expected = TABLE[number]
+    body = b"[]" if how == "POST" else None
+    for role, status in zip(ROLES, expected, strict=True):
+        said = client.request(how, where, content=body, headers=world.bearer(role))
+        assert said.status_code == status, (role, said.text)
+        if where.endswith("claim") and status == 200:
+            client.post(where.replace("claim", "release"), headers=world.bearer(role))
+
+
+def test_without_a_token_that_counts_nothing_is_told(world: World, client: TestClient) -> None:
+    revoked = world.parts.tokens.create("county", office_id="C1", now_ms=NOW_MS, name="gone")
+    assert world.parts.tokens.revoke("gone", now_ms=NOW_MS)
+    wrong = ({}, *({"Authorization": text} for text in ("Bearer x", "Basic eDp5", f"Bearer {revoked}")))
+    for how, where, _ in TABLE:
+        for headers in wrong:
+            said = client.request(how, where, headers=headers)
+            assert said.status_code == 401, (where, headers)
+            assert said.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_another_office_is_as_good_as_not_there(world: World, client: TestClient) -> None:
+    elsewhere = world.bearer("elsewhere")
+    own = violation(2, person="P2", office="O2").alert_key
+    said = client.get("/v1/alerts", headers=elsewhere).json()
+    assert [item["alert_key"] for item in said["items"]] == [own]
+    assert client.get("/v1/alerts?office=O1", headers=elsewhere).json()["items"] == []
+    for where in (f"/v1/alerts/{KEY}", "/v1/alerts/nope", TRACK, TRACK.replace("P1", "P9")):
+        assert client.get(where, headers=elsewhere).status_code == 404
+    for step in ("claim", "renew", "release", "close"):
+        assert client.post(f"/v1/alerts/{KEY}/{step}", headers=elsewhere).status_code == 404
+    assert [item["device_id"] for item in _positions(client, elsewhere)] == ["D2"]
+    assert [item["device_id"] for item in _positions(client, world.bearer("county"))] == ["D1"]
+    assert client.get("/v1/positions?office=O1", headers=elsewhere).json()["items"] == []
+
+
+def _positions(client: TestClient, headers: dict[str, str]) -> list[dict[str, str]]:
+    items: list[dict[str, str]] = client.get("/v1/positions", headers=headers).json()["items"]
+    return items
+
+
+@pytest.mark.parametrize(("role", "name"), [("officer", "Person One"), ("prosecutor", None)])
+def test_who_is_told_names(world: World, client: TestClient, role: str, name: str | None) -> None:
+    headers = world.bearer(role)
+    found = [
+        client.get("/v1/alerts", headers=headers).json()["items"][0],
+        client.get(f"/v1/alerts/{KEY}", headers=headers).json(),
+        _positions(client, headers)[0],
+        client.get(TRACK, headers=headers).json(),
+    ]
+    assert [item["person_name"] for item in found] == [name] * 4
+    assert {item["person_id"] for item in found} == {"P1"}
+
+
+def test_what_needs_no_token(client: TestClient) -> None:
+    for where in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+        assert client.get(where).status_code == 200
+
+
+def test_a_device_is_no_longer_seen_once_its_supervision_is_over(world: World, client: TestClient) -> None:
+    world.parts.positions.put([_position("D3", "P3", "O1"), _position("D9", "P1", "O1")])
+    assert [item["device_id"] for item in _positions(client, world.bearer("county"))] == ["D1"]
+
+
+def test_rows_come_in_for_devices_alone(world: World, client: TestClient) -> None:
+    said = client.post("/v1/pings", json=[ping()], headers=world.bearer("officer"))
+    assert said.json()["detail"] == "a token of the role officer may not send rows"
