@@ -12,8 +12,9 @@ from rich.console import Console
 
 from fencewatch import __version__, printing
 from fencewatch.faults import exit_codes
+from fencewatch.queue_commands import queue_app
 from geofences.instant import instant_ms
-from pipeline.errors import SiteError
+from pipeline.errors import InputError, SiteError
 from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
 from pipeline.sites.findings import Findings
 from pipeline.sites.load import check_site, read_site
@@ -26,7 +27,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
+token_app = typer.Typer(help="Access tokens.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(site_app, name="site")
+app.add_typer(token_app, name="token")
+app.add_typer(queue_app, name="queue")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
@@ -110,6 +114,41 @@ def run_command(
 
     with exit_codes():
         run(read_settings(config))
+
+
+@app.command("serve", epilog="Example: fencewatch serve --config fencewatch.toml")
+def serve_command(
+    config: Annotated[Path, typer.Option(help="The configuration file (TOML).")],
+) -> None:
+    """The gateway, the disposal API and the console, until told to stop."""
+    from fencewatch.config import read_settings
+    from fencewatch.serving import serve
+
+    with exit_codes():
+        serve(read_settings(config))
+
+
+@token_app.command("create", epilog="Example: fencewatch token create --role officer --office O1")
+def token_create(
+    role: Annotated[str, typer.Option(help="officer, county, prosecutor, operator or device.")],
+    office: Annotated[str | None, typer.Option(help="The office whose alerts it may see.")] = None,
+    device: Annotated[str | None, typer.Option(help="The device it may send for.")] = None,
+    name: Annotated[str | None, typer.Option(help="Whose it is.")] = None,
+    data: Annotated[Path, typer.Option(help="The data directory.")] = Path("fencewatch-data"),
+    as_json: Json = False,
+) -> None:
+    """Make an access token; its text is shown this once."""
+    from fencewatch.opened import opened_tokens
+    from pipeline.clock import system_now_ms
+    from sinks.access import WrongToken
+
+    with exit_codes(), opened_tokens(data) as tokens:
+        given = {"office_id": office, "device_id": device, "name": name}
+        try:
+            text = tokens.create(role, now_ms=system_now_ms(), **given)
+        except WrongToken as error:
+            raise InputError(str(error)) from None
+    print(json.dumps({"token": text, "role": role, "office": office, "device": device}) if as_json else text)
 
 
 @site_app.command("check", epilog="Example: fencewatch site check my-site")

@@ -13,6 +13,7 @@ from threading import Event
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
+from pipeline.clock import system_now_ms
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
 from pipeline.sites.load import FILES, load_site
@@ -86,7 +87,7 @@ class Outputs:
     def write_alerts(self, told: list[Told]) -> None:
         """Alerts into the queue: durable when this returns."""
         begun = time.perf_counter()
-        self._queue.apply([AlertChange(item.alert, item.offset) for item in told])
+        self._queue.apply([AlertChange(item.alert, item.offset, item.clock_ms) for item in told])
         seconds = time.perf_counter() - begun
         self._writes += 1
         self._write_s_sum += seconds
@@ -128,7 +129,7 @@ class Outputs:
             return
         intake = self.engine.intake
         RunMetrics(
-            at_ms=time.time_ns() // 1_000_000,
+            at_ms=system_now_ms(),
             offset=self._offset,
             clock_ms=intake.clock_ms,
             rows=intake.read,

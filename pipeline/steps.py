@@ -104,7 +104,8 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
         told: dict[str, Told] = {}  # of an alert that changed more than once here, the last state counts
         with self._halt.at_fault():
             for item in [] if self._halt else values:
-                told |= {a.alert_key: Told(a, item.accepted.offset) for a in self._judge(item)}
+                place = item.accepted.offset, item.accepted.clock_ms
+                told |= {alert.alert_key: Told(alert, *place) for alert in self._judge(item)}
         return list(told.values()), self.RETAIN
 
     def _judge(self, item: ShardItem) -> list[Alert]:

@@ -39,13 +39,21 @@ class Accepted:
     blindness: Blindness | None = None
     offset: int = 0
 
+    @property
+    def clock_ms(self) -> int:
+        """Where the log's clock stands after this."""
+        if self.past_ms is not None or self.rows is None:
+            return self.past_ms or self.start_ms
+        return int(self.rows.arrival_ms[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An alert as a shard tells it, and the offset of the journal it knew when it did."""
+    """An alert as a shard tells it, with the offset of the journal and the clock it had then."""
 
     alert: Alert
     offset: int
+    clock_ms: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

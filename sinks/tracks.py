@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -94,9 +95,7 @@ class TrackArchive:
                 continue
         if not parts:
             return []
-        # No two accepted rows are the same, so rows that are the same are one fix in two files.
-        table = pa.concat_tables(parts).group_by(list(_TYPES)).aggregate([]).select(list(_TYPES))
-        table = table.sort_by(_BY_TIME).slice(0, limit)
+        table = _distinct(pa.concat_tables(parts)).sort_by(_BY_TIME).slice(0, limit)
         return [TrackFix(**row) for row in table.to_pylist()]
 
     def compact(self, before_ms: int) -> int:
@@ -107,13 +106,14 @@ class TrackArchive:
         gone = 0
         for folder in sorted(self._directory.glob("*/*")):
             parts = sorted(folder.glob("*.parquet"))
-            if len(parts) < 2 or self._place(before_ms - 1) <= (folder.parent.name, folder.name):
-                continue
-            table = pa.concat_tables([_read(path, None) for path in parts])
-            _put(table.group_by(list(_TYPES)).aggregate([]).select(list(_TYPES)).sort_by(_ORDER), parts[0])
-            for path in parts[1:]:
-                path.unlink()
-            gone += len(parts) - 1
+            if len(parts) > 1 and (folder.parent.name, folder.name) < self._place(before_ms):
+                # A name of its own: a batch that is written again must replace nothing but itself.
+                merged = hashlib.sha256("/".join(path.name for path in parts).encode()).hexdigest()[:16]
+                table = _distinct(pa.concat_tables([_read(path, None) for path in parts]))
+                _put(table.sort_by(_ORDER), folder / f"merged-{merged}.parquet")
+                for path in parts:
+                    path.unlink()
+                gone += len(parts) - 1
         return gone
 
     def remove_before(self, before_ms: int) -> list[str]:
@@ -147,6 +147,11 @@ _BY_TIME = [("event_ms", "ascending"), ("arrival_ms", "ascending"), ("device_id"
 #: One person's fixes lie together, so that the statistics of a row group tell who is not in it.
 _ORDER = [("person_id", "ascending"), *_BY_TIME]
 _GROUP_ROWS = 8192
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    """Every row once: no two accepted rows are the same, so equal ones are one fix in two files."""
+    return table.group_by(list(_TYPES)).aggregate([]).select(list(_TYPES))
 
 
 def _read(path: Path, wanted: list[tuple[str, str, object]] | None) -> pa.Table:

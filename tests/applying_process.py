@@ -1,8 +1,8 @@
 """Applies a made-up story to a queue until it is killed; run as a program it forks such processes on demand.
 
-``python applying_process.py PLACE ACKS SEED``: each line ``FIRST END`` on standard input begins one, for these
-batches; its process id is answered, and ``ended`` once it is gone. A process appends the number of each batch to
-ACKS once the queue has taken it, and waits to be killed if that was not the story's end.
+``python applying_process.py PLACE ACKS SEED``: each line ``FIRST END`` on standard input begins one, for
+these batches; answered are its process id and, once it is gone, ``ended``. A process appends the number of
+each batch to ACKS once the queue took it, and waits to be killed if that was not the story's end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The console as a process of its own on a free port: ``console_server.py DIRECTORY`` prints where and tokens."""
+"""The console as a process of its own: ``console_server.py DIRECTORY`` prints its address and tokens."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import { LOOK, PointLayer } from "./point_layer.js";
 /** @typedef {import("./geometry.js").Box} Box */
 
 const NOTHING = /** @type {GeoJSON.FeatureCollection} */ ({ type: "FeatureCollection", features: [] });
-const GROUND = ["counties", "fences", "chosen", "evidence", "followed"];
+const GROUND = ["counties", "fences", "names", "chosen", "evidence", "followed"];
 const FONTS = ["WenQuanYi Micro Hei", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "sans-serif"];
 /** A fence many times larger than what happened is shown only in part. */
 const WHOLE_FENCE_M = 8;
@@ -45,10 +45,10 @@ function style() {
         { filter: KEEP_OUT }),
       layer("chosen-area", "chosen", "fill", { "fill-color": shade, "fill-opacity": 0.16 }),
       layer("chosen-line", "chosen", "line", { "line-color": shade, "line-width": 3.5 }),
-      layer("county-name", "counties", "symbol", { "text-color": "#565c66", ...halo },
-        { layout: { ...label(["get", "name"], 14), "text-letter-spacing": 0.15 } }),
-      layer("fence-name", "fences", "symbol", { "text-color": shade, ...halo },
-        { layout: label(["get", "name"], 12), minzoom: 11 }),
+      layer("county-name", "names", "symbol", { "text-color": "#565c66", ...halo },
+        { layout: { ...label(["get", "name"], 14), "text-letter-spacing": 0.15 }, filter: ["==", ["get", "of"], "county"] }),
+      layer("fence-name", "names", "symbol", { "text-color": shade, ...halo },
+        { layout: label(["get", "name"], 12), minzoom: 11, filter: ["==", ["get", "of"], "fence"] }),
       layer("accuracy", "evidence", "fill", { "fill-color": "#e08a00", "fill-opacity": 0.15 },
         { filter: ["==", ["get", "part"], "accuracy"] }),
       layer("accuracy-edge", "evidence", "line", { "line-color": "#b36b00", "line-width": 1.2, "line-dasharray": [2, 2] },
@@ -98,9 +98,11 @@ export class PlaceMap {
 
   /** The ground that stays, and the view that shows all of it. @param {import("./records.js").SiteView} site */
   async showSite(site) {
-    const fences = site.fences.features.map(asArea);
+    const fences = site.fences.features.map(asArea).map(withOwner);
+    const shared = fences.filter((fence) => fence.properties?.owner === "");
     await this.put("counties", site.counties.features);
     await this.put("fences", fences);
+    await this.put("names", [...names(site.counties.features, "county"), ...names(shared, "fence")]);
     this.home = boxOfFeatures(site.counties.features) ?? boxOfFeatures(fences);
     if (this.home !== null) this.show(this.home, false);
   }
@@ -129,6 +131,7 @@ export class PlaceMap {
     const areas = fences.map(asArea);
     const marks = evidenceMarks(alert, lastKnown);
     await Promise.all([this.put("chosen", areas), this.put("evidence", marks)]);
+    this.showFencesOf(alert.person_id);
     if (!fly) return;
     const box = boxToShow(alert, areas, marks);
     if (box !== null) this.show(box, true);
@@ -136,6 +139,16 @@ export class PlaceMap {
 
   async showNoAlert() {
     await Promise.all([this.put("chosen", []), this.put("evidence", []), this.follow(null)]);
+    this.showFencesOf(null);
+  }
+
+  /** Leave out the personal fences of everybody else; null: leave out none. @param {string | null} personId */
+  showFencesOf(personId) {
+    /** @type {any} */
+    const concerns = personId === null ? true : ["in", ["get", "owner"], ["literal", ["", personId]]];
+    this.map.setFilter("fence-area", concerns === true ? null : concerns);
+    this.map.setFilter("fence-in", ["all", ["!", KEEP_OUT], concerns]);
+    this.map.setFilter("fence-out", ["all", KEEP_OUT, concerns]);
   }
 
   /** A ring around where somebody is now. @param {Position | null} position */
@@ -187,6 +200,22 @@ function point(lon, lat, properties) {
   return { type: "Feature", geometry: { type: "Point", coordinates: [lon, lat] }, properties };
 }
 
+/** A fence with the person whose own it is; nobody's where it is for several. @param {GeoJSON.Feature} fence @returns {GeoJSON.Feature} */
+function withOwner(fence) {
+  /** @type {string[]} */
+  const selectors = fence.properties?.applies_to ?? [];
+  const own = selectors.length === 1 && selectors[0].startsWith("person:");
+  return { ...fence, properties: { ...fence.properties, owner: own ? selectors[0].slice("person:".length) : "" } };
+}
+
+/** One name in the middle of each area: on the areas themselves it would come once a tile. @param {GeoJSON.Feature[]} areas @param {string} of */
+function names(areas, of) {
+  return areas.flatMap((area) => {
+    const box = boxOfFeatures([area]);
+    return box === null ? [] : [point((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, { ...area.properties, of })];
+  });
+}
+
 /** @param {AlertItem} alert @param {Position | null} lastKnown @returns {GeoJSON.Feature[]} */
 function evidenceMarks(alert, lastKnown) {
   const fixes = alert.evidence.length > 0 || lastKnown === null ? alert.evidence : [lastKnown];
@@ -209,10 +238,10 @@ function evidenceMarks(alert, lastKnown) {
  */
 function boxToShow(alert, fences, marks) {
   const seen = [...marks];
-  const last = alert.evidence.at(-1);
-  if (last !== undefined) {
-    const reach = Math.max(300, 1.3 * Math.abs(last.distance_m));
-    seen.push({ type: "Feature", geometry: circle(last.lon, last.lat, reach), properties: {} });
+  const last = marks.at(-1)?.geometry;
+  if (last?.type === "Point") {
+    const reach = Math.max(400, 1.3 * Math.abs(alert.distance_m ?? 0));
+    seen.push({ type: "Feature", geometry: circle(last.coordinates[0], last.coordinates[1], reach), properties: {} });
   }
   const near = boxOfFeatures(seen);
   const whole = boxOfFeatures([...seen, ...fences]);

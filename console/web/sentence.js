@@ -54,9 +54,11 @@ function crossing(alert, site, zh, now_ms) {
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
 function silence(alert, site, zh, now_ms) {
   const since = shortMoment(alert.onset_ms, now_ms);
-  const lasted = span(site.silenceMs(alert) ?? alert.raised_ms - alert.onset_ms);
+  const levels = alert.timeline.filter((entry) => entry.kind === "level_changed");
+  const reached_ms = Math.max(alert.raised_ms, ...levels.map((entry) => entry.at_ms));
+  const lasted = span(site.silenceMs(alert) ?? reached_ms - alert.onset_ms);
   return zh
-    ? `${whose(alert, zh)} 自 ${since} 起没有任何上报，已达 ${lasted}（第 ${alert.level} 级）`
+    ? `${whose(alert, zh)}自 ${since} 起没有任何上报，已达 ${lasted}（第 ${alert.level} 级）`
     : `${whose(alert, zh)} has sent nothing since ${since}, for ${lasted} by now (level ${alert.level})`;
 }
 

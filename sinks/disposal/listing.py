@@ -81,10 +81,13 @@ def alert_page(
         raise WrongInput("limit", str(limit), f"1 to {PAGE_MAX}")
     after = None if cursor is None else _place_of(cursor)
     found: list[Row[Any]] = []
-    if after is None or len(after) == _UNFINISHED_PLACE:
+    among_unfinished = after is None or len(after) == _UNFINISHED_PLACE
+    states = set(wanted.states or State)
+    if among_unfinished and states != {State.CLOSED}:
         found += connection.execute(_unfinished(wanted, now_ms, after).limit(limit + 1))
+    if among_unfinished:
         after = None
-    if len(found) <= limit:
+    if len(found) <= limit and State.CLOSED in states:
         found += connection.execute(_closed(wanted, now_ms, after).limit(limit + 1 - len(found)))
     items = tuple(item_of(row._mapping) for row in found[:limit])
     return AlertPage(items, _cursor(_place(found[limit - 1])) if len(found) > limit else None)

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from sinks.alert import instant_text
 
 TESTS = Path(__file__).parents[1]
 CLIENTS = 40
-KILLS = 5
+KILLS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,39 +147,56 @@ def test_a_stream_that_saw_another_queue_is_told_to_begin_anew(served: Served) -
 
 
 @contextmanager
-def process(directory: Path) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
-    environment = {**os.environ, **surroundings(), "PYTHONPATH": _path()}
+def process(directory: Path, who: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+    path = os.pathsep.join([str(TESTS), surroundings()["PYTHONPATH"]])
     command = [sys.executable, str(TESTS / "console_server.py"), str(directory)]
+    environment = surroundings() | {"PYTHONPATH": path}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
         try:
             said = json.loads(server.stdout.readline())
-            headers = {"Authorization": f"Bearer {said['tokens']['operator']}"}
+            headers = {"Authorization": f"Bearer {said['tokens'][who]}"}
             with httpx2.Client(base_url=said["url"], headers=headers, timeout=30, trust_env=False) as client:
                 yield server, client
         finally:
             server.kill()
 
 
-def _path() -> str:
-    return os.pathsep.join([str(TESTS), *filter(None, sys.path)])
-
-
 def test_every_acknowledged_row_is_in_the_log_after_kill_9(tmp_path: Path) -> None:
     sent_ms = system_now_ms() - 86_400_000
-    acknowledged = 0
+    acknowledged = sent = 0
     for kill in range(KILLS):
-        with process(tmp_path) as (server, client):
-            for _ in range(10 + 7 * kill):
-                rows = [row_at(sent_ms + number) for number in range(acknowledged, acknowledged + 3)]
-                assert client.post("/v1/pings", json=rows).json() == {"accepted": 3, "rejected": []}
-                acknowledged += 3
-            server.kill()
+        with process(tmp_path, "operator") as (server, client):
+            # Somewhere between two requests, or in the middle of one.
+            threading.Timer(0.1 + 0.3 * kill, server.kill).start()
+            with suppress(httpx2.TransportError):
+                while True:
+                    sent = acknowledged + 3
+                    rows = [row_at(sent_ms + number) for number in range(acknowledged, sent)]
+                    assert client.post("/v1/pings", json=rows).json() == {"accepted": 3, "rejected": []}
+                    acknowledged = sent
     with Journal(tmp_path / "data" / "journal") as journal:
         records = [record for record in journal.reader().poll(1 << 20) if record.kind == PINGS]
     batch = RowDecoder(DeviceIds(("D1",)), Challenges()).batch(records)
-    assert batch.rows.event_ms.tolist() == [sent_ms + number for number in range(acknowledged)]
+    found = Counter(batch.rows.event_ms.tolist())
+    assert acknowledged > 0
+    assert found.keys() >= {sent_ms + number for number in range(acknowledged)}
+    assert found.keys() <= {sent_ms + number for number in range(sent)}
+    # A request that was cut off may have been written all the same, and was then sent again: once a kill.
+    assert len(batch) <= acknowledged + 3 * KILLS
     assert (batch.rows.given_arrival_ms[1:] >= batch.rows.given_arrival_ms[:-1]).all()
+
+
+def test_an_open_stream_keeps_no_server_from_its_end(tmp_path: Path) -> None:
+    with (
+        process(tmp_path, "officer") as (server, client),
+        client.stream("GET", "/v1/alerts/stream") as stream,
+    ):
+        assert told(stream.iter_lines(), 1)[0][0] == "hello"
+        server.terminate()
+        server.wait(15)
+    with Journal(tmp_path / "data" / "journal") as journal:
+        assert journal.cut is None
 
 
 def row_at(at_ms: int) -> dict[str, Any]:

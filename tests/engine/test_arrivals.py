@@ -1,4 +1,4 @@
-"""What the way of arriving may not change: rows sent again, another order within the lateness, backfill in parts."""
+"""What the way of arriving may not change: rows sent again, another order, backfill in parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine.engine_run import EngineRun, engine_lines
+from engine.engine_run import EngineRun, engine_lines, to_batch
 from engine.harsh_world import harsh_world
 from engine.random_world import World, random_world
 from engine.world_files import RecordedRows, write_streams
@@ -46,7 +46,7 @@ def unshifted(world: World) -> World:
 
 
 def again(chance: random.Random, rows: Sequence[ReferenceRow], kind: int) -> list[ReferenceRow]:
-    """One kind's rows, each with copies behind it that arrive when their neighbours do, or say they did before."""
+    """One kind's rows, each with copies behind it, arriving like their neighbours or the first."""
     sent = [row for row in rows if row.kind == kind]
     for row in [row for row in sent for _ in range(chance.choice([1, 1, 1, 3]))]:
         place = chance.randint(sent.index(row) + 1, len(sent))
@@ -81,7 +81,7 @@ def test_another_order_of_arrival_within_the_lateness(seed: int) -> None:
     """Each row comes up to the lateness after its time: no fix is then farther behind the newest than that.
 
     Two things follow arrivals by their own nature and are left out: silences and confirmations in time, and
-    leaves that count for fixes arriving from their approval on. A heartbeat before all starts every clock at once.
+    leaves that count for fixes arriving from their approval on. A heartbeat before all starts every clock.
     """
     world = settled((random_world, harsh_world)[seed % 2](seed), lateness_ms=LATENESS_MS)
     rows = one_face_each(world.rows)
@@ -102,7 +102,7 @@ def settled(world: World, *, lateness_ms: int) -> World:
 
 
 def one_face_each(rows: Sequence[ReferenceRow]) -> list[ReferenceRow]:
-    """Confirmations equal but for their faces come one by one: their order at one instant tells arrivals apart."""
+    """Of confirmations equal but for their faces one is left: their order would tell arrivals apart."""
     return list({(r.kind, r.device_id, r.event_ms, r.given_lon, r.given_lat): r for r in rows}.values())
 
 
@@ -126,8 +126,6 @@ def boundary_lines(site: Site, rows: Sequence[ReferenceRow]) -> list[bytes]:
 
 
 def judged(site: Site, rows: Sequence[ReferenceRow], until_ms: int) -> list[Alert]:
-    from engine.engine_run import to_batch
-
     run = EngineRun(CompiledSite.of(site), rows[0].arrival_ms)
     run.take(to_batch(site, rows))
     run.finish(until_ms)

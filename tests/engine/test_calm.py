@@ -1,4 +1,4 @@
-"""The fast path never lets a wrong side pass: bounds of distances, surveys and slacks against the exact judge."""
+"""The fast path lets no wrong side pass: bounds, surveys and slacks against the exact judge."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_farthest_is_never_too_near(lon0: float, lat0: float, lon1: float, lat1:
 @given(longitudes, st.floats(-89.9, 89.9), st.floats(-0.05, 0.05), st.floats(-0.05, 0.05))
 @settings(max_examples=50, derandomize=True, deadline=None)
 def test_farthest_is_not_much_too_far(lon: float, lat: float, east: float, north: float) -> None:
-    """Near by it is within a hundredth or so, else the slack would be wasted; also across the antimeridian."""
+    """Near by it is within a hundredth or so, else slack would be wasted; also across 180 degrees."""
     lon1, lat1 = lon + east, max(-89.9, min(89.9, lat + north))
     lon1 = lon1 - 360 if lon1 > 180 else lon1 + 360 if lon1 < -180 else lon1
     exact_m = GEOD.inv(lon, lat, lon1, lat1)[2]
@@ -68,7 +68,8 @@ class Terrain:
 
     def looks(self, count: int) -> Looks:
         """At people who are supervised, at instants that rows speak of."""
-        rows, at_ms, late_ms, lon, lat, radius_m = [], [], [], [], [], []
+        rows: list[int] = []
+        at_ms, late_ms, lon, lat, radius_m = [], [], [], [], []
         while len(rows) < count:
             when_ms = self.chance.choice(self.times_ms) + self.chance.choice([0, 0, -1, 1, 60_000])
             row = self.roster.rows.one_at(self.chance.randrange(len(self.roster.person_ids)), when_ms)
@@ -154,7 +155,7 @@ def test_within_slack_and_time_no_side_is_wrong() -> None:
 
 
 def test_a_degree_is_no_longer_than_the_bound_says() -> None:
-    """The bound rests on this: no degree on WGS-84 is longer than at the poles (north) or the equator (east)."""
+    """No degree on WGS-84 is longer than at the poles, to the north or, seen from there, to the east."""
     north_m = max(GEOD.inv(0, lat, 0, lat + 1)[2] for lat in range(-90, 90))
     east_m = max(GEOD.inv(0, lat, 1e-3, lat)[2] * 1e3 / math.cos(math.radians(lat)) for lat in range(-89, 90))
     assert farthest_m(0.0, 0.0, 0.0, 1.0) >= max(north_m, east_m)

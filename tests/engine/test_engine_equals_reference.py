@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 import shapely
 from engine.engine_run import ALL, engine_lines
-from engine.harsh_world import harsh_world
+from engine.harsh_world import harsh_world, quiet_world
 from engine.random_world import LAT, LON, MINUTE_MS, START_MS, World, random_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +29,7 @@ from sinks.alert import Alert, alert_line
 
 SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
 HARSH_SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
+QUIET_SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "5")))
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,15 @@ def test_a_harsh_world_in_batches_of_any_size_on_any_shards(seed: int) -> None:
         assert_same(seed, got, expected, f"harsh, batches of {size}, {shards} shards, renewed {renew_every}")
 
 
+@pytest.mark.parametrize("seed", QUIET_SEEDS)
+def test_a_quiet_world_in_which_devices_are_followed_now_and_then(seed: int) -> None:
+    world = quiet_world(seed)
+    expected = reference_lines(world)
+    for size in (2, ALL):
+        got = engine_lines(world.site, world.rows, world.until_ms, size=size)
+        assert_same(seed, got, expected, f"quiet, batches of {size}")
+
+
 #: Worlds that an earlier engine judged wrongly: openings before a fast clock's fixes, one fix reported twice.
 ONCE_WRONG = (1003, 1023, 1024, 1113, 1142, 1339, 1417, 5864)
 
@@ -81,7 +91,7 @@ def test_a_world_once_judged_wrongly(seed: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, ALL])
 def test_an_opening_looks_at_a_fix_that_came_late(size: int) -> None:
-    """Minutes 10 inside (closed), 20 and 22 unsure, 16 outside but late; the zone opens at 18: nothing to see."""
+    """Minutes 10 inside (closed), 20 and 22 unsure, 16 outside but late; the zone opens at 18."""
     zone = Fence(
         "Z", "Z", "keep_out", None, ("all",), Area(shapely.Point(LON, LAT), 300.0),
         schedule=parse_schedule(["Mo-Su 18:18-20:00"]),

@@ -21,8 +21,9 @@ from pipeline.stream import Accepted, Router
 
 def instants(site: Site) -> list[int]:
     """A millisecond around every beginning and end."""
-    rows = (*site.people, *site.bindings)
-    edges = {ms for row in rows for ms in (row.valid_from_ms, row.valid_to_ms)} - {BEGIN_MS, END_MS}
+    edges = {ms for person in site.people for ms in (person.valid_from_ms, person.valid_to_ms)}
+    edges |= {ms for bound in site.bindings for ms in (bound.valid_from_ms, bound.valid_to_ms)}
+    edges -= {BEGIN_MS, END_MS}
     return sorted({ms + step for ms in edges or {0} for step in (-1, 0, 1)})
 
 
@@ -78,8 +79,8 @@ def test_fences_are_for_whom_their_selectors_name(seed: int) -> None:
         by_name = {n for n in meant if f"person:{person_id}" in site.fences[n].applies_to}
         zones = {n for n in meant if site.fences[n].rule == "keep_out"}
         assert set(shared[held].tolist()) | (by_name & zones) == zones
-    for person, person_id in enumerate(roster.person_ids):
-        mine = [assignment.leaves[n].leave_id for n in assignment.leaves_of(person)]
+    for number, person_id in enumerate(roster.person_ids):
+        mine = [assignment.leaves[n].leave_id for n in assignment.leaves_of(number)]
         assert mine == [leave.leave_id for leave in site.leaves if leave.person_id == person_id]
 
 

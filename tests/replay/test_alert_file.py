@@ -17,8 +17,8 @@ RAISED_MS = instant_ms("2025-07-14T00:30:15Z")
 ALERT = Alert(
     alert_key="0f" * 16, kind="zone_entry", severity=1, person_id="张三", device_id="D1", office_id='O"1',
     group=None, fence_id="Z", onset_ms=RAISED_MS - 1, raised_ms=RAISED_MS, cleared_ms=None, withdrawn_ms=None,
-    authorised_by=None, level=1, lon=106.5, lat=-0.0, distance_m=-12.25, retrospective=False, policy_version="p",
-    evidence=(EvidenceFix(RAISED_MS, 106.50000004, 29.0, None, 0.04, "in"),),
+    authorised_by=None, level=1, lon=106.5, lat=-0.0, distance_m=-12.25, retrospective=False,
+    policy_version="p", evidence=(EvidenceFix(RAISED_MS, 106.50000004, 29.0, None, 0.04, "in"),),
 )  # fmt: skip
 
 

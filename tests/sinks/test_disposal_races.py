@@ -61,12 +61,15 @@ def test_killed_while_applying_twenty_times(place: str, queue: DisposalQueue, tm
             # A restart may go back a little, never ahead of what was acknowledged.
             acked = _last(acks)
             process = begin(max(0, acked + 1 - chance.randint(0, 4)), acked + LIFE)
+            pause = threading.Event()  # never set: the pauses let the engine get at the queue
             while killed % 2 and _last(acks) == acked:  # the others may die while they open the queue
                 done += _steps(queue, chance)
+                pause.wait(0.01)
             kill = threading.Timer(chance.uniform(0.0, 0.1), os.kill, (process, signal.SIGKILL))
             kill.start()
             while kill.is_alive():
                 done += _steps(queue, chance)
+                kill.join(0.01)
             begin.ended()
         begin(max(0, _last(acks) - 3), applying_process.BATCHES)
         begin.ended()

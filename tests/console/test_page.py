@@ -1,0 +1,234 @@
+"""The page as a visitor meets it, in a browser, over a console that runs.
+
+By default that is a console of our own with a few alerts; FENCEWATCH_PAGE_URL and FENCEWATCH_PAGE_TOKEN name
+another, such as a running demonstration's (its officer's token).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from page_console import PageConsole, page_console
+from page_visit import CHROMIUM, Visit, chromium, visit
+from playwright.sync_api import Browser, Route, expect
+
+from console.parts import WEB
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="`npm ci` has not run in console/web"),
+]
+
+CLICKS_MOST = 8
+_ANYTHING = re.compile(r"\S")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
+    running = os.environ.get("FENCEWATCH_PAGE_URL")
+    if running:
+        token = os.environ["FENCEWATCH_PAGE_TOKEN"]
+        yield PageConsole(running, token, os.environ.get("FENCEWATCH_PAGE_SECOND_TOKEN", token))
+        return
+    with page_console(tmp_path_factory.mktemp("page")) as made:
+        yield made
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visit]:
+    with visit(browser) as visited:
+        yield visited
+    assert visited.requests_elsewhere == [], "nothing is fetched from outside"
+
+
+def enter(visitor: Visit, console: PageConsole) -> None:
+    """By the ready link that a demonstration prints."""
+    visitor.page.goto(f"{console.url}/#token={console.token}")
+    visitor.sees_board()
+
+
+def asked(console: PageConsole, path: str, token: str, *, post: bool = False) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(console.url + path, headers=headers, method="POST" if post else "GET")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_from_the_first_page_to_a_disposed_alert(visitor: Visit, console: PageConsole) -> None:
+    """By what can be read on the page alone; the map has drawn and nobody complained."""
+    disposed = "/v1/alerts?state=disposed&limit=500"
+    before = len(asked(console, disposed, console.token)["items"])
+
+    visitor.page.goto(console.url)
+    visitor.labelled("访问令牌").fill(console.token)
+    visitor.click("进入")
+    visitor.sees_board()
+    visitor.click_first_alert()
+    visitor.click("认领")
+    visitor.click("属实")
+    visitor.click("提交核实")
+    visitor.click("提醒教育")
+    visitor.labelled("备注").fill("已电话核实")
+    visitor.click("提交处置")
+    visitor.sees("这条预警已处置：提醒教育")
+
+    assert visitor.clicks <= CLICKS_MOST
+    assert len(asked(console, disposed, console.token)["items"]) == before + 1
+    assert visitor.page.locator(".timeline li.step").count() == 3
+    visitor.sees("人在图上")
+    assert visitor.complaints == []
+
+
+def test_a_false_alarm_wants_a_reason(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.click_first_alert()
+    visitor.click("认领")
+    visitor.click("误报")
+    visitor.click("提交核实")
+    assert visitor.page.locator(".timeline li.step").count() == 1, "nothing was sent without a reason"
+    visitor.page.get_by_label("误报原因").select_option(label="定位漂移")
+    visitor.click("提交核实")
+    visitor.sees("核实：误报")
+    visitor.sees("定位漂移")
+    assert visitor.page.get_by_role("radio", name="误报", exact=True).is_checked(), "the likely outcome"
+    assert visitor.page.get_by_role("radio", name="警告", exact=True).count() == 0, (
+        "no measure for a false alarm"
+    )
+
+
+def test_a_claimed_alert_can_be_given_back(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.click_first_alert()
+    visitor.click("认领")
+    visitor.click("退回")
+    visitor.labelled("认领").wait_for()
+
+
+def test_whoever_comes_second_is_told_who_was_first(visitor: Visit, console: PageConsole) -> None:
+    """Another claims the alert between our click and its arrival."""
+    if console.second == console.token:
+        pytest.skip("needs the token of a second person")
+
+    def beaten(route: Route) -> None:
+        asked(console, route.request.url.removeprefix(console.url), console.second, post=True)
+        route.continue_()
+
+    enter(visitor, console)
+    visitor.page.route("**/claim", beaten, times=1)
+    visitor.click_first_alert()
+    visitor.click("认领")
+    first = asked(console, "/v1/status", console.second)["you"]["name"]
+    visitor.sees(f"已被 {first} 认领")
+    visitor.sees(f"{first} 办理中，占用至")
+
+
+def test_the_token_leaves_the_address(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    assert console.token not in visitor.page.url
+    visitor.page.reload()
+    visitor.sees_board()
+
+
+def test_a_wrong_token_is_told(visitor: Visit, console: PageConsole) -> None:
+    visitor.page.goto(f"{console.url}/#token=wrong")
+    visitor.sees("令牌无效")
+
+
+def test_the_words_change_and_stay_changed(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.click_first_alert()
+    visitor.sees("经过")
+    visitor.click("English")
+    visitor.sees("Timeline")
+    visitor.page.reload()
+    visitor.sees("Unfinished")
+    assert visitor.page.locator("html").get_attribute("lang") == "en"
+
+
+def test_why_an_alert_fired(visitor: Visit, console: PageConsole) -> None:
+    """The sentence names person, place, distance, fixes and how long, in both languages."""
+    enter(visitor, console)
+    visitor.page.get_by_label("按类型筛选").select_option(label="越界")
+    visitor.page.locator("ol#alerts button", has_text="越界").last.click()
+    why = visitor.page.locator(".why")
+    assert all(part in why.inner_text() for part in ("越界：", "起在“", "之外，最远", "个定位点，历时"))
+    visitor.click("English")
+    assert all(part in why.inner_text() for part in ("outside “", "since", "at most", "fixes over"))
+
+
+def test_an_alert_moves_the_map(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.sees("人在图上")
+    visitor.page.wait_for_timeout(1500)
+    before = visitor.page.locator("#map").screenshot()
+    visitor.page.locator("ol#alerts button", has_text="越界").first.click()
+    visitor.page.wait_for_timeout(2500)
+    assert visitor.page.locator("#map").screenshot() != before
+
+
+def test_the_keyboard_is_enough(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    rows = visitor.page.locator("ol#alerts button")
+    rows.first.focus()
+    visitor.page.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    visitor.sees("经过")
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.page.locator("#detail")).to_be_hidden()
+    expect(rows.nth(1)).to_be_focused()
+
+
+def test_everything_one_can_use_has_a_name(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.click_first_alert()
+    visitor.sees("经过")
+    controls = visitor.page.locator("button:visible, select:visible, input:visible, textarea:visible")
+    for control in controls.all():
+        expect(control).to_have_accessible_name(_ANYTHING)
+
+
+def test_a_lost_link_is_told_and_mends_itself(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.sees("实时")
+    visitor.page.context.set_offline(True)
+    visitor.sees("不是现在的")
+    visitor.page.context.set_offline(False)
+    visitor.sees("实时")
+    expect(visitor.page.locator("#trouble")).to_be_hidden()
+
+
+def test_a_simulated_clock_says_so(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    if asked(console, "/v1/status", console.token)["simulated"]:
+        visitor.sees("模拟时钟")
+
+
+def test_the_address_keeps_the_view(visitor: Visit, console: PageConsole) -> None:
+    enter(visitor, console)
+    visitor.page.get_by_label("按类型筛选").select_option(label="设备失联")
+    visitor.page.reload()
+    visitor.sees_board()
+    texts = visitor.page.locator("ol#alerts button").all_inner_texts()
+    assert texts
+    assert all("设备失联" in text for text in texts)
+
+
+def test_the_board_works_without_a_map(browser: Browser, console: PageConsole) -> None:
+    with visit(browser, without_webgl=True) as visitor:
+        enter(visitor, console)
+        visitor.sees("地图无法显示")
+        visitor.click_first_alert()
+        visitor.sees("经过")
