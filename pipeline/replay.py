@@ -34,6 +34,9 @@ BATCH_ROWS = 1 << 16
 #: A replay is not resumed, so its epochs serve nothing but backpressure.
 _EPOCH = timedelta(seconds=1)
 
+#: Collections by number of new objects, and how many of each generation before the next.
+_COLLECT = (200_000, 20, 50)
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
@@ -164,13 +167,17 @@ def _parts(
 
 def _run(flow: Dataflow, workers: int) -> None:
     """Run a flow to its end in this process."""
-    gc.freeze()  # a site is many objects that live on: the collector need not walk them again and again
+    # A site is many objects that live on, and so is what shards know: the collector need not walk them often.
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
     try:
         if workers == 1:
             run_main(flow, epoch_interval=_EPOCH)
         else:
             cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 

@@ -98,8 +98,8 @@ def _crossing(number: int) -> Alert:
         EvidenceFix(onset_ms + ms, 106.5 + metres / 96_500, 29.5, 12.0, metres, "out") for ms, metres in far
     )
     last = fixes[-1]
-    place = {"lon": last.lon, "lat": last.lat, "distance_m": last.distance_m}
-    return violation(number, raised_ms=onset_ms + 130_000, evidence=fixes, **place)
+    raised = violation(number, raised_ms=onset_ms + far[-1][0], evidence=fixes)
+    return replace(raised, lon=last.lon, lat=last.lat, distance_m=last.distance_m)
 
 
 def _silence() -> Alert:
@@ -111,13 +111,15 @@ def _silence() -> Alert:
 def _missed() -> Alert:
     onset_ms = NOW_MS - 300 * MINUTE_MS
     key = alert_key("missed_confirmation", "P1", "", onset_ms, False)
-    return replace(_placeless("missed_confirmation", key, onset_ms, 130 * MINUTE_MS, severity=3), device_id=None)
+    return replace(
+        _placeless("missed_confirmation", key, onset_ms, 130 * MINUTE_MS, severity=3), device_id=None
+    )
 
 
 def _placeless(kind: str, key: str, onset_ms: int, after_ms: int, severity: int) -> Alert:
-    nowhere = {"group": None, "fence_id": None, "lon": None, "lat": None, "distance_m": None, "evidence": ()}
-    times = {"onset_ms": onset_ms, "raised_ms": onset_ms + after_ms}
-    return violation(0, alert_key=key, kind=kind, severity=severity, **nowhere, **times)
+    alert = violation(0, alert_key=key, kind=kind, severity=severity, onset_ms=onset_ms)
+    nowhere = replace(alert, group=None, fence_id=None, lon=None, lat=None, distance_m=None, evidence=())
+    return replace(nowhere, raised_ms=onset_ms + after_ms)
 
 
 def _position(device: str, lon: float, lat: float, at_ms: int) -> Position:

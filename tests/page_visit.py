@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -29,7 +29,7 @@ _HERE = {"127.0.0.1", "localhost", "[::1]"}
 PATIENCE_MS = 30_000
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)  # Playwright leaves a mark of its own on whoever listens: no slots
 class Visit:
     """A page being visited: what was clicked, asked for and complained about."""
 
@@ -61,7 +61,7 @@ class Visit:
         found = self.page.get_by_role("button", name=labels[0], exact=True)
         for label in labels:
             for role in ("button", "radio", "textbox"):
-                found = found.or_(self.page.get_by_role(role, name=label, exact=True))  # type: ignore[arg-type]
+                found = found.or_(self.page.get_by_role(role, name=label, exact=True))
         return found.first
 
     def sees(self, text: str) -> None:
@@ -71,6 +71,11 @@ class Visit:
     def sees_board(self) -> None:
         """Wait until there are alerts."""
         self.page.locator("ol#alerts button").first.wait_for(timeout=PATIENCE_MS)
+
+    def hear(self, said: ConsoleMessage) -> None:
+        """The browser says something on its console."""
+        if said.type in ("error", "warning"):
+            self.complaints.append(said.text)
 
     def _click(self, what: Locator) -> None:
         what.click(timeout=PATIENCE_MS)
@@ -104,7 +109,7 @@ def visit(
         )
     visited = Visit(context.new_page())
     page = visited.page
-    page.on("console", lambda said: said.type in ("error", "warning") and visited.complaints.append(said.text))
+    page.on("console", visited.hear)
     page.on("pageerror", lambda error: visited.complaints.append(str(error)))
     context.on("request", lambda request: visited.requests.append(request.url))
     try:

@@ -191,12 +191,17 @@ function choices(name, title, codes, chosen) {
     make("span", {}, coded(name, code)))));
 }
 
+/** A field of the engine's facts comes as before and after. @param {any} moved @returns {string} */
+function after(moved) {
+  return String((Array.isArray(moved) ? moved.at(-1) : moved) ?? "");
+}
+
 /** @param {AlertItem} alert */
 function timeline(alert) {
   return make("ol", { className: "timeline" }, ...alert.timeline.map((entry) => {
     const { details } = entry;
     const blanks = { verdict: coded("verdict", details.verdict), outcome: coded("outcome", details.outcome),
-      level: details.level ?? "", leave: details.authorised_by ?? "" };
+      level: after(details.level), leave: after(details.authorised_by) };
     const said = [details.reason && coded("reason", details.reason), details.note].filter(Boolean).join("；");
     return make("li", { className: entry.actor === null ? "fact" : "step" },
       make("time", { dateTime: new Date(entry.at_ms).toISOString() }, moment(entry.at_ms)),

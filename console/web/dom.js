@@ -45,12 +45,12 @@ export function say(element, text) {
 }
 
 /**
- * A sentence that comes up at the edge and goes by itself.
+ * A sentence that comes up at the edge in place of the one before, and goes by itself.
  * @param {string} text
  * @param {"good" | "bad"} mood
  */
 export function toast(text, mood = "good") {
   const note = make("p", { className: `toast ${mood}` }, text);
-  find("toasts").append(note);
+  find("toasts").replaceChildren(note);
   setTimeout(() => note.remove(), 6000);
 }

@@ -84,7 +84,7 @@ export class SiteView {
     /** @type {GeoJSON.FeatureCollection} */
     this.counties = raw.counties ?? { type: "FeatureCollection", features: [] };
     /** @type {string} */
-    this.attribution = raw.attribution ?? "";
+    this.attribution = raw.counties?.attribution ?? "";
     this.fenceNames = new Map(this.fences.features.map((fence) => [
       fence.properties?.fence_id, fence.properties?.name || fence.properties?.fence_id]));
     this.officeNames = new Map(this.offices.map((office) => [office.office_id, office.name]));

@@ -1,6 +1,6 @@
 """Makes docs/screenshots anew: `python tests/console/screenshots.py [--url URL --token TOKEN]`.
 
-Without a console to look at it starts a demonstration of its own (`fencewatch demo --json`) and ends it again.
+Without a console to look at it starts a demonstration of its own, and ends it again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,17 @@ def main() -> None:
 def demo() -> Iterator[tuple[str, str]]:
     """A demonstration of our own: its address and the county's token."""
     with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "fencewatch", "demo", "--json", "--duration", f"{_DEMO_S}s", "--data", data]
+        command = [
+            sys.executable,
+            "-m",
+            "fencewatch",
+            "demo",
+            "--json",
+            "--duration",
+            f"{_DEMO_S}s",
+            "--data",
+            data,
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
             assert running.stdout is not None
             try:
