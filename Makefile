@@ -30,7 +30,7 @@ KERNELS := $(shell grep -rlE '^(from|import) numba' --include='*.py' geofences p
 KERNEL_SUM := $(shell cat /dev/null $(KERNELS) | cksum | tr -d ' ')
 export NUMBA_CACHE_DIR := $(abspath $(VENV))/kernels/$(KERNEL_SUM)
 
-.PHONY: help set-up demo test check lint format bench lock clean
+.PHONY: help set-up demo test check lint format page bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,11 @@ lint: $(READY)  ## format, lint and types, nothing changed
 format: $(READY)  ## put the code into its one format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+page: console/web/node_modules/.package-lock.json  ## what the console's page imports; needs npm
+
+console/web/node_modules/.package-lock.json: console/web/package-lock.json
+	@cd console/web && npm ci --no-audit --no-fund --loglevel=error
 
 bench: $(READY)  ## the benchmarks; ARGS="engine --json" for one of them
 	@$(BIN)/fencewatch bench $(ARGS)

@@ -31,7 +31,13 @@ UNSHIPPED = {"benchmarks", "tests"}
 OURS = LAYERS.keys() | UNSHIPPED
 
 # The only modules that know the engine's library; the judging itself must run without it.
-BYTEWAX_ADAPTERS = {"pipeline/dataflow.py", "pipeline/live.py", "pipeline/replay.py", "pipeline/sources.py", "pipeline/steps.py"}
+BYTEWAX_ADAPTERS = {
+    "pipeline/dataflow.py",
+    "pipeline/live.py",
+    "pipeline/replay.py",
+    "pipeline/sources.py",
+    "pipeline/steps.py",
+}
 
 # Names that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "common", "helpers", "base", "manager", "service", "handler", "data"}

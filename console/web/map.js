@@ -103,7 +103,7 @@ export class PlaceMap {
     await this.put("counties", site.counties.features);
     await this.put("fences", fences);
     await this.put("names", [...names(site.counties.features, "county"), ...names(shared, "fence")]);
-    this.home = boxOfFeatures(site.counties.features) ?? boxOfFeatures(fences);
+    this.home = boxOfFeatures(fences) ?? boxOfFeatures(site.counties.features);
     if (this.home !== null) this.show(this.home, false);
   }
 
