@@ -22,6 +22,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/$(SERIES).txt
 # The stamp bears the Python's series: asking for another one makes the environment anew.
 READY := $(VENV)/.ready-$(SERIES)
+PAGE := console/web/node_modules/.package-lock.json
 SET_UP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # numba looks only at the file a kernel stands in, never at those it calls into; so compiled kernels are kept under
@@ -41,6 +42,7 @@ demo: $(READY)  ## the whole system on a simulated fleet; ARGS="--duration 60s" 
 	@$(BIN)/fencewatch demo $(ARGS)
 
 test: $(READY)  ## the test suite
+	@$(MAKE) --no-print-directory page || echo "the page's packages cannot be had here: its tests are skipped"
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint test  ## all that CI checks on one Python: format, lint, types, tests
@@ -54,10 +56,11 @@ format: $(READY)  ## put the code into its one format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-page: console/web/node_modules/.package-lock.json  ## what the console's page imports; needs npm
+page: $(PAGE)  ## what the console's page imports, from npm
 
-console/web/node_modules/.package-lock.json: console/web/package-lock.json
-	@cd console/web && npm ci --no-audit --no-fund --loglevel=error
+$(PAGE): console/web/package-lock.json $(READY)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm ci --prefix console/web --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
 
 bench: $(READY)  ## the benchmarks; ARGS="engine --json" for one of them
 	@$(BIN)/fencewatch bench $(ARGS)

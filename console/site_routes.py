@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from console.alert_routes import answer
+from console.county_lines import county_lines
 from console.gate import Caller, Parts, People, Reader, Right, Watcher
 from console.metrics import engine_report, tick_lag_s
 from console.parts import ConsoleParts
@@ -31,6 +32,8 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
             "policy_version": policy.version,
             "timezone": policy.timezone,
             "classes": sorted(policy.windows),
+            "counties": county_lines(parts.site.fences),
+            "silence": {kind: [ms / 1000 for ms in levels] for kind, levels in policy.silence_ms.items()},
             "outcomes": {verdict.value: list(fitting_outcomes(verdict)) for verdict in Verdict},
         }
     )

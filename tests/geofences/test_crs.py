@@ -33,15 +33,21 @@ inside_lat = st.floats(0.9, 55.8)
 
 
 @pytest.mark.parametrize(("place", "wgs", "gcj", "shift_m"), SEEDS)
-def test_known_places_shift_as_published(place, wgs, gcj, shift_m):
+def test_known_places_shift_as_published(
+    place: str, wgs: tuple[float, float], gcj: tuple[float, float], shift_m: float
+) -> None:
     lon, lat = from_wgs84(*wgs, "gcj02")
-    assert (lon, lat) == (pytest.approx(gcj[0], abs=1e-6), pytest.approx(gcj[1], abs=1e-6))
+    # mypy does not see inside tuples that arrays of no dimension compare with numbers.
+    assert (lon, lat) == (  # type: ignore[comparison-overlap]
+        pytest.approx(gcj[0], abs=1e-6),
+        pytest.approx(gcj[1], abs=1e-6),
+    )
     assert GEOD.inv(*wgs, lon, lat)[2] == pytest.approx(shift_m, abs=1)
     back = to_wgs84(*gcj, "gcj02")
     assert GEOD.inv(*wgs, *back)[2] < 0.2  # the table's six decimals are that coarse
 
 
-def test_bd09_is_another_kilometre_off():
+def test_bd09_is_another_kilometre_off() -> None:
     wgs = (106.395, 29.805)
     gcj, bd = from_wgs84(*wgs, "gcj02"), from_wgs84(*wgs, "bd09")
     assert 799 < GEOD.inv(*gcj, *bd)[2] < 975
@@ -50,7 +56,7 @@ def test_bd09_is_another_kilometre_off():
 @pytest.mark.parametrize("crs", CRS)
 @given(lon=inside_lon, lat=inside_lat)
 @settings(max_examples=50, deadline=None)
-def test_round_trip_is_under_a_centimetre(crs, lon, lat):
+def test_round_trip_is_under_a_centimetre(crs: str, lon: float, lat: float) -> None:
     there = from_wgs84(lon, lat, crs)
     back = to_wgs84(*there, crs)
     assert GEOD.inv(lon, lat, *back)[2] < 1e-6  # a thousandth of a millimetre, in fact
@@ -58,12 +64,13 @@ def test_round_trip_is_under_a_centimetre(crs, lon, lat):
 
 @pytest.mark.parametrize(("place", "wgs", "reason"), UNSHIFTED)
 @pytest.mark.parametrize("crs", CRS)
-def test_outside_the_box_nothing_moves(place, wgs, reason, crs):
-    assert from_wgs84(*wgs, crs) == wgs, reason
-    assert to_wgs84(*wgs, crs) == wgs, reason
+def test_outside_the_box_nothing_moves(place: str, wgs: tuple[float, float], reason: str, crs: str) -> None:
+    # mypy: as above
+    assert from_wgs84(*wgs, crs) == wgs, reason  # type: ignore[comparison-overlap]
+    assert to_wgs84(*wgs, crs) == wgs, reason  # type: ignore[comparison-overlap]
 
 
-def test_a_position_does_not_depend_on_its_neighbours():
+def test_a_position_does_not_depend_on_its_neighbours() -> None:
     lon, lat = np.linspace(73, 135, 50), np.linspace(1, 55, 50)
     for crs in CRS:
         together = np.column_stack(to_wgs84(lon, lat, crs))
@@ -71,14 +78,14 @@ def test_a_position_does_not_depend_on_its_neighbours():
         assert together.tolist() == np.array(alone).tolist()
 
 
-def test_an_unknown_name_says_which_are_known():
+def test_an_unknown_name_says_which_are_known() -> None:
     with pytest.raises(CrsError, match=r"'utm48'.*wgs84, cgcs2000, gcj02, bd09"):
         to_wgs84(106.0, 29.0, "utm48")
     with pytest.raises(CrsError):
         area_to_wgs84(Area(shapely.Point(106, 29), 10.0), "")
 
 
-def test_a_long_edge_is_cut_before_it_is_bent():
+def test_a_long_edge_is_cut_before_it_is_bent() -> None:
     square = shapely.box(106.0, 29.0, 106.2, 29.2)
     moved = area_to_wgs84(Area(square), "gcj02").shape
     vertices = shapely.get_coordinates(moved)
@@ -91,7 +98,7 @@ def test_a_long_edge_is_cut_before_it_is_bent():
     assert shapely.get_coordinates(shapely.Point(*corner)).tolist()[0] in vertices.tolist()
 
 
-def test_every_kind_of_shape_is_moved():
+def test_every_kind_of_shape_is_moved() -> None:
     hole = shapely.Polygon(
         shapely.box(106, 29, 107, 30).exterior, [shapely.box(106.4, 29.4, 106.6, 29.6).exterior]
     )
@@ -109,7 +116,7 @@ def test_every_kind_of_shape_is_moved():
         assert len(shapely.get_rings(area.shape)) == len(shapely.get_rings(shape))
 
 
-def test_what_is_in_wgs84_stays_the_same_object():
+def test_what_is_in_wgs84_stays_the_same_object() -> None:
     area = Area(shapely.box(106, 29, 107, 30))
     assert area_to_wgs84(area, "wgs84") is area
     assert area_to_wgs84(area, "cgcs2000") is area

@@ -7,12 +7,15 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pyproj import Geod
+from shapely.geometry.base import BaseGeometry
 
 from geofences.area import Area
 from geofences.distance import signed_distance_m
 
 GEOD = Geod(ellps="WGS84")
+Floats = NDArray[np.float64]
 SHARE = (np.sqrt(5) - 1) / 2
 
 # Pictures: rows from north to south, one character per degree. `#` inside, `.` outside, `+` boundary.
@@ -105,14 +108,14 @@ PICTURES = [
 
 
 @pytest.mark.parametrize(("name", "shape", "picture"), PICTURES, ids=[row[0] for row in PICTURES])
-def test_pictures(name, shape, picture):
+def test_pictures(name: str, shape: BaseGeometry, picture: str) -> None:
     lon, lat = np.meshgrid(np.arange(7.0), np.arange(6.0, -1.0, -1.0))
     d_m = signed_distance_m(Area(shape), lon.ravel(), lat.ravel()).reshape(7, 7)
     drawn = np.where(np.abs(d_m) < 1e-6, "+", np.where(d_m < 0, "#", "."))
     assert ["".join(row) for row in drawn] == picture.split(), name
 
 
-def brute_force_distance_m(shape, lon, lat):
+def brute_force_distance_m(shape: BaseGeometry, lon: float, lat: float) -> float:
     """Distance to the nearest point of all edges by golden section, inside by shapely: no code shared."""
     lines = (
         [shape]
@@ -128,18 +131,19 @@ def brute_force_distance_m(shape, lon, lat):
     return -least_m if inside else least_m
 
 
-def _edges_m(ends, lon, lat):
-    def away_m(edges, at):
+def _edges_m(ends: Floats, lon: float, lat: float) -> float:
+    def away_m(edges: Floats, at: Floats) -> Floats:
         lons = edges[:, 0] + at * (edges[:, 2] - edges[:, 0])
         lats = edges[:, 1] + at * (edges[:, 3] - edges[:, 1])
-        return GEOD.inv(np.full(len(at), lon), np.full(len(at), lat), lons, lats)[2]
+        length_m: Floats = GEOD.inv(np.full(len(at), lon), np.full(len(at), lat), lons, lats)[2]
+        return length_m
 
     steps = 24
     grid = np.linspace(0, 1, steps + 1)
     sampled = np.array([away_m(ends, np.full(len(ends), at)) for at in grid])
     nearest = sampled.argmin(axis=0)
     low, high = grid[np.maximum(nearest - 1, 0)], grid[np.minimum(nearest + 1, steps)]
-    least_m = sampled.min()
+    least_m: float = sampled.min()
     for _ in range(60):
         left, right = high - SHARE * (high - low), low + SHARE * (high - low)
         left_m, right_m = away_m(ends, left), away_m(ends, right)
@@ -148,7 +152,7 @@ def _edges_m(ends, lon, lat):
     return least_m
 
 
-def star(lon, lat, radius_m, corners, seed):
+def star(lon: float, lat: float, radius_m: float, corners: int, seed: int) -> shapely.Polygon:
     """A ring of that many corners at random distances from a centre, clear of the pole."""
     radius_m = min(radius_m, (90.0 - abs(lat)) * 30_000.0)
     chance = np.random.default_rng(seed)
@@ -158,11 +162,11 @@ def star(lon, lat, radius_m, corners, seed):
     return shapely.Polygon(np.column_stack([lons, lats]))
 
 
-def near(shape, seed, away_m):
+def near(shape: BaseGeometry, seed: int, away_m: float) -> tuple[float, float]:
     """A position that far from some point of the shape's first ring, in a random direction."""
     chance = np.random.default_rng(seed)
     start = shapely.get_coordinates(shape)[chance.integers(0, shapely.get_num_coordinates(shape))]
-    lon, lat, _ = GEOD.fwd(*start, chance.uniform(0, 360), away_m)
+    lon, lat, _ = GEOD.fwd(start[0], start[1], chance.uniform(0, 360), away_m)
     return lon, lat
 
 
@@ -174,7 +178,7 @@ def near(shape, seed, away_m):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=50, deadline=None)
-def test_rings_against_brute_force(lat, radius_m, corners, away, seed):
+def test_rings_against_brute_force(lat: float, radius_m: float, corners: int, away: float, seed: int) -> None:
     shape = star(20.0, lat, radius_m, corners, seed)
     lon_deg, lat_deg = near(shape, seed, 10**away)
     expected = brute_force_distance_m(shape, lon_deg, lat_deg)
@@ -183,7 +187,9 @@ def test_rings_against_brute_force(lat, radius_m, corners, away, seed):
 
 @given(lat=st.floats(-85, 85), reach_m=st.floats(1, 5000), away=st.floats(-1, 6.5), seed=st.integers(0, 999))
 @settings(max_examples=25, deadline=None)
-def test_circles_and_corridors_against_brute_force(lat, reach_m, away, seed):
+def test_circles_and_corridors_against_brute_force(
+    lat: float, reach_m: float, away: float, seed: int
+) -> None:
     line = shapely.LineString(star(20.0, lat, 30_000.0, 9, seed).exterior.coords[:-1])
     for shape in (shapely.Point(20.0, lat), line):
         lon_deg, lat_deg = near(shape, seed, 10**away)
@@ -209,7 +215,9 @@ FAR = [
 
 
 @pytest.mark.parametrize(("shape", "position", "reason"), FAR, ids=[row[2] for row in FAR])
-def test_far_and_awkward_places_against_brute_force(shape, position, reason):
+def test_far_and_awkward_places_against_brute_force(
+    shape: BaseGeometry, position: tuple[float, float], reason: str
+) -> None:
     expected = brute_force_distance_m(shape, *position)
     assert signed_distance_m(Area(shape), *position)[0] == pytest.approx(expected, abs=1e-6), reason
 
@@ -232,14 +240,14 @@ ABOUT_THE_CUT = [
 
 
 @pytest.mark.parametrize(("east", "lat", "reason"), ABOUT_THE_CUT)
-def test_a_cut_at_180_is_no_boundary(east, lat, reason):
+def test_a_cut_at_180_is_no_boundary(east: float, lat: float, reason: str) -> None:
     expected = signed_distance_m(Area(WHOLE), 10.0 + east, lat)[0]
     for lon in {(180.0 + east + 180.0) % 360.0 - 180.0, 180.0 if east == 0.0 else 180.0 + east}:
         if lon <= 180.0:
             assert signed_distance_m(Area(CUT), lon, lat)[0] == pytest.approx(expected, abs=1e-6), reason
 
 
-def test_only_what_both_sides_share_is_no_boundary():
+def test_only_what_both_sides_share_is_no_boundary() -> None:
     shifted = shapely.MultiPolygon([shapely.box(179, 0, 180, 2), shapely.box(-180, 1, -179, 3)])
     lat = np.array([0.5, 1.5, 2.5])
     d_m = signed_distance_m(Area(shifted), np.full(3, 180.0), lat)
@@ -248,13 +256,13 @@ def test_only_what_both_sides_share_is_no_boundary():
     assert d_m[1] == pytest.approx(-to_corner_m, abs=1e-6)
 
 
-def test_a_polygon_that_ends_at_180_has_a_boundary_there():
+def test_a_polygon_that_ends_at_180_has_a_boundary_there() -> None:
     lon = np.array([179.9, 180.0, -180.0, -179.9])
     d_m = signed_distance_m(Area(shapely.box(170, -1, 180, 1)), lon, np.zeros(4))
     assert np.sign(np.round(d_m, 6)).tolist() == [-1, 0, 0, 1]
 
 
-def test_a_polar_cap_contains_its_pole():
+def test_a_polar_cap_contains_its_pole() -> None:
     cap = shapely.box(-180, 80, 180, 90)
     d_m = signed_distance_m(Area(cap), [0.0, 77.0, -180.0, 180.0, 5.0], [90.0, 85.0, 85.0, 85.0, 79.0])
     to_cap_m = GEOD.inv(0, 80, 0, 90)[2]
@@ -263,7 +271,7 @@ def test_a_polar_cap_contains_its_pole():
     assert d_m[4] > 0
 
 
-def test_positions_on_the_boundary_are_at_zero_and_never_at_minus_zero():
+def test_positions_on_the_boundary_are_at_zero_and_never_at_minus_zero() -> None:
     shape = star(106.5, 29.8, 20_000.0, 40, 1)
     vertices = shapely.get_coordinates(shape)
     middles = (vertices[1:] + vertices[:-1]) / 2
@@ -272,7 +280,7 @@ def test_positions_on_the_boundary_are_at_zero_and_never_at_minus_zero():
     assert not np.signbit(d_m[d_m == 0.0]).any()
 
 
-def test_a_position_does_not_depend_on_its_neighbours():
+def test_a_position_does_not_depend_on_its_neighbours() -> None:
     area = Area(star(106.5, 29.8, 20_000.0, 60, 2))
     chance = np.random.default_rng(3)
     lon, lat = chance.uniform(106, 107, 200), chance.uniform(29.3, 30.3, 200)
@@ -281,5 +289,5 @@ def test_a_position_does_not_depend_on_its_neighbours():
     assert together.tolist() == alone
 
 
-def test_no_positions_no_distances():
+def test_no_positions_no_distances() -> None:
     assert signed_distance_m(Area(SQUARE), [], []).shape == (0,)

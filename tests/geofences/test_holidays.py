@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from geofences.errors import HolidayError, HolidayYearMissing
 from geofences.holidays import load_builtin
 
 
-def test_agrees_with_the_published_arrangement():
+def test_agrees_with_the_published_arrangement() -> None:
     published = pytest.importorskip("chinese_calendar.constants")
     table = load_builtin()
     assert table.days == {day for day in published.holidays if day.year <= 2026}
@@ -29,16 +30,16 @@ DAYS = [
 
 
 @pytest.mark.parametrize(("day", "off", "reason"), DAYS)
-def test_days(day, off, reason):
+def test_days(day: date, off: bool, reason: str) -> None:
     assert load_builtin().is_holiday(day) is off, reason
 
 
-def test_a_year_not_published_is_an_error_not_a_guess():
+def test_a_year_not_published_is_an_error_not_a_guess() -> None:
     with pytest.raises(HolidayYearMissing, match=r"cn-2026\.1.*2027"):
         load_builtin().is_holiday(date(2027, 1, 1))
 
 
-def test_a_site_adds_and_replaces_years(tmp_path):
+def test_a_site_adds_and_replaces_years(tmp_path: Path) -> None:
     file = tmp_path / "holidays.toml"
     file.write_text(
         'version = "site-3"\n[days_off]\n2025 = ["2025-05-01"]\n2027 = ["2027-01-01/2027-01-03"]\n'
@@ -67,7 +68,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("text", "where", "says"), BROKEN)
-def test_a_broken_file_names_the_place(tmp_path, text, where, says):
+def test_a_broken_file_names_the_place(tmp_path: Path, text: str, where: str, says: str) -> None:
     file = tmp_path / "holidays.toml"
     file.write_text(text)
     with pytest.raises(HolidayError) as caught:
@@ -77,6 +78,6 @@ def test_a_broken_file_names_the_place(tmp_path, text, where, says):
     assert "holidays.toml" in str(caught.value)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(HolidayError, match=r"nowhere\.toml"):
         load_builtin().extended_by(tmp_path / "nowhere.toml")

@@ -9,34 +9,39 @@ import pytest
 import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pyproj import Geod
+from shapely.geometry.base import BaseGeometry
 
 from geofences.area import Area
 from geofences.distance import signed_distance_m
 from geofences.pack import AreaPack
 
 GEOD = Geod(ellps="WGS84")
+Floats = NDArray[np.float64]
 
 
-def star(lon, lat, radius_m, corners, chance):
+def star(
+    lon: float, lat: float, radius_m: float, corners: int, chance: np.random.Generator
+) -> shapely.Polygon:
     azimuth = np.linspace(0, 360, corners, endpoint=False)
     away_m = radius_m * chance.uniform(0.5, 1.0, corners)
     lons, lats, _ = GEOD.fwd(np.full(corners, lon), np.full(corners, lat), azimuth, away_m)
     return shapely.Polygon(np.column_stack([lons, lats]))
 
 
-def positions_near(shape, away_m, chance):
+def positions_near(shape: BaseGeometry, away_m: Floats, chance: np.random.Generator) -> tuple[Floats, Floats]:
     """One position at each of these distances from random points of the boundary."""
     count = len(away_m)
     boundary = shapely.get_coordinates(shape.boundary if shape.geom_type.endswith("Polygon") else shape)
     edge = chance.integers(0, max(len(boundary) - 1, 1), count)
     share = chance.uniform(0, 1, count)[:, None]
     start = boundary[edge] * (1 - share) + boundary[np.minimum(edge + 1, len(boundary) - 1)] * share
-    lon, lat, _ = GEOD.fwd(*start.T, chance.uniform(0, 360, count), away_m)
+    lon, lat, _ = GEOD.fwd(start[:, 0], start[:, 1], chance.uniform(0, 360, count), away_m)
     return lon, lat
 
 
-def one_of_each(lat, radius_m, corners, chance):
+def one_of_each(lat: float, radius_m: float, corners: int, chance: np.random.Generator) -> list[Area]:
     """A polygon, a polygon with a hole, a circle and a corridor about (20, lat), clear of the pole."""
     radius_m = min(radius_m, (90.0 - abs(lat)) * 30_000.0)
     ring = star(20.0, lat, radius_m, corners, chance)
@@ -52,7 +57,9 @@ def one_of_each(lat, radius_m, corners, chance):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=50, deadline=None)
-def test_the_error_bound_holds_and_the_sign_is_right(lat, radius_m, corners, seed):
+def test_the_error_bound_holds_and_the_sign_is_right(
+    lat: float, radius_m: float, corners: int, seed: int
+) -> None:
     chance = np.random.default_rng(seed)
     assume(corners < 700 or abs(lat) < 75)  # so close to a pole such a ring may cross itself in lon/lat
     areas = one_of_each(lat, radius_m, corners, chance)
@@ -69,7 +76,7 @@ def test_the_error_bound_holds_and_the_sign_is_right(lat, radius_m, corners, see
         assert (error_m < 3.0).all(), "and even at 500 km it is no more than metres"
 
 
-def test_far_away_the_bound_widens_and_at_last_is_infinite():
+def test_far_away_the_bound_widens_and_at_last_is_infinite() -> None:
     area = Area(shapely.box(106, 29, 107, 30))
     lon = np.array([106.5, 120.0, 150.0, -170.0, -120.0, -73.5])
     lat = np.array([29.5, 29.5, 20.0, 0.0, -10.0, -29.5])
@@ -96,7 +103,7 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize(("shape", "position", "reason"), AWKWARD, ids=[row[2] for row in AWKWARD])
-def test_awkward_places(shape, position, reason):
+def test_awkward_places(shape: BaseGeometry, position: tuple[float, float], reason: str) -> None:
     lon, lat = np.array([position[0]]), np.array([position[1]])
     d_m, error_m = AreaPack([Area(shape)]).approx(np.zeros(1, np.int64), lon, lat)
     exact_m = signed_distance_m(Area(shape), lon, lat)
@@ -104,7 +111,7 @@ def test_awkward_places(shape, position, reason):
     assert np.sign(d_m) == np.sign(exact_m)
 
 
-def test_pairs_are_independent_of_each_other_and_exact_is_the_exact_one():
+def test_pairs_are_independent_of_each_other_and_exact_is_the_exact_one() -> None:
     chance = np.random.default_rng(4)
     areas = [area for lat in (-40.0, 30.0, 65.0) for area in one_of_each(lat, 5_000.0, 40, chance)]
     pack = AreaPack(areas)
@@ -127,7 +134,7 @@ def test_pairs_are_independent_of_each_other_and_exact_is_the_exact_one():
         assert d_m[pair] == alone_m[0]
 
 
-def test_bounds_hold_what_is_within_reach():
+def test_bounds_hold_what_is_within_reach() -> None:
     chance = np.random.default_rng(5)
     for lat in (-80.0, -30.0, 0.0, 60.0, 85.0):
         areas = one_of_each(lat, 40_000.0, 12, chance)
@@ -141,7 +148,7 @@ def test_bounds_hold_what_is_within_reach():
             assert (boxed | ~within).all()
 
 
-def test_nothing_in_nothing_out():
+def test_nothing_in_nothing_out() -> None:
     pack = AreaPack([])
     empty = np.empty(0)
     assert pack.bounds.shape == (0, 4)

@@ -8,6 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
+from shapely.geometry.base import BaseGeometry
 
 from geofences.area import Area
 from geofences.box import folded
@@ -18,11 +19,13 @@ from geofences.registry import FenceRegistry
 GEOD = Geod(ellps="WGS84")
 
 
-def fence(shape, reach_m=0.0):
+def fence(shape: BaseGeometry, reach_m: float = 0.0) -> Fence:
     return Fence("Z1", "zone", "keep_out", None, ("all",), Area(shape, reach_m))
 
 
-def scattered(chance, count, lon_from, lon_to, lat_from, lat_to):
+def scattered(
+    chance: np.random.Generator, count: int, lon_from: float, lon_to: float, lat_from: float, lat_to: float
+) -> list[Fence]:
     """Boxes, circles and corridors of 10 m to 100 km."""
     fences = []
     for _ in range(count):
@@ -51,7 +54,9 @@ PLACES = [(100.0, 104.0, 22.0, 25.0), (178.0, 182.0, -2.0, 2.0), (170.0, 190.0, 
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=25, deadline=None)
-def test_tree_packed_tree_and_arithmetic_agree(place, reach_m, seed):
+def test_tree_packed_tree_and_arithmetic_agree(
+    place: tuple[float, float, float, float], reach_m: float, seed: int
+) -> None:
     chance = np.random.default_rng(seed)
     fences = scattered(chance, 40, *place)
     registry = FenceRegistry(fences)
@@ -67,7 +72,7 @@ def test_tree_packed_tree_and_arithmetic_agree(place, reach_m, seed):
         assert all(each in found[position] for position in within), "nothing within reach is missed"
 
 
-def test_boxes_keep_out_most_of_what_is_not_near():
+def test_boxes_keep_out_most_of_what_is_not_near() -> None:
     registry = FenceRegistry([fence(shapely.box(106, 29, 107, 30)), fence(shapely.Point(110, 29), 1000.0)])
     assert registry.candidates(106.5, 29.5) == [0]
     assert registry.candidates(107.5, 29.5) == []
@@ -91,13 +96,20 @@ ACROSS_180 = [
 
 
 @pytest.mark.parametrize(("shape", "reach_m", "position", "near_m", "found", "reason"), ACROSS_180)
-def test_across_180(shape, reach_m, position, near_m, found, reason):
+def test_across_180(
+    shape: BaseGeometry,
+    reach_m: float,
+    position: tuple[float, float],
+    near_m: float,
+    found: bool,
+    reason: str,
+) -> None:
     registry = FenceRegistry([fence(shape, reach_m)])
     assert registry.candidates(*position, near_m) == [0] * found, reason
     assert registry.compiled([0]).pairs(*position, near_m)[1].tolist() == [0] * found, reason
 
 
-def test_insert_and_remove():
+def test_insert_and_remove() -> None:
     near = fence(CUT)
     registry = FenceRegistry([])
     assert registry.candidates(179.5, 1.0) == []
@@ -118,7 +130,7 @@ def test_insert_and_remove():
         registry.remove(7)
 
 
-def test_reach_per_position_and_none_at_all():
+def test_reach_per_position_and_none_at_all() -> None:
     packed = FenceRegistry([fence(shapely.box(106, 29, 107, 30))]).compiled([0])
     row, number = packed.pairs([107.5, 107.5], [29.5, 29.5], [100.0, 60_000.0])
     assert (row.tolist(), number.tolist()) == ([1], [0])
@@ -137,7 +149,7 @@ FOLDS = [
 
 
 @pytest.mark.parametrize(("box", "parts", "reason"), FOLDS)
-def test_folded(box, parts, reason):
+def test_folded(box: tuple[int, int, int, int], parts: list[tuple[int, int, int, int]], reason: str) -> None:
     boxes, owner = folded(np.array([box], np.float64))
     assert [tuple(part) for part in boxes.tolist()] == parts, reason
     assert set(owner.tolist()) == {0}

@@ -19,17 +19,20 @@ BERLIN = ZoneInfo("Europe/Berlin")
 FORM = "%m-%d %H:%M"
 
 
-def at_ms(text, timezone):
+def at_ms(text: str, timezone: ZoneInfo) -> int:
     wall = datetime.fromisoformat(text).replace(tzinfo=timezone)
     return (wall - EPOCH) // timedelta(milliseconds=1)
 
 
-def asked_ms(asked, timezone):
+def asked_ms(asked: str, timezone: ZoneInfo) -> tuple[int, int]:
     """The two instants of "month-day hour:minute to month-day hour:minute", of 2025 unless it says so."""
-    return [at_ms(end if end.startswith("20") else f"2025-{end}", timezone) for end in asked.split(" to ")]
+    from_ms, to_ms = (
+        at_ms(end if end.startswith("20") else f"2025-{end}", timezone) for end in asked.split(" to ")
+    )
+    return from_ms, to_ms
 
 
-def open_times(items, asked, timezone=SHANGHAI):
+def open_times(items: list[str], asked: str, timezone: ZoneInfo = SHANGHAI) -> str:
     """Open intervals in local time, as the tables write them."""
     starts, ends = open_intervals(parse_schedule(items), timezone, *asked_ms(asked, timezone), load_builtin())
     local = [(EPOCH + timedelta(milliseconds=int(ms))).astimezone(timezone) for ms in [*starts, *ends]]
@@ -77,7 +80,7 @@ WEEKS = [
 
 
 @pytest.mark.parametrize(("items", "asked", "expected", "reason"), WEEKS)
-def test_weeks(items, asked, expected, reason):
+def test_weeks(items: list[str], asked: str, expected: str, reason: str) -> None:
     assert open_times(items, asked) == expected, reason
 
 
@@ -107,7 +110,7 @@ HOLIDAYS = [
 
 
 @pytest.mark.parametrize(("items", "asked", "expected", "reason"), HOLIDAYS)
-def test_public_holidays(items, asked, expected, reason):
+def test_public_holidays(items: list[str], asked: str, expected: str, reason: str) -> None:
     assert open_times(items, asked) == expected, reason
 
 
@@ -133,7 +136,7 @@ CLOCK_CHANGES = [
 
 
 @pytest.mark.parametrize(("items", "asked", "expected", "hours", "reason"), CLOCK_CHANGES)
-def test_clock_changes(items, asked, expected, hours, reason):
+def test_clock_changes(items: list[str], asked: str, expected: str, hours: list[float], reason: str) -> None:
     assert open_times(items, asked, BERLIN) == expected, reason
     starts, ends = open_intervals(parse_schedule(items), BERLIN, *asked_ms(asked, BERLIN), load_builtin())
     assert ((ends - starts) / 3_600_000).tolist() == hours, reason
@@ -151,7 +154,7 @@ ALWAYS = [
 
 
 @pytest.mark.parametrize(("items", "reason"), ALWAYS)
-def test_always_open_has_no_ends(items, reason):
+def test_always_open_has_no_ends(items: list[str], reason: str) -> None:
     schedule = parse_schedule(items)
     starts, ends = open_intervals(schedule, BERLIN, 0, 1, HolidayTable("none", frozenset(), frozenset()))
     assert (starts.tolist(), ends.tolist()) == ([BEGIN_MS], [END_MS]), reason
@@ -181,13 +184,13 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("items", "says"), UNREADABLE)
-def test_what_cannot_be_read_says_why(items, says):
+def test_what_cannot_be_read_says_why(items: list[str], says: str) -> None:
     with pytest.raises(ScheduleError, match=says) as caught:
         parse_schedule(items)
     assert caught.value.expected
 
 
-def test_equal_schedules_are_equal():
+def test_equal_schedules_are_equal() -> None:
     one, other = (
         parse_schedule(["Mo-We 08:00-10:00"]),
         parse_schedule(["We,Tu,Mo 08:00-09:00", "Mo-We 09:00-10:00"]),
@@ -196,7 +199,7 @@ def test_equal_schedules_are_equal():
     assert hash(one) == hash(other)
 
 
-def test_a_year_not_in_the_table():
+def test_a_year_not_in_the_table() -> None:
     asked = "2026-12-31 00:00 to 2027-01-02 00:00"
     with pytest.raises(HolidayYearMissing, match="2027"):
         open_times(["Mo-Fr 08:00-09:00", "PH off"], asked)
@@ -222,7 +225,7 @@ WALL_TIMES = [
 
 
 @pytest.mark.parametrize(("day", "minute", "timezone", "utc", "reason"), WALL_TIMES)
-def test_local_ms(day, minute, timezone, utc, reason):
+def test_local_ms(day: date, minute: int, timezone: ZoneInfo, utc: str, reason: str) -> None:
     assert EPOCH + timedelta(milliseconds=local_ms(day, minute, timezone)) == datetime.fromisoformat(utc), (
         reason
     )
@@ -237,7 +240,9 @@ def test_local_ms(day, minute, timezone, utc, reason):
     length_h=st.integers(1, 24 * 12),
 )
 @settings(max_examples=40, deadline=None)
-def test_open_minutes_agree_with_asking_each_hour(windows, off, start_h, length_h):
+def test_open_minutes_agree_with_asking_each_hour(
+    windows: list[tuple[int, int, int]], off: bool, start_h: int, length_h: int
+) -> None:
     """Every whole hour of a stretch in autumn 2025, against the windows read naively."""
     names = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]
     items = [f"{names[day]} {start:02}:00-{end:02}:00" for day, start, end in windows] + ["PH off"] * off

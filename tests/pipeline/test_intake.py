@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from case_files import OWN_CASES, SHARED_CASES, cases_in
+from case_files import OWN_CASES, SHARED_CASES, Case, cases_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_rows import GivenFile, given_rows, one_batch, opened, written
@@ -17,7 +20,7 @@ from stream_rows import GivenFile, given_rows, one_batch, opened, written
 from geofences.crs import CRS, to_wgs84
 from geofences.instant import BEGIN_MS, instant_ms
 from pipeline.intake import Intake, Reject
-from pipeline.merge import merged
+from pipeline.merge import RawBatch, merged
 from pipeline.ping import CONFIRMATION, PING, PingBatch
 from pipeline.policy import Policy
 from pipeline.reading import REASONS, Challenges, DeviceIds, open_stream
@@ -40,14 +43,14 @@ def _reasons(*files: GivenFile, intake: Intake | None = None) -> list[str]:
     ]
 
 
-def _pings(event_s: list[float], **columns) -> GivenFile:
+def _pings(event_s: list[float], **columns: Any) -> GivenFile:
     if "arrival_s" in columns:
         given = columns.pop("arrival_s")
         columns["arrival_ms"] = [BEGIN_MS if at is None else T0 + round(at * S) for at in given]
     return GivenFile("p", PING, 0, given_rows([T0 + round(at * S) for at in event_s], **columns))
 
 
-def test_a_clock_may_be_300_s_ahead_of_the_arrival():
+def test_a_clock_may_be_300_s_ahead_of_the_arrival() -> None:
     #            arrival:  0         0           0 (counts as 10: the running maximum)
     file = _pings([300, 10, 300.001, 310, 310.001], arrival_s=[0, None, 0, 0, 0])
 
@@ -55,7 +58,7 @@ def test_a_clock_may_be_300_s_ahead_of_the_arrival():
     assert _reasons(_pings([300.001], arrival_s=[0])) == ["bad_time"]
 
 
-def test_too_far_ahead_is_told_before_position_and_value():
+def test_too_far_ahead_is_told_before_position_and_value() -> None:
     reasons = [
         REASONS.index(name) for name in ("bad_coordinates", "bad_value", "unknown_device", "malformed")
     ]
@@ -64,14 +67,14 @@ def test_too_far_ahead_is_told_before_position_and_value():
     assert _reasons(file) == ["ok", "bad_time", "bad_time", "unknown_device", "malformed"]
 
 
-def test_older_than_the_horizon_at_its_arrival():
+def test_older_than_the_horizon_at_its_arrival() -> None:
     horizon_s = HORIZON // S
     file = _pings([0, -horizon_s, -horizon_s - 0.001, -horizon_s], arrival_s=[0, 0, 0, 1])
 
     assert _reasons(file) == ["ok", "ok", "too_late", "too_late"]
 
 
-def test_rejected_rows_move_no_clock():
+def test_rejected_rows_move_no_clock() -> None:
     #                        too late      too far ahead
     file = _pings([0, -HORIZON // S, 9999, 5], arrival_s=[0, 8888, 7777, 5], reason=[0, 0, 0, 0])
     intake = Intake(Policy(), Challenges())
@@ -80,7 +83,7 @@ def test_rejected_rows_move_no_clock():
     assert (intake.start_ms, intake.clock_ms) == (T0, T0 + 5 * S)
 
 
-def test_what_makes_a_duplicate():
+def test_what_makes_a_duplicate() -> None:
     rows = [
         # reason, event s, device, lon, lat
         ("ok", 0, 0, 106.5, 29.6),
@@ -98,7 +101,7 @@ def test_what_makes_a_duplicate():
     assert _reasons(_pings(event_s, arrival_s=[10] * len(rows), device=device, lon=lon, lat=lat)) == reason
 
 
-def test_pings_and_confirmations_are_compared_apart_and_a_confirmation_by_two_more_columns():
+def test_pings_and_confirmations_are_compared_apart_and_a_confirmation_by_two_more_columns() -> None:
     rows = [
         ("ok", False, -1),
         ("ok", True, -1),
@@ -114,13 +117,13 @@ def test_pings_and_confirmations_are_compared_apart_and_a_confirmation_by_two_mo
     assert _reasons(_pings([0]), GivenFile("c", CONFIRMATION, 1, given), intake=intake) == ["ok", *reason]
 
 
-def test_another_accuracy_or_crs_makes_no_other_row():
+def test_another_accuracy_or_crs_makes_no_other_row() -> None:
     file = GivenFile("p", PING, 0, given_rows([T0, T0], crs=[0, 2]))
 
     assert _reasons(file) == ["ok", "duplicate"]
 
 
-def test_a_duplicate_in_another_file_and_another_batch():
+def test_a_duplicate_in_another_file_and_another_batch() -> None:
     again = GivenFile("q", PING, 1, given_rows([T0, T0 + 1], arrival_ms=[T0 + 5, T0 + 5]))
     intake = Intake(Policy(), Challenges())
 
@@ -129,7 +132,7 @@ def test_a_duplicate_in_another_file_and_another_batch():
     assert (intake.read, intake.accepted, intake.rejected) == (5, 3, {"duplicate": 2})
 
 
-def test_the_first_copy_is_forgotten_only_when_a_second_would_be_too_late():
+def test_the_first_copy_is_forgotten_only_when_a_second_would_be_too_late() -> None:
     intake = Intake(Policy(backfill_horizon_ms=1000 * S), Challenges())
     assert _reasons(_pings([0]), intake=intake) == ["ok"]
     for start in range(1, 1000, 100):  # the table grows on the way
@@ -140,7 +143,7 @@ def test_the_first_copy_is_forgotten_only_when_a_second_would_be_too_late():
     assert _reasons(_pings([0, 0], arrival_s=[1000, 1000.001]), intake=intake) == ["duplicate", "too_late"]
 
 
-def test_rows_of_another_crs_are_converted_and_kept_as_given():
+def test_rows_of_another_crs_are_converted_and_kept_as_given() -> None:
     given = given_rows(
         [T0, T0 + 1, T0 + 2, T0 + 3, T0 + 4],
         crs=[0, 1, 2, 3, 2],
@@ -157,7 +160,7 @@ def test_rows_of_another_crs_are_converted_and_kept_as_given():
     assert math.isnan(accepted.lon[4])
 
 
-def test_a_rejected_row_says_where_it_stood_and_what_it_was():
+def test_a_rejected_row_says_where_it_stood_and_what_it_was() -> None:
     reject = Reject('dir/"p".ndjson', 7, "malformed", '{"x": "张\\u0000\ufffd"\t\n')
 
     said = '{"file":"dir/\\"p\\".ndjson","row":7,"reason":"malformed",'
@@ -166,7 +169,7 @@ def test_a_rejected_row_says_where_it_stood_and_what_it_was():
     assert json.loads(reject.line())["raw"] == reject.raw
 
 
-def test_rejects_come_in_input_order_and_may_be_left_out(tmp_path):
+def test_rejects_come_in_input_order_and_may_be_left_out(tmp_path: Path) -> None:
     good = '{"device_id": "D1", "event_time": "2025-07-14T02:00:00Z"}'
     file = written(tmp_path / "p.ndjson", f"[]\n{good}\n\n{good}\nx\n")
 
@@ -200,12 +203,13 @@ any_rows = st.lists(
     ),
     max_size=60,
 )
+AnyRow = tuple[int, int | None, int, int, float, bool, int]
 COLUMNS = ("event_ms", "arrival_ms", "reason", "device", "lon", "face_ok", "challenge")
 TIGHT = Policy(backfill_horizon_ms=8 * 60_000)
 
 
-def _file(rows, chunk_rows: int, kind: int) -> GivenFile:
-    columns = (
+def _file(rows: list[AnyRow], chunk_rows: int, kind: int) -> GivenFile:
+    columns: dict[str, Any] = (
         dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True)) if rows else {"event_ms": []}
     )
     columns["event_ms"] = [T0 + at * 60_000 for at in columns["event_ms"]]
@@ -215,7 +219,7 @@ def _file(rows, chunk_rows: int, kind: int) -> GivenFile:
     return GivenFile(str(kind), kind, kind, given_rows(**columns), chunk_rows)
 
 
-def _by_the_rules(batch):
+def _by_the_rules(batch: RawBatch) -> list[tuple[str, int]]:
     clock, seen, found = None, set(), []
     for place in range(len(batch)):
         row = {
@@ -253,8 +257,10 @@ def _by_the_rules(batch):
     chunk_rows=st.sampled_from([1, 5, 100]),
     batch_rows=st.sampled_from([1, 4, 9, 1000]),
 )
-def test_any_rows_are_taken_by_the_rules_however_they_are_cut(pings, confirmations, chunk_rows, batch_rows):
-    def files():
+def test_any_rows_are_taken_by_the_rules_however_they_are_cut(
+    pings: list[AnyRow], confirmations: list[AnyRow], chunk_rows: int, batch_rows: int
+) -> None:
+    def files() -> list[GivenFile]:
         return [_file(pings, chunk_rows, PING), _file(confirmations, chunk_rows, CONFIRMATION)]
 
     whole = list(merged(files(), 1000))
@@ -274,7 +280,7 @@ def test_any_rows_are_taken_by_the_rules_however_they_are_cut(pings, confirmatio
     assert (intake.start_ms, intake.clock_ms) == ((accepted[0], accepted[-1]) if accepted else (None, None))
 
 
-def test_a_killed_run_goes_on_where_it_stood(tmp_path):
+def test_a_killed_run_goes_on_where_it_stood(tmp_path: Path) -> None:
     lines = [
         {
             "device_id": f"D{1 + n % 2}",
@@ -285,7 +291,7 @@ def test_a_killed_run_goes_on_where_it_stood(tmp_path):
     ]
     file = written(tmp_path / "c.ndjson", "\n".join(map(json.dumps, lines)))
 
-    def batches(challenges: Challenges, skip_rows: int):
+    def batches(challenges: Challenges, skip_rows: int) -> Iterator[RawBatch]:
         return merged(
             [opened(file, CONFIRMATION, challenges=challenges, chunk_rows=9)], 20, skip_rows=skip_rows
         )
@@ -318,7 +324,7 @@ def _as_lists(batch: PingBatch) -> list[str]:
 @pytest.mark.parametrize(
     "case", [*cases_in(OWN_CASES), *cases_in(SHARED_CASES)], ids=lambda case: case.folder.name
 )
-def test_worked_cases_reject_what_they_say(case):
+def test_worked_cases_reject_what_they_say(case: Case) -> None:
     with (case.site / "devices.csv").open(encoding="utf-8-sig", newline="") as file:
         devices = DeviceIds(list(dict.fromkeys(row["device_id"] for row in csv.DictReader(file))))
     challenges = Challenges()
@@ -334,7 +340,7 @@ def test_worked_cases_reject_what_they_say(case):
     assert intake.rejected == case.expected_rejects
 
 
-def test_challenges_keep_the_order_of_their_bytes_apart_from_their_numbers():
+def test_challenges_keep_the_order_of_their_bytes_apart_from_their_numbers() -> None:
     challenges = Challenges()
     codes = [challenges.code(text) for text in ("b", "张", "", "a", "b")]
 

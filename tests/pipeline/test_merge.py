@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterator
 
 import numpy as np
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from stream_rows import GivenFile, given_rows, one_batch
 from geofences.instant import BEGIN_MS
 from pipeline.merge import merged
 from pipeline.ping import CONFIRMATION, PING
+from pipeline.reading import RawChunk
 
 
 def _order(*files: GivenFile) -> list[str]:
@@ -19,7 +21,7 @@ def _order(*files: GivenFile) -> list[str]:
     return [batch.raw(place) for place in range(len(batch))]
 
 
-def test_by_arrival_with_pings_and_earlier_files_first_at_equal_arrivals():
+def test_by_arrival_with_pings_and_earlier_files_first_at_equal_arrivals() -> None:
     #           0        10       20
     # a (ping)  a:1      a:2
     # c (conf)  c:1               c:2
@@ -31,21 +33,21 @@ def test_by_arrival_with_pings_and_earlier_files_first_at_equal_arrivals():
     assert _order(a, c, b) == ["a:1", "b:1", "c:1", "a:2", "b:2", "b:3", "c:2"]
 
 
-def test_the_arrival_counts_and_the_event_time_where_there_is_none():
+def test_the_arrival_counts_and_the_event_time_where_there_is_none() -> None:
     a = GivenFile("a", PING, 0, given_rows([90, 0], arrival_ms=[5, 30]))
     b = GivenFile("b", PING, 1, given_rows([4, 20], arrival_ms=[BEGIN_MS, BEGIN_MS]))
 
     assert _order(a, b) == ["b:1", "a:1", "b:2", "a:2"]
 
 
-def test_an_earlier_arrival_counts_as_the_later_one_before_it():
+def test_an_earlier_arrival_counts_as_the_later_one_before_it() -> None:
     a = GivenFile("a", PING, 0, given_rows([10, 3, 20]))
     b = GivenFile("b", PING, 1, given_rows([9, 10, 11]))
 
     assert _order(a, b) == ["b:1", "a:1", "a:2", "b:2", "b:3", "a:3"]
 
 
-def test_an_unusable_row_stays_behind_its_predecessor():
+def test_an_unusable_row_stays_behind_its_predecessor() -> None:
     # a:1 and a:3 are unusable; whatever their times say is not believed.
     a = GivenFile("a", PING, 0, given_rows([99, 10, 99, 12], reason=[1, 0, 4, 0]))
     b = GivenFile("b", PING, 1, given_rows([5, 11, 13]))
@@ -53,12 +55,12 @@ def test_an_unusable_row_stays_behind_its_predecessor():
     assert _order(a, b) == ["a:1", "b:1", "a:2", "a:3", "b:2", "a:4", "b:3"]
 
 
-def test_no_files_and_files_without_rows():
+def test_no_files_and_files_without_rows() -> None:
     assert list(merged([], 10)) == []
     assert list(merged([GivenFile("a", PING, 0, given_rows([]))], 10)) == []
 
 
-def test_a_batch_says_which_row_of_which_file():
+def test_a_batch_says_which_row_of_which_file() -> None:
     a = GivenFile("a", PING, 0, given_rows([1, 3]), chunk_rows=1)
     b = GivenFile("b", CONFIRMATION, 1, given_rows([2]))
 
@@ -76,6 +78,8 @@ file_rows = st.lists(
     max_size=30,
 )
 
+FileRow = tuple[int, int | None, int]
+
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(
@@ -84,11 +88,13 @@ file_rows = st.lists(
     batch_rows=st.sampled_from([1, 3, 8, 1000]),
     skip_rows=st.integers(0, 40),
 )
-def test_the_sequence_is_that_of_a_heap_of_rows(given, chunk_rows, batch_rows, skip_rows):
+def test_the_sequence_is_that_of_a_heap_of_rows(
+    given: list[tuple[int, list[FileRow]]], chunk_rows: int, batch_rows: int, skip_rows: int
+) -> None:
     files = []
     for number, (kind, rows) in enumerate(given):
-        event, arrival, reason = ([row[column] for row in rows] for column in range(3))
-        arrival = [BEGIN_MS if at is None else at for at in arrival]
+        event, reason = [row[0] for row in rows], [row[2] for row in rows]
+        arrival = [BEGIN_MS if row[1] is None else row[1] for row in rows]
         files.append(
             GivenFile(
                 str(number), kind, number, given_rows(event, arrival_ms=arrival, reason=reason), chunk_rows
@@ -108,7 +114,7 @@ def test_the_sequence_is_that_of_a_heap_of_rows(given, chunk_rows, batch_rows, s
     )
 
 
-def _by_heap(given) -> list[str]:
+def _by_heap(given: list[tuple[int, list[FileRow]]]) -> list[str]:
     lanes = []
     for number, (kind, rows) in enumerate(given):
         highest, lane = BEGIN_MS, []
@@ -120,12 +126,12 @@ def _by_heap(given) -> list[str]:
     return [f"{number}:{row}" for _, _, number, row in heapq.merge(*lanes)]
 
 
-def test_chunks_are_read_only_when_they_are_needed():
+def test_chunks_are_read_only_when_they_are_needed() -> None:
     taken = []
 
     class Watched(GivenFile):
-        def __iter__(self):
-            for chunk in super().__iter__():
+        def __iter__(self) -> Iterator[RawChunk]:
+            for chunk in super().__iter__():  # type: ignore[no-untyped-call]  # stream_rows leaves it untyped
                 taken.append((self.name, chunk.first_row))
                 yield chunk
 

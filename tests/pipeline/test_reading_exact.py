@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from stream_rows import DEVICES, opened, tuples_of, written
 
 from geofences.instant import instant_ms
@@ -107,10 +109,13 @@ def _rows_by(rows: list[ExactRow]) -> list[tuple[object, ...]]:
     return tuples_of(checked_rows(fields, np.array(codes, np.int32)), challenges)
 
 
-def _read(path, kind, block_bytes, chunk_rows):
+def _read(
+    path: Path, kind: int, block_bytes: int, chunk_rows: int
+) -> tuple[list[tuple[object, ...]], list[str], list[str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_stream, "BLOCK_BYTES", block_bytes)
-        challenges, rows, raws, numbers = Challenges(), [], [], []
+        challenges, rows, raws = Challenges(), [], []
+        numbers: list[int] = []
         file = opened(path, kind, challenges=challenges, chunk_rows=chunk_rows)
         for chunk in file:
             assert 0 < len(chunk) <= chunk_rows
@@ -123,7 +128,9 @@ def _read(path, kind, block_bytes, chunk_rows):
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(text=dirty(json_lines), kind=st.sampled_from([PING, CONFIRMATION]))
-def test_json_lines_are_read_as_the_exact_way_reads_them(text, kind, tmp_path_factory):
+def test_json_lines_are_read_as_the_exact_way_reads_them(
+    text: bytes, kind: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = written(tmp_path_factory.mktemp("json") / "p.ndjson", text)
     lines = [line.removesuffix(b"\r") for line in text.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     lines = [line for line in lines if line.strip(b" \t\r")]
@@ -164,7 +171,9 @@ csv_cells = st.sampled_from(CELLS).flatmap(
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(data=st.data(), kind=st.sampled_from([PING, CONFIRMATION]))
-def test_csv_records_are_read_as_the_exact_way_reads_them(data, kind, tmp_path_factory):
+def test_csv_records_are_read_as_the_exact_way_reads_them(
+    data: st.DataObject, kind: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     more = data.draw(st.lists(st.sampled_from([*columns_of(kind), "height"]), max_size=4, unique=True))
     names = list(dict.fromkeys(["device_id", "event_time", "lon", "lat", *more]))
     good = st.tuples(st.just("D1"), st.just(T), *(csv_cells for _ in names[2:]))
@@ -218,7 +227,7 @@ def _exact_record(record: bytes, contents: list[int]) -> ExactRow:
 
 @pytest.mark.parametrize("extra", [-1, 0, 1, 100_000, 5_000_000])
 @pytest.mark.parametrize("suffix", ["ndjson", "csv"])
-def test_a_line_without_end_is_one_broken_row(suffix, extra, tmp_path):
+def test_a_line_without_end_is_one_broken_row(suffix: str, extra: int, tmp_path: Path) -> None:
     good = b'{"device_id": "D1", "event_time": "%s"}\n' % T.encode()
     long = b'{"device_id": "D1", "event_time": "%s", "x": "%s"}\n' % (
         T.encode(),
@@ -239,7 +248,7 @@ def test_a_line_without_end_is_one_broken_row(suffix, extra, tmp_path):
         assert raws[1] == long[: text_stream.LINE_MOST].decode()
 
 
-def test_a_quote_that_never_closes_costs_one_line(tmp_path):
+def test_a_quote_that_never_closes_costs_one_line(tmp_path: Path) -> None:
     lines = [f'D1,{T},1,2,"open', *[f"D1,{T},1,2,x"] * 5000]
     path = written(tmp_path / "p.csv", "device_id,event_time,lon,lat,operator\n" + "\n".join(lines))
 
@@ -272,7 +281,7 @@ plain_times = st.builds(
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(st.one_of(plain_times, st.text("0123456789-:.TZ+ ", max_size=30)), min_size=40, max_size=40))
-def test_plain_times_are_what_the_exact_way_says(texts):
+def test_plain_times_are_what_the_exact_way_says(texts: list[str]) -> None:
     for text in texts:
         at_ms, plain = scan_instant(_bytes(text), 0, len(text.encode()))
         if plain:
@@ -290,7 +299,7 @@ def test_plain_times_are_what_the_exact_way_says(texts):
         ("2024-02-29T12:00+00", 1709208000000),
     ],
 )
-def test_times_that_must_be_plain(text, at_ms):
+def test_times_that_must_be_plain(text: str, at_ms: int) -> None:
     assert scan_instant(_bytes(text), 0, len(text)) == (at_ms, True)
 
 
@@ -307,7 +316,7 @@ def test_times_that_must_be_plain(text, at_ms):
         max_size=40,
     )
 )
-def test_plain_numbers_are_the_nearest_floats(texts):
+def test_plain_numbers_are_the_nearest_floats(texts: list[str]) -> None:
     for text in texts:
         if text.isascii():
             value, end = scan_number(_bytes(text), 0, len(text), False)
@@ -318,11 +327,11 @@ def test_plain_numbers_are_the_nearest_floats(texts):
 @pytest.mark.parametrize(
     "text", ["106.63696168732118", "-0.0", "0", "1e22", "9999999999999999999", "4.35", "179.99999999999997"]
 )
-def test_numbers_that_must_be_plain(text):
+def test_numbers_that_must_be_plain(text: str) -> None:
     assert scan_number(_bytes(text), 0, len(text), True) == (float(text), len(text))
 
 
-def test_numbers_halfway_between_two_floats_are_not_guessed():
+def test_numbers_halfway_between_two_floats_are_not_guessed() -> None:
     rng = np.random.default_rng(1)
     for odd in (rng.integers(2**52, 2**53, 500) * 2 + 1).tolist():
         for text in (str(odd), str(odd * 64), f"{odd * 5}e-1", f"{odd * 125}e-3"):
@@ -330,5 +339,5 @@ def test_numbers_halfway_between_two_floats_are_not_guessed():
             assert end < 0 or value == float(text)
 
 
-def _bytes(text: str):
+def _bytes(text: str) -> NDArray[np.uint8]:
     return np.frombuffer(text.encode() + b"\n", np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,7 +35,7 @@ ROW = f'{{"device_id": "D1", "event_time": "{T}"}}'
         ("p.parquet", "device_id", PING, "cannot be read as Parquet"),
     ],
 )
-def test_wrong_files(name, content, kind, told, tmp_path):
+def test_wrong_files(name: str, content: bytes | str | None, kind: int, told: str, tmp_path: Path) -> None:
     if content is not None:
         written(tmp_path / name, content)
 
@@ -43,7 +45,7 @@ def test_wrong_files(name, content, kind, told, tmp_path):
     assert str(tmp_path / name) in str(raised.value)
 
 
-def test_parquet_without_a_required_column(tmp_path):
+def test_parquet_without_a_required_column(tmp_path: Path) -> None:
     pq.write_table(pa.table({"device_id": ["D1"], "event_time": [T], "lat": [None]}), tmp_path / "p.parquet")
 
     with pytest.raises(InputError, match=r"no column lon; expected device_id, event_time, lon, lat"):
@@ -51,7 +53,7 @@ def test_parquet_without_a_required_column(tmp_path):
     assert reasons_of(opened(tmp_path / "p.parquet", CONFIRMATION)) == ["ok"]
 
 
-def test_parquet_that_breaks_off_inside(tmp_path):
+def test_parquet_that_breaks_off_inside(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     columns = {"device_id": [f"D{n}" for n in range(5000)], "event_time": [T] * 5000, "lon": [1.0] * 5000}
     pq.write_table(pa.table(columns | {"lat": [1.0] * 5000}), path, compression="none", use_dictionary=False)
@@ -62,7 +64,7 @@ def test_parquet_that_breaks_off_inside(tmp_path):
         list(opened(path))
 
 
-def test_files_without_rows(tmp_path):
+def test_files_without_rows(tmp_path: Path) -> None:
     written(tmp_path / "p.ndjson", "")
     written(tmp_path / "blank.ndjson", "\n \r\n\t\n")
     written(tmp_path / "p.csv", "device_id,event_time,lon,lat")
@@ -85,11 +87,11 @@ def test_files_without_rows(tmp_path):
         ("", ["ok"]),
     ],
 )
-def test_the_last_line(ends, reasons, tmp_path):
+def test_the_last_line(ends: str, reasons: list[str], tmp_path: Path) -> None:
     assert reasons_of(opened(written(tmp_path / "p.ndjson", f"{ROW}\n{ends}"))) == reasons
 
 
-def test_blank_lines_are_no_rows_and_a_mark_at_the_start_is_no_text(tmp_path):
+def test_blank_lines_are_no_rows_and_a_mark_at_the_start_is_no_text(tmp_path: Path) -> None:
     ndjson = written(tmp_path / "p.ndjson", f"\ufeff{ROW}\r\n\r\n  \n[]\n\n{ROW}")
     table = written(
         tmp_path / "p.csv", f"\ufeff device_id ,event_time,lon,lat\r\n\r\nD1,{T},,\r\n \r\nD1\r\n"
@@ -102,7 +104,7 @@ def test_blank_lines_are_no_rows_and_a_mark_at_the_start_is_no_text(tmp_path):
     assert chunk.rows.reason.tolist() == [0, 1]
 
 
-def test_columns_in_any_order(tmp_path):
+def test_columns_in_any_order(tmp_path: Path) -> None:
     written(tmp_path / "p.csv", f"lat,accuracy_m,lon,event_time,device_id\n29.6,,106.5,{T},D2\n")
 
     (chunk,) = opened(tmp_path / "p.csv")
@@ -111,7 +113,7 @@ def test_columns_in_any_order(tmp_path):
     assert (rows.lon.item(), rows.lat.item(), rows.device.item(), rows.reason.item()) == (106.5, 29.6, 1, 0)
 
 
-def test_unknown_columns_are_told_once_with_the_rows_that_have_them(tmp_path):
+def test_unknown_columns_are_told_once_with_the_rows_that_have_them(tmp_path: Path) -> None:
     rows = [
         ROW,
         ROW[:-1] + ', "height": 3, "a\\"b": 1}',
@@ -143,7 +145,7 @@ def test_unknown_columns_are_told_once_with_the_rows_that_have_them(tmp_path):
     ]
 
 
-def test_a_stream_that_invents_names_does_not_fill_the_memory(tmp_path):
+def test_a_stream_that_invents_names_does_not_fill_the_memory(tmp_path: Path) -> None:
     rows = [ROW[:-1] + f', "x{n}": 1' + "}" for n in range(3000)]
     file = opened(written(tmp_path / "p.ndjson", "\n".join(rows)))
 
@@ -152,7 +154,7 @@ def test_a_stream_that_invents_names_does_not_fill_the_memory(tmp_path):
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 3, 1000])
-def test_progress_and_row_numbers(chunk_rows, tmp_path):
+def test_progress_and_row_numbers(chunk_rows: int, tmp_path: Path) -> None:
     file = opened(written(tmp_path / "p.ndjson", f"{ROW}\n" * 5), chunk_rows=chunk_rows)
 
     numbers = [chunk.first_row + place for chunk in file for place in range(len(chunk))]

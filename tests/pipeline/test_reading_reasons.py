@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -179,9 +181,11 @@ def _csv(path: Path) -> Path:
 
 
 def _parquet(path: Path) -> Path:
-    columns = {name: [_full(row).get(name) for _, row in EVERYWHERE] for name in _names()}
+    columns: dict[str, list[Any]] = {
+        name: [_full(row).get(name) for _, row in EVERYWHERE] for name in _names()
+    }
     columns["lon"], columns["lat"], columns["accuracy_m"] = (
-        [None if value is None else float(value) for value in columns[name]]  # type: ignore[arg-type]
+        [None if value is None else float(value) for value in columns[name]]
         for name in ("lon", "lat", "accuracy_m")
     )
     pq.write_table(pa.table(columns), path / "p.parquet")
@@ -189,9 +193,10 @@ def _parquet(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("write", [_ndjson, _csv, _parquet])
-def test_same_reasons_and_values_in_every_format(write, tmp_path):
+def test_same_reasons_and_values_in_every_format(write: Callable[[Path], Path], tmp_path: Path) -> None:
     file = opened(write(tmp_path), chunk_rows=7)
-    found, challenges = [], Challenges()
+    found: list[tuple[Any, ...]] = []
+    challenges = Challenges()
     for chunk in file:
         found += tuples_of(chunk.rows, challenges)
 
@@ -208,7 +213,7 @@ def test_same_reasons_and_values_in_every_format(write, tmp_path):
 
 
 @pytest.mark.parametrize(("reason", "line"), JSON_LINES)
-def test_json_lines(reason, line, tmp_path):
+def test_json_lines(reason: str, line: str, tmp_path: Path) -> None:
     good = f'{{"device_id": "D1", "event_time": "{T}"}}'
     line = line.replace("%s", T)
     file = opened(written(tmp_path / "p.ndjson", f"{good}\n{line}\n{good}\n"))
@@ -220,7 +225,7 @@ def test_json_lines(reason, line, tmp_path):
 
 
 @pytest.mark.parametrize(("reason", "line"), CSV_LINES)
-def test_csv_lines(reason, line, tmp_path):
+def test_csv_lines(reason: str, line: str, tmp_path: Path) -> None:
     header, good = "device_id,event_time,lon,lat,accuracy_m,sos", f"D1,{T},1,2,3,true"
     line = line.replace("%s", T)
     file = opened(written(tmp_path / "p.csv", f"{header}\n{good}\n{line}\n{good}\n"))
@@ -231,7 +236,7 @@ def test_csv_lines(reason, line, tmp_path):
     assert chunk.raw(1) == line.removesuffix("\r")
 
 
-def test_bytes_that_are_no_utf8_are_malformed_and_told_with_a_mark(tmp_path):
+def test_bytes_that_are_no_utf8_are_malformed_and_told_with_a_mark(tmp_path: Path) -> None:
     line = b'{"device_id": "D1", "event_time": "%s", "operator": "\xff"}' % T.encode()
     (chunk,) = opened(written(tmp_path / "p.ndjson", line))
     (cells,) = opened(written(tmp_path / "p.csv", b"device_id,event_time,lon,lat\nD1,%s,1,\xff" % T.encode()))
@@ -241,8 +246,8 @@ def test_bytes_that_are_no_utf8_are_malformed_and_told_with_a_mark(tmp_path):
     assert cells.raw(0).endswith("1,\ufffd")
 
 
-def test_confirmations_have_columns_of_their_own(tmp_path):
-    rows = [
+def test_confirmations_have_columns_of_their_own(tmp_path: Path) -> None:
+    rows: list[tuple[str, dict[str, object], tuple[bool, str | None] | None]] = [
         ("ok", {"face_ok": True, "challenge_id": "c1"}, (True, "c1")),
         ("ok", {"face_ok": False, "challenge_id": '"é\n'}, (False, '"é\n')),
         ("ok", {}, (False, None)),
@@ -265,7 +270,7 @@ def test_confirmations_have_columns_of_their_own(tmp_path):
     assert file.warnings() == [f"{tmp_path / 'c.ndjson'}: unknown column 'source' in 1 rows, not used"]
 
 
-def test_confirmations_in_csv_and_parquet_say_the_same(tmp_path):
+def test_confirmations_in_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
     written(tmp_path / "c.csv", f'device_id,event_time,face_ok,challenge_id\nD1,{T},1,"a""b"\nD2,{T},,\n')
     table = {
         "device_id": ["D1", "D2"],
@@ -314,7 +319,7 @@ def test_confirmations_in_csv_and_parquet_say_the_same(tmp_path):
         ("ok", "battery_pct", pa.array([50], pa.uint8())),
     ],
 )
-def test_parquet_types(reason, column, values, tmp_path):
+def test_parquet_types(reason: str, column: str, values: pa.Array, tmp_path: Path) -> None:
     columns = {"device_id": pa.array(["D1"]), "event_time": pa.array([T]), "lon": pa.array([1.0])}
     columns |= {"lat": pa.array([2.0]), column: values}
     pq.write_table(pa.table(columns), tmp_path / "p.parquet")
@@ -328,7 +333,7 @@ def test_parquet_types(reason, column, values, tmp_path):
 @pytest.mark.parametrize(
     ("unit", "ticks"), [("ms", -1), ("us", -1), ("ns", -1), ("us", -1000), ("ns", -1_000_000)]
 )
-def test_parquet_times_are_cut_towards_the_past(unit, ticks, tmp_path):
+def test_parquet_times_are_cut_towards_the_past(unit: str, ticks: int, tmp_path: Path) -> None:
     columns = {"device_id": ["D1"], "event_time": pa.array([ticks], pa.timestamp(unit, "UTC"))}
     pq.write_table(pa.table(columns), tmp_path / "c.parquet")
 
@@ -337,7 +342,7 @@ def test_parquet_times_are_cut_towards_the_past(unit, ticks, tmp_path):
     assert chunk.rows.event_ms.tolist() == [-1]
 
 
-def test_times_without_a_zone_are_warned_of_once(tmp_path):
+def test_times_without_a_zone_are_warned_of_once(tmp_path: Path) -> None:
     columns = {"device_id": ["D1"] * 3, "event_time": pa.array([0] * 3, pa.timestamp("ms"))}
     pq.write_table(pa.table(columns), tmp_path / "c.parquet")
     file = opened(tmp_path / "c.parquet", CONFIRMATION)
