@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from case_files import SHARED_CASES
-from replay.traces_site import geolife, write_first_rows, write_traces_site
+from replay.traces_site import geolife, write_traces_site
 
 from pipeline.reference import Distances, judge, read_rows
 from pipeline.replay import ReplayRequest, ReplaySummary, replay
@@ -69,8 +69,7 @@ def test_a_simulated_county(tmp_path: Path) -> None:
 @pytest.mark.skipif(not TRACES.exists(), reason=f"no ../shared/data/{TRACES.name} beside the checkout")
 def test_recorded_traces(tmp_path: Path) -> None:
     """Years of strangers' lives at one fix a second or so: real gaps, real jumps, real crowds of fixes."""
-    pings = write_first_rows(TRACES, tmp_path / "pings.parquet")
-    recording = Recording(write_traces_site(geolife(pings), tmp_path / "site"), [pings])
+    recording = Recording(write_traces_site(geolife(TRACES), tmp_path / "site"), [TRACES])
     alerts = assert_one_file(recording, tmp_path, [(100, 1), (100_000, 2)])
     found = kinds(alerts)
     assert all(found[kind] > 40 for kind in ("boundary_violation", "zone_entry", "silent_device")), found

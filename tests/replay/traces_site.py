@@ -15,13 +15,6 @@ from geofences.county import County, counties
 #: Places are squares of so many degrees, about 1.1 km high.
 CELL_DEG = 0.01
 USUAL_PLACES, BUSY_PLACES = 2, 12
-FIRST_ROWS = 6_000
-
-
-def write_first_rows(traces: Path, out: Path) -> Path:
-    """The first rows of each device, in their order: enough for all that can happen, and quick."""
-    pl.read_parquet(traces).filter(pl.int_range(pl.len()).over("device_id") < FIRST_ROWS).write_parquet(out)
-    return out
 
 
 def geolife(traces: Path) -> pl.DataFrame:
