@@ -21,11 +21,12 @@ from minimal_site import WHOLE, write_site
 from sinks.alert import alert_line
 from sinks.disposal import DisposalQueue
 
+DEVICE_COUNT = 20
 PEOPLE = "person_id,name,office_id,class,valid_from,valid_to\n" + "".join(
-    f"P{n},Person {n},O1,lenient,,\n" for n in range(20)
+    f"P{n},Person {n},O1,lenient,,\n" for n in range(DEVICE_COUNT)
 )
 DEVICES = "device_id,person_id,kind,valid_from,valid_to\n" + "".join(
-    f"D{n},P{n},phone,,\n" for n in range(20)
+    f"D{n},P{n},phone,,\n" for n in range(DEVICE_COUNT)
 )
 POLICY = """\
 version = "live"
@@ -117,7 +118,7 @@ def send(address: str, bearer: str, rows: list[dict[str, Any]]) -> dict[str, Any
 def pings(chance: random.Random) -> list[dict[str, Any]]:
     """One fix of half the devices, some of them beyond the county."""
     now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
-    devices = chance.sample(range(20), 10)
+    devices = chance.sample(range(DEVICE_COUNT), 10)
     return [
         {"device_id": f"D{n}", "event_time": now, "lon": chance.choice([106.5, 106.5, 107.5]), "lat": 29.5}
         for n in devices
@@ -136,6 +137,18 @@ def queue_lines(path: Path) -> list[bytes]:
             cursor = page.next
 
 
+def until_all_are_silent(queue: Path) -> None:
+    """Nobody sends any more: the engine is up to date when it misses every device."""
+    ends_s = time.monotonic() + ENDS_IN_S
+    while time.monotonic() < ends_s:
+        alerts = [json.loads(line) for line in queue_lines(queue)] if queue.exists() else []
+        silent = [a for a in alerts if a["kind"] == "silent_device" and a["cleared_at"] is None]
+        if len(silent) == DEVICE_COUNT:
+            return
+        time.sleep(0.5)
+    raise AssertionError("the engine did not catch up")
+
+
 def test_kills_leave_no_trace_in_the_queue(home: Path) -> None:
     """The engine is killed again and again while pings come in; another reads the same log in peace."""
     chance = random.Random(7)
@@ -150,7 +163,7 @@ def test_kills_leave_no_trace_in_the_queue(home: Path) -> None:
                 engine.kill()
                 engine.wait(30)
                 engine = command(home, "run", "--config", "fencewatch.toml")
-        time.sleep(8)  # the engine comes up, catches up and keeps its state
+        until_all_are_silent(home / "data" / "queue.sqlite")
         engine.terminate()
         assert engine.wait(30) == 0, "SIGTERM drains and ends well"
     undisturbed = (home / "fencewatch.toml").read_text().replace('"data"', '"peace"')
@@ -158,7 +171,7 @@ def test_kills_leave_no_trace_in_the_queue(home: Path) -> None:
     (home / "peace").mkdir()
     (home / "peace" / "journal").symlink_to(home / "data" / "journal")
     engine = command(home, "run", "--config", "peace.toml")
-    time.sleep(10)
+    until_all_are_silent(home / "peace" / "queue.sqlite")
     engine.terminate()
     assert engine.wait(30) == 0
     lines = queue_lines(home / "data" / "queue.sqlite")
