@@ -13,7 +13,7 @@ DEFAULT_DATA = Path("fencewatch-data")
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 
 _EXPECTED: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "": {"site": str, "data": str, "inbox": str},
+    "": {"site": str, "data": str},
     "http": {"host": str, "port": int},
     "clock": {"start": str, "speed": (int, float)},
 }
@@ -23,13 +23,11 @@ _EXPECTED: dict[str, dict[str, type | tuple[type, ...]]] = {
 class Settings:
     """What a system runs on; relative paths are from the file that names them.
 
-    ``inbox``: a directory watched for stream files instead of a gateway. ``clock_start`` and
-    ``clock_speed``: a simulated clock, for demonstrations only.
+    ``clock_start`` and ``clock_speed``: a simulated clock, for demonstrations only.
     """
 
     site: Path
     data: Path = DEFAULT_DATA
-    inbox: Path | None = None
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     clock_start: str | None = None
@@ -76,7 +74,6 @@ def read_settings(path: Path) -> Settings:
     return Settings(
         site=home / content["site"],
         data=home / content.get("data", DEFAULT_DATA),
-        inbox=home / content["inbox"] if "inbox" in content else None,
         host=http.get("host", DEFAULT_HOST),
         port=http.get("port", DEFAULT_PORT),
         clock_start=clock.get("start"),

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import console
 from console.parts import ConsoleParts
 from fencewatch import __version__
 from fencewatch.config import Settings
@@ -58,6 +57,5 @@ def opened_console(settings: Settings, now_ms: Callable[[], int], speed: float) 
             now_ms=now_ms,
             speed=speed,
             run_metrics=data / FIGURES,
-            vendor=Path(console.__file__).parent / "web" / "node_modules",
             version=__version__,
         )

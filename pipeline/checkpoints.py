@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from pipeline.journal.disk import put_file
 
 
 class CheckpointStore:
@@ -22,13 +23,7 @@ class CheckpointStore:
         """Store a part's state; returns the token to get it by."""
         known = self._generations(part)
         token = f"{part}-{known[-1] + 1 if known else 0:010d}"
-        scratch = self._directory / f"{token}.writing"
-        with scratch.open("wb") as file:
-            file.write(state)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.rename(self._directory / f"{token}.state")
-        self._sync_directory()
+        put_file(self._directory / f"{token}.state", state)
         committed = self._committed.get(part)
         for old in (f"{part}-{generation:010d}" for generation in known if committed is not None):
             if old != committed:
@@ -43,10 +38,3 @@ class CheckpointStore:
 
     def _generations(self, part: str) -> list[int]:
         return sorted(int(path.stem.rpartition("-")[2]) for path in self._directory.glob(f"{part}-*.state"))
-
-    def _sync_directory(self) -> None:
-        handle = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from pipeline.sites.records import Binding, Person, Site
 
+#: How many shards a run has: state that was kept belongs to so many.
+SHARDS = 8
+
 
 def shard_of_person(person_id: str, shards: int) -> int:
     """The shard a person lives in: stable across runs, machines and Python versions."""

@@ -15,7 +15,8 @@ from geofences.pack import AreaPack
 from geofences.registry import FenceRegistry, StreamIndex
 from pipeline.hours import Hours
 from pipeline.policy import Policy
-from pipeline.reach import office_spans, offices_above, reach_of
+from pipeline.reach import office_spans, reach_of
+from pipeline.sites.offices import offices_above
 from pipeline.sites.records import Leave, Site
 
 Ints = NDArray[np.int64]
@@ -57,8 +58,8 @@ class Ground:
         self.leave_places = _leave_places(site)
         self.pack = AreaPack([*(fence.area for fence in site.fences), *_circles(site.leaves)])
         self.by_selector = _by_selector(site.fences)
-        self.offices_above = offices_above(site)
-        self.office_span = office_spans(site, self.offices_above)
+        self.offices_above = offices_above(list(site.offices))
+        self.office_span = office_spans(self.offices_above)
         self.class_code = {name: code for code, name in enumerate(site.policy.windows)}
         self.shared = np.array([f.group is None and _is_shared(f) for f in site.fences], np.bool_)
         shared = np.flatnonzero(self.shared).tolist()

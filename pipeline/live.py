@@ -14,6 +14,7 @@ from bytewax.testing import run_main
 
 from pipeline.checkpoints import CheckpointStore
 from pipeline.dataflow import Parts, build
+from pipeline.division import SHARDS
 from pipeline.errors import InputError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
@@ -23,8 +24,6 @@ from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
 from pipeline.sources import LiveLog
 from pipeline.stream import Accepted, Router, Told
-
-SHARDS = 8
 
 #: How often state is kept; a restart reads what the journal got since.
 EPOCH = timedelta(seconds=5)

@@ -21,8 +21,6 @@ from sinks.alert import Alert
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_SURVEYED = ("slack_m", "since_ms", "until_ms")
-
 
 class Patrol:
     """Columns by binding for those at ease; a track for each binding that something is going on with.

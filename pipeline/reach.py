@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from geofences.fence import Fence
 from pipeline.intervals import starts_of_runs
-from pipeline.sites.records import Site
 
 Ints = NDArray[np.int64]
 
@@ -65,20 +64,7 @@ def _reaches(first, office_low, office_high, wanted, fence, office, class_code):
     return holds
 
 
-def offices_above(site: Site) -> dict[str, list[str]]:
-    parent = {office.office_id: office.parent_id for office in site.offices}
-    above: dict[str, list[str]] = {}
-    for office_id in parent:
-        chain: list[str] = []
-        at: str | None = office_id
-        while at is not None:
-            chain.append(at)
-            at = parent[at]
-        above[office_id] = chain
-    return above
-
-
-def office_spans(site: Site, above: dict[str, list[str]]) -> dict[str, tuple[int, int]]:
+def office_spans(above: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
     """Offices numbered so that an office and all below it are one interval ``[low, high)``."""
     ordered = sorted(above, key=lambda office_id: above[office_id][::-1])
     low = {office_id: number for number, office_id in enumerate(ordered)}

@@ -15,7 +15,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
 
 from pipeline.dataflow import Parts, build
-from pipeline.division import Division
+from pipeline.division import SHARDS, Division
 from pipeline.errors import InputError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
@@ -28,7 +28,6 @@ from pipeline.sources import RecordedLog
 from pipeline.stream import Router, Told
 from sinks.ledger import AlertLedger
 
-SHARDS = 8
 BATCH_ROWS = 1 << 16
 
 #: A replay is not resumed, so its epochs serve nothing but backpressure.

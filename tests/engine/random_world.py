@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
 import shapely
 
@@ -223,6 +222,3 @@ def accepted(rows: list[ReferenceRow]) -> list[ReferenceRow]:
         extra = (row.face_ok, row.challenge_id) if row.kind == CONFIRMATION else ()
         accepted.setdefault((row.kind, row.device_id, row.event_ms, row.lon, row.lat, *extra), row)
     return list(accepted.values())
-
-
-ZONE = ZoneInfo("Asia/Shanghai")
