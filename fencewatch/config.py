@@ -12,26 +12,20 @@ from pipeline.errors import InputError
 DEFAULT_DATA = Path("fencewatch-data")
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 
-_EXPECTED: dict[str, dict[str, type | tuple[type, ...]]] = {
+_EXPECTED: dict[str, dict[str, type]] = {
     "": {"site": str, "data": str},
     "http": {"host": str, "port": int},
-    "clock": {"start": str, "speed": (int, float)},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a system runs on; relative paths are from the file that names them.
-
-    ``clock_start`` and ``clock_speed``: a simulated clock, for demonstrations only.
-    """
+    """What a system runs on; relative paths are from the file that names them."""
 
     site: Path
     data: Path = DEFAULT_DATA
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
-    clock_start: str | None = None
-    clock_speed: float = 1.0
 
     @property
     def journal(self) -> Path:
@@ -70,14 +64,12 @@ def read_settings(path: Path) -> Settings:
     _check(path, content)
     if "site" not in content:
         raise InputError(f"{path}: site is missing; expected the directory of a site")
-    http, clock, home = content.get("http", {}), content.get("clock", {}), path.parent
+    http, home = content.get("http", {}), path.parent
     return Settings(
         site=home / content["site"],
         data=home / content.get("data", DEFAULT_DATA),
         host=http.get("host", DEFAULT_HOST),
         port=http.get("port", DEFAULT_PORT),
-        clock_start=clock.get("start"),
-        clock_speed=float(clock.get("speed", 1.0)),
     )
 
 

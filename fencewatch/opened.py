@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from console.parts import ConsoleParts
 from fencewatch import __version__
 from fencewatch.config import Settings
+from pipeline.clock import Clock, clock_of
 from pipeline.journal import Journal
 from pipeline.sites.load import load_site
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
-from sinks.disposal import DisposalQueue
+from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
 from sinks.positions import PositionStore
 from sinks.tracks import TrackArchive
 
@@ -33,13 +34,14 @@ def opened_tokens(data: Path) -> Iterator[TokenStore]:
 
 
 @contextmanager
-def opened_console(settings: Settings, now_ms: Callable[[], int], speed: float) -> Iterator[ConsoleParts]:
+def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
     """All that `serve` works on; it is the journal's only writer.
 
     Raises SiteError for a broken site, JournalError where another process writes the journal.
     """
     site = load_site(settings.site)
     data = settings.data
+    clock = clock_of(data)
     with ExitStack() as stack:
         tokens = stack.enter_context(opened_tokens(data))
         accesses = AccessLog.open(data / ACCESSES)
@@ -54,8 +56,14 @@ def opened_console(settings: Settings, now_ms: Callable[[], int], speed: float) 
             tracks=TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone)),
             tokens=tokens,
             accesses=accesses,
-            now_ms=now_ms,
-            speed=speed,
+            now_ms=clock.now_ms,
+            speed=clock.speed,
+            lease_ms=lease_ms(clock),
             run_metrics=data / FIGURES,
             version=__version__,
         )
+
+
+def lease_ms(clock: Clock) -> int:
+    """How long a claim holds: half an hour of whoever made it, however fast the log's clock runs."""
+    return min(round(LEASE_MS * clock.speed), LEASE_MS_MAX)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fencewatch.config import DEFAULT_DATA
 from fencewatch.faults import exit_codes
-from pipeline.clock import system_now_ms
+from pipeline.clock import clock_of
 from pipeline.errors import InputError
 from sinks.alert import instant_text
 from sinks.disposal import (
@@ -68,7 +68,7 @@ def list_command(
     """Alerts, what wants attention first."""
     with _opened(data) as queue:
         wanted = AlertFilter(scope=office, states=_states(state))
-        page = queue.alerts(wanted, now_ms=system_now_ms(), limit=limit)
+        page = queue.alerts(wanted, now_ms=_now_ms(data), limit=limit)
         _show_list(list(page.items), as_json=as_json)
 
 
@@ -76,7 +76,7 @@ def list_command(
 def show_command(alert_key: Key, data: Data = DEFAULT_DATA, office: Office = None) -> None:
     """One alert with its timeline, as JSON."""
     with _opened(data) as queue:
-        item = queue.alert(alert_key, now_ms=system_now_ms(), office=office)
+        item = queue.alert(alert_key, now_ms=_now_ms(data), office=office)
         print(json.dumps(item_json(item), ensure_ascii=False, indent=2))
 
 
@@ -157,13 +157,17 @@ def watch_command(
 def stats_command(data: Data = DEFAULT_DATA, office: Office = None) -> None:
     """How many alerts stand in each state, as JSON."""
     with _opened(data) as queue:
-        counts = queue.counts(now_ms=system_now_ms(), office=office)
+        counts = queue.counts(now_ms=_now_ms(data), office=office)
         print(json.dumps({str(state): count for state, count in counts.items()}))
+
+
+def _now_ms(data: Path) -> int:
+    return clock_of(data).now_ms()
 
 
 def _act(data: Path, step: Callable[[DisposalQueue, int], QueueItem]) -> None:
     with _opened(data) as queue:
-        item = step(queue, system_now_ms())
+        item = step(queue, _now_ms(data))
         print(json.dumps(item_json(item), ensure_ascii=False))
 
 

@@ -13,7 +13,7 @@ from threading import Event
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
-from pipeline.clock import system_now_ms
+from pipeline.clock import clock_of
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
 from pipeline.sites.load import FILES, load_site
@@ -73,6 +73,7 @@ class Outputs:
     def __init__(self, settings: Settings, site: Site, queue: DisposalQueue) -> None:
         self.engine: LiveEngine | None = None
         self._settings = settings
+        self._now_ms = clock_of(settings.data).now_ms
         self._queue = queue
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
@@ -129,7 +130,7 @@ class Outputs:
             return
         intake = self.engine.intake
         RunMetrics(
-            at_ms=system_now_ms(),
+            at_ms=self._now_ms(),
             offset=self._offset,
             clock_ms=intake.clock_ms,
             rows=intake.read,

@@ -162,7 +162,7 @@ def test_only_what_is_true_weighs_on_a_person() -> None:
     ("step", "changed", "field"),
     [
         ("claim", {"lease_ms": 0}, "lease_ms"),
-        ("claim", {"lease_ms": 86_400_001}, "lease_ms"),  # a day is the most
+        ("claim", {"lease_ms": 1_800_000_001}, "lease_ms"),  # a thousand half hours are the most
         ("claim", {"actor": " "}, "actor"),
         ("claim", {"actor": "w" * 201}, "actor"),
         ("verify", {"verdict": "maybe"}, "verdict"),
