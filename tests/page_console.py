@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -14,6 +15,7 @@ from console_world import MINUTE_MS, NOW_MS, World, apply, console_world, violat
 
 from console.app import create_app
 from sinks.alert import Alert, EvidenceFix, alert_key
+from sinks.disposal import AlertChange
 from sinks.positions import Position
 
 SPEED = 60.0
@@ -22,11 +24,15 @@ _START_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class PageConsole:
-    """Where the page is and who may enter; ``second`` is somebody else who works on the same alerts."""
+    """Where the page is and who may enter; ``second`` is somebody else who works on the same alerts.
+
+    ``clear`` lets the engine say that the cause of an alert has ended (None: the console is not ours).
+    """
 
     url: str
     token: str
     second: str
+    clear: Callable[[str], None] | None = None
 
 
 @contextmanager
@@ -37,10 +43,17 @@ def page_console(directory: Path) -> Iterator[PageConsole]:
     def now_ms() -> int:
         return NOW_MS + int((time.monotonic() - began) * 1000 * SPEED)
 
-    with console_world(directory, now_ms, speed=SPEED, lease_ms=8 * 60 * MINUTE_MS) as world:
+    settings = {"speed": SPEED, "is_simulated": True, "lease_ms": 8 * 60 * MINUTE_MS}
+    with console_world(directory, now_ms, **settings) as world:
         _fill(world)
         with _served(world) as url, _moving(world, now_ms):
-            yield PageConsole(url, world.tokens["officer"], world.tokens["county"])
+            yield PageConsole(url, world.tokens["officer"], world.tokens["county"], partial(_clear, world))
+
+
+def _clear(world: World, alert_key: str) -> None:
+    item = world.parts.queue.alert(alert_key, now_ms=NOW_MS)
+    cleared = replace(item.alert, cleared_ms=item.alert.raised_ms + MINUTE_MS)
+    world.parts.queue.apply([AlertChange(cleared, item.revision + 1, NOW_MS)])
 
 
 @contextmanager

@@ -125,7 +125,8 @@ class Room {
       return now - position.event_ms > QUIET_MS ? "quiet" : "usual";
     });
     const count = document.getElementById("people-shown");
-    if (count !== null) count.textContent = word("people_shown", { n: this.positions.length });
+    const people = new Set(this.positions.map((position) => position.person_id));
+    if (count !== null) count.textContent = word("people_shown", { n: people.size });
   }
 
   /** @param {string} key */

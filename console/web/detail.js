@@ -52,20 +52,36 @@ export class Detail {
 
   /** @param {AlertItem} alert @param {boolean} isNew */
   show(alert, isNew) {
-    const same = this.alert?.alert_key === alert.alert_key && this.alert.seq === alert.seq
-      && this.alert.state === alert.state && this.alert.holder === alert.holder;
+    const before = this.alert?.alert_key === alert.alert_key ? this.alert : null;
     this.alert = alert;
-    // A form that somebody is filling in stays as long as nothing happened to the alert.
-    if (!same) this.draw();
+    if (before?.seq !== alert.seq || before.state !== alert.state || before.holder !== alert.holder) {
+      this.draw(before !== null && nextStep(before) === nextStep(alert));
+    }
     this.box.hidden = false;
     if (isNew) this.box.focus({ preventScroll: true });
     this.told.onShow(alert, isNew);
   }
 
-  draw() {
+  /** Draw what is shown; what somebody is about to do stays as it is where `keepsSteps`. @param {boolean} [keepsSteps] */
+  draw(keepsSteps = false) {
     const { alert } = this;
     if (alert === null) return;
-    this.box.replaceChildren(
+    const parts = this.parts(alert);
+    const drawn = [...this.box.children];
+    if (!keepsSteps || drawn.length !== parts.length) {
+      this.box.replaceChildren(...parts);
+      return;
+    }
+    parts.forEach((part, k) => {
+      const old = drawn[k];
+      if (part instanceof HTMLDetailsElement && old instanceof HTMLDetailsElement) part.open = old.open;
+      if (!part.classList.contains("steps")) old.replaceWith(part);
+    });
+  }
+
+  /** @param {AlertItem} alert @returns {HTMLElement[]} */
+  parts(alert) {
+    return [
       make("div", { className: "head" },
         severityMark(alert.severity),
         make("h2", {}, `${coded("kind", alert.kind)} · ${alert.who}`),
@@ -76,7 +92,8 @@ export class Detail {
       make("p", { className: "why", "aria-label": word("why") }, whyItFired(alert, this.site, this.freshness.now_ms)),
       make("section", { className: "steps", "aria-label": word("next_step") }, ...this.steps(alert)),
       make("h3", {}, word("timeline")), timeline(alert),
-      evidence(alert), this.particulars(alert));
+      evidence(alert), this.particulars(alert),
+    ];
   }
 
   /** What may be done now, by whoever looks. @param {AlertItem} alert @returns {(Node | string)[]} */
@@ -172,6 +189,11 @@ export class Detail {
     return make("details", {}, make("summary", {}, word("facts")),
       make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, word(String(name))), make("dd", {}, value)])));
   }
+}
+
+/** What is to be done next, and by whom: a form for one thing is none for another. @param {AlertItem} alert */
+function nextStep(alert) {
+  return `${alert.state === "self_cleared" ? "open" : alert.state} ${alert.holder}`;
 }
 
 /** @param {AlertItem} alert */

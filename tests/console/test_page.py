@@ -108,6 +108,28 @@ def test_a_false_alarm_wants_a_reason(visitor: Visit, console: PageConsole) -> N
     )
 
 
+def test_what_is_being_filled_in_stays_whatever_happens(visitor: Visit, console: PageConsole) -> None:
+    """The cause of the alert ends while somebody writes the note."""
+    if console.clear is None:
+        pytest.skip("needs a console of our own")
+    enter(visitor, console)
+    visitor.page.get_by_label("按类型筛选").select_option(label="未按时签到")
+    with visitor.page.expect_response("**/v1/alerts/*") as read:
+        visitor.click_first_alert()
+    visitor.click("认领")
+    visitor.click("属实")
+    visitor.click("提交核实")
+    visitor.click("提醒教育")
+    visitor.labelled("备注").press_sequentially("已电话")
+    console.clear(read.value.json()["alert_key"])
+    visitor.sees("情况恢复")
+    expect(visitor.labelled("备注")).to_be_focused()
+    visitor.page.keyboard.type("核实")
+    visitor.click("提交处置")
+    visitor.sees("这条预警已处置：提醒教育")
+    visitor.sees("已电话核实")
+
+
 def test_a_claimed_alert_can_be_given_back(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     visitor.click_first_alert()
