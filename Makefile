@@ -31,14 +31,15 @@ KERNELS := $(shell grep -rlE '^(from|import) numba' --include='*.py' geofences p
 KERNEL_SUM := $(shell cat /dev/null $(KERNELS) | cksum | tr -d ' ')
 export NUMBA_CACHE_DIR := $(abspath $(VENV))/kernels/$(KERNEL_SUM)
 
-.PHONY: help set-up demo test check lint format page bench lock clean
+.PHONY: help set-up demo test check lint format page screenshots bench lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 set-up: $(READY)  ## the environment alone
 
-demo: $(READY)  ## the whole system on a simulated fleet; ARGS="--duration 60s" ends by itself
+demo: $(READY)  ## the whole system on a made-up fleet; ARGS="--duration 60s" ends by itself
+	@$(MAKE) --no-print-directory page || echo "the page's packages cannot be had here: no page, all else works"
 	@$(BIN)/fencewatch demo $(ARGS)
 
 test: $(READY)  ## the test suite
@@ -61,6 +62,9 @@ page: $(PAGE)  ## what the console's page imports, from npm
 $(PAGE): console/web/package-lock.json $(READY)
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/npm ci --prefix console/web --omit=dev --no-audit --no-fund --loglevel=error
 	@touch $@
+
+screenshots: $(READY) page  ## docs/screenshots anew, from a demonstration in Chromium
+	@$(BIN)/python tests/console/screenshots.py $(ARGS)
 
 bench: $(READY)  ## the benchmarks; ARGS="engine --json" for one of them
 	@$(BIN)/fencewatch bench $(ARGS)

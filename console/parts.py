@@ -23,9 +23,9 @@ class ConsoleParts:
     """Opened parts and plain settings.
 
     ``now_ms`` is the one clock of arrivals, leases and marks; ``speed`` is how much faster than real time
-    it runs, 1 meaning that it is the machine's. A claim holds for ``lease_ms`` of that clock.
-    ``run_metrics`` is the file in which the engine tells of itself. ``vendor`` is the folder of npm packages
-    that the page imports from.
+    it runs. Where it ``is_simulated``, everything shown must say so. A claim holds for ``lease_ms`` of that
+    clock. ``run_metrics`` is the file in which the engine tells of itself. ``vendor`` is the folder of npm
+    packages that the page imports from.
     """
 
     site: Site
@@ -37,16 +37,12 @@ class ConsoleParts:
     accesses: AccessLog
     now_ms: Callable[[], int]
     speed: float = 1.0
+    is_simulated: bool = False
     lease_ms: int = LEASE_MS
     run_metrics: Path | None = None
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether the clock is not the machine's; everything shown must say so."""
-        return self.speed != 1.0
 
     @property
     def clock_text(self) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from fencewatch import __version__, printing
 from fencewatch.faults import exit_codes
+from fencewatch.live_commands import live_app, token_app
 from fencewatch.queue_commands import queue_app
 from geofences.instant import instant_ms
-from pipeline.errors import InputError, SiteError
+from pipeline.errors import SiteError
 from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
 from pipeline.sites.findings import Findings
 from pipeline.sites.load import check_site, read_site
@@ -27,8 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
-token_app = typer.Typer(help="Access tokens.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(site_app, name="site")
+app.add_typer(live_app)
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")
 
@@ -82,73 +81,6 @@ def replay_command(
         with printing.bytes_bar("replaying") as progress:
             summary = replay(request, progress)
         printing.replay_summary(summary, alerts, as_json=as_json)
-
-
-@app.command("demo", epilog="Example: fencewatch demo --people 500 --hours 48")
-def demo_command(
-    people: Annotated[int, typer.Option(min=20, help="How many people are made up.")] = 250,
-    hours: Annotated[float, typer.Option(min=1, help="How long they are watched.")] = 24.0,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
-    data: Annotated[Path, typer.Option(help="Where the files go.")] = Path("fencewatch-data"),
-    as_json: Json = False,
-) -> None:
-    """See it work: a made-up fleet in a real county, judged, beside what really happened."""
-    from fencewatch import demo
-
-    directory = data / "demo"
-    with exit_codes():
-        result = demo.run_demo(people, hours, seed, directory)
-    if as_json:
-        print(json.dumps(demo.as_json(result)))
-    else:
-        demo.show(result, directory, Console())
-
-
-@app.command("run", epilog="Example: fencewatch run --config fencewatch.toml")
-def run_command(
-    config: Annotated[Path, typer.Option(help="The configuration file (TOML).")],
-) -> None:
-    """The live engine: judges the log as it grows and fills the queue, until told to stop."""
-    from fencewatch.config import read_settings
-    from fencewatch.running import run
-
-    with exit_codes():
-        run(read_settings(config))
-
-
-@app.command("serve", epilog="Example: fencewatch serve --config fencewatch.toml")
-def serve_command(
-    config: Annotated[Path, typer.Option(help="The configuration file (TOML).")],
-) -> None:
-    """The gateway, the disposal API and the console, until told to stop."""
-    from fencewatch.config import read_settings
-    from fencewatch.serving import serve
-
-    with exit_codes():
-        serve(read_settings(config))
-
-
-@token_app.command("create", epilog="Example: fencewatch token create --role officer --office O1")
-def token_create(
-    role: Annotated[str, typer.Option(help="officer, county, prosecutor, operator or device.")],
-    office: Annotated[str | None, typer.Option(help="The office whose alerts it may see.")] = None,
-    device: Annotated[str | None, typer.Option(help="The device it may send for.")] = None,
-    name: Annotated[str | None, typer.Option(help="Whose it is.")] = None,
-    data: Annotated[Path, typer.Option(help="The data directory.")] = Path("fencewatch-data"),
-    as_json: Json = False,
-) -> None:
-    """Make an access token; its text is shown this once."""
-    from fencewatch.opened import opened_tokens
-    from pipeline.clock import system_now_ms
-    from sinks.access import WrongToken
-
-    with exit_codes(), opened_tokens(data) as tokens:
-        given = {"office_id": office, "device_id": device, "name": name}
-        try:
-            text = tokens.create(role, now_ms=system_now_ms(), **given)
-        except WrongToken as error:
-            raise InputError(str(error)) from None
-    print(json.dumps({"token": text, "role": role, "office": office, "device": device}) if as_json else text)
 
 
 @site_app.command("check", epilog="Example: fencewatch site check my-site")

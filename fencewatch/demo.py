@@ -1,138 +1,246 @@
-"""The demonstration: a made-up fleet judged, and what was raised beside what really happened."""
+"""The demonstration: a made-up fleet before the real gateway, engine, queue and page."""
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Sequence
+import shutil
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from threading import Event
+from types import FrameType
 
-from rich.console import Console
-from rich.table import Table
+import httpx2
 
-from fencewatch import printing
-from geofences.instant import instant_ms
-from pipeline.replay import ReplayRequest, ReplaySummary, replay
+from fencewatch.children import Child
+from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, Settings
+from fencewatch.demo_result import Opening, Outcome, Pass, outcome
+from fencewatch.demo_view import local
+from fencewatch.feeding import Feed
+from fencewatch.opened import FIGURES, opened_tokens
+from pipeline.clock import FILE as CLOCK
+from pipeline.clock import SimulatedClock, system_now_ms
+from pipeline.errors import InputError, PipelineError
+from pipeline.journal import JournalReader
 from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
-from simulators.request import Summary
+from simulators.recorded_fleet import RecordedFleet
+from simulators.request import Progress
 from simulators.scenario import simulate
+from simulators.sender import Sender
+from sinks.disposal import DisposalQueue
+from sinks.run_metrics import RunMetrics
 
-#: How many alerts are told in words.
-_TOLD = 5
+#: A Monday before anybody has to be anywhere. A week goes round and round: its days stay what they are.
+START = "2025-07-14T06:00:00+08:00"
+WEEK_H = 7 * 24
+_WEEK_MS = WEEK_H * 3_600_000
+#: Names the directory as one that a demonstration made and may throw away.
+_MARK = "demonstration.json"
+_READY_S, _CAUGHT_UP_S = 120.0, 60.0
 
-_SENTENCES = {
-    "boundary_violation": "{person} was outside {fence} from {onset}, {distance} m beyond it when raised",
-    "zone_entry": "{person} was inside {fence}, where they may not be, from {onset}",
-    "silent_device": "nothing was heard of {device}, which {person} carries, after {onset} (level {level})",
-    "missed_confirmation": "{person} did not confirm in the window that opened at {onset}",
-}
-
-Record = dict[str, Any]
+#: Told a line about how it stands, now and then.
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What the demonstration made and found."""
+class DemoRequest:
+    """What is asked for; ``duration_s`` None: until somebody ends it; ``port`` None: any, best the usual."""
 
-    fleet: Summary
-    replayed: ReplaySummary
-    site: Site
-    truth: list[Record]
-    alerts: list[Record]
-
-
-def run_demo(people: int, hours: float, seed: int, directory: Path) -> Result:
-    """Make up a fleet in ``directory`` and judge its streams there."""
-    with printing.steps_bar("making up a fleet") as progress:
-        fleet = simulate("county", people, hours, seed, directory, progress)
-    site = load_site(fleet.site)
-    files = [fleet.pings_file], [fleet.confirmations_file]
-    alerts = directory / "alerts.ndjson"
-    with printing.bytes_bar("judging its pings") as progress:
-        replayed = replay(ReplayRequest(site, *files, alerts, directory / "rejects.ndjson"), progress)
-    return Result(fleet, replayed, site, _records(fleet.truth_file), _records(alerts))
+    people: int
+    seed: int
+    speed: float
+    duration_s: float | None
+    data: Path
+    port: int | None
 
 
-def show(result: Result, directory: Path, console: Console) -> None:
-    """The result as a person reads it."""
-    console.print(
-        f"{result.fleet.people:,} made-up people, {result.fleet.devices:,} devices, seed and truth known"
-    )
-    printing.replay_summary(result.replayed, directory / "alerts.ndjson", as_json=False)
-    console.print(_compared(result))
-    zone = ZoneInfo(result.site.policy.timezone)
-    console.print(f"The gravest {_TOLD}, in local time ({zone.key}):")
-    gravest = sorted(result.alerts, key=lambda alert: (alert["severity"], alert["raised_at"]))
-    for alert in gravest[:_TOLD]:
-        console.print(
-            f"  severity {alert['severity']}: {_sentence(alert, zone)}", highlight=False, soft_wrap=True
+class _Ended(Exception):  # noqa: N818 - it is no error
+    """Somebody asked for the end."""
+
+
+def run_demo(
+    request: DemoRequest, making: Progress | None, opened: Callable[[Opening], None], tell: Tell
+) -> Outcome:
+    """Make up a fleet, start everything, tell how to look at it, feed it until the end and count up.
+
+    Raises InputError where the directory or the port is not ours to take, PipelineError where a part fails.
+    """
+    port = _free_port(request.port)
+    with _own_directory(request.data) as home:
+        fleet = simulate("county", request.people, WEEK_H, request.seed, home, making, start=START)
+        site = load_site(fleet.site)
+        _configure(home, port)
+        passes, operator = _tokens(home, site)
+        clock = SimulatedClock.make(home / CLOCK, fleet.start_ms, request.speed)
+        opening = Opening(f"http://{DEFAULT_HOST}:{port}", passes, fleet, site, request.speed, home)
+        with _Demonstration(request, opening, clock, operator) as demonstration:
+            opened(opening)
+            return demonstration.run(tell)
+
+
+class _Demonstration:
+    """Its processes and the feed; a signal to end it is heeded at the next step."""
+
+    def __init__(self, request: DemoRequest, opening: Opening, clock: SimulatedClock, operator: str) -> None:
+        self._request = request
+        self._opening = opening
+        self._clock = clock
+        self._stop = Event()
+        self._open = ExitStack()
+        self._sender = Sender(opening.url, operator, self._between)
+        self._told_s = 0.0
+
+    def __enter__(self) -> _Demonstration:
+        home = self._opening.home
+        with ExitStack() as stack:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                stack.callback(signal.signal, number, signal.signal(number, self._asked_to_end))
+            config = ["--config", str(home / "fencewatch.toml")]
+            self._children = [Child(name, [name, *config], home / f"{name}.log") for name in ("serve", "run")]
+            for child in self._children:
+                stack.callback(child.end)
+            stack.enter_context(closing(self._sender))
+            self._wait_until_ready()
+            self._queue = stack.enter_context(DisposalQueue.open(Settings(home, home).queue))
+            self._open = stack.pop_all()
+        self._begun_s = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def run(self, tell: Tell) -> Outcome:
+        """Feed to the end, wait for the engine, and count up."""
+
+        def goes_on() -> bool:
+            self._tell(tell)
+            self._keep()
+            return not self._stop.is_set() and not self._is_over()
+
+        fleet = self._opening.fleet
+        feed = Feed(
+            RecordedFleet(fleet.pings_file, _WEEK_MS),
+            RecordedFleet(fleet.confirmations_file, _WEEK_MS),
+            self._clock,
+            self._sender,
         )
-    console.print(
-        f"Look next into {directory}: alerts.ndjson, truth.ndjson, rejects.ndjson, site/", highlight=False
-    )
+        with suppress(_Ended):
+            feed.run(goes_on)
+        seconds = time.monotonic() - self._begun_s
+        figures = self._caught_up()
+        rejected = self._sender.rejected + Counter(figures.rejected)
+        sent = dict(self._sender.sent)
+        now_ms = self._clock.now_ms()
+        return outcome(self._opening, self._queue, sent, rejected, now_ms, seconds)
+
+    def _is_over(self) -> bool:
+        duration_s = self._request.duration_s
+        return duration_s is not None and time.monotonic() - self._begun_s >= duration_s
+
+    def _asked_to_end(self, number: int, frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _between(self) -> None:
+        """While the gateway does not answer."""
+        self._keep()
+        if self._stop.is_set() or self._is_over():
+            raise _Ended
+
+    def _keep(self) -> None:
+        for child in self._children:
+            child.keep()
+
+    def _wait_until_ready(self) -> None:
+        ends_s = time.monotonic() + _READY_S
+        while time.monotonic() < ends_s and not self._stop.is_set():
+            self._keep()
+            try:
+                if httpx2.get(f"{self._opening.url}/readyz").is_success:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.1)
+        raise PipelineError("the gateway did not become ready: " + self._children[0].last_words())
+
+    def _tell(self, tell: Tell) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s < 1.0:
+            return
+        self._told_s = now_s
+        now_ms = self._clock.now_ms()
+        by_kind = self._queue.stats(now_ms=now_ms).by_kind
+        alerts = ", ".join(f"{kind} {sum(states.values())}" for kind, states in sorted(by_kind.items()))
+        rows = sum(self._sender.sent.values())
+        clock = f"{local(now_ms, self._opening.site)}, simulated, x{self._clock.speed:g}"
+        tell(f"{clock}: {rows:,} rows; alerts: {alerts or 'none yet'}; Ctrl-C ends")
+
+    def _caught_up(self) -> RunMetrics:
+        """The engine's figures once it has judged all that is in the log; the processes are ended by then."""
+        serve, run = self._children
+        serve.end()
+        home = self._opening.home
+        end = JournalReader(Settings(home, home).journal).end_offset
+        ends_s = time.monotonic() + _CAUGHT_UP_S
+        while time.monotonic() < ends_s:
+            figures = RunMetrics.read(home / FIGURES)
+            if figures is not None and figures.offset >= end:
+                run.end()  # what it has read it writes out
+                return RunMetrics.read(home / FIGURES) or figures
+            run.keep()
+            time.sleep(0.1)
+        raise PipelineError("the engine did not catch up: " + run.last_words())
 
 
-def as_json(result: Result) -> Record:
-    """The result for a machine."""
-    found = {kind: {"truth": t, "found": f, "alerts": a} for kind, t, f, a in _counts(result)}
-    replayed = result.replayed
-    return {
-        "people": result.fleet.people,
-        "pings": result.fleet.pings,
-        "rejects": sum(replayed.rejected.values()),
-        "kinds": found,
-        "seconds": round(replayed.seconds, 3),
-    }
+@contextmanager
+def _own_directory(data: Path) -> Iterator[Path]:
+    """An empty directory of our own, what an earlier demonstration left there thrown away."""
+    home = data / "demo"
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"{home}: another demonstration runs there; expected --data elsewhere") from None
+        if home.exists():
+            if any(home.iterdir()) and not (home / _MARK).exists():
+                raise InputError(f"{home}: holds something else; expected an empty directory, or none")
+            shutil.rmtree(home)
+        home.mkdir()
+        (home / _MARK).write_text(json.dumps({"started_ms": system_now_ms()}) + "\n")
+        yield home
 
 
-def _records(path: Path) -> list[Record]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+def _free_port(wanted: int | None) -> int:
+    """The port wanted, or the usual one, or any."""
+    for port in (DEFAULT_PORT, 0) if wanted is None else (wanted,):
+        try:
+            with socket.create_server((DEFAULT_HOST, port)) as door:
+                return int(door.getsockname()[1])
+        except OSError:
+            continue
+    raise InputError(f"--port {wanted}: something else listens there; expected a free port")
 
 
-def _compared(result: Result) -> Table:
-    table = Table(title="What really happened, and what was raised")
-    for column in ("kind", "happened", "of them raised", "alerts in all"):
-        table.add_column(column, justify="left" if column == "kind" else "right")
-    for kind, *counts in _counts(result):
-        table.add_row(kind, *(f"{count:,}" for count in counts))
-    return table
+def _configure(home: Path, port: int) -> None:
+    (home / "fencewatch.toml").write_text(f'site = "site"\ndata = "."\n\n[http]\nport = {port}\n')
 
 
-def _counts(result: Result) -> list[tuple[str, int, int, int]]:
-    """By kind: incidents that happened, those that an alert speaks of, and alerts not withdrawn."""
-    rows = []
-    for kind in _SENTENCES:
-        truth = [incident for incident in result.truth if incident["kind"] == kind]
-        alerts = [a for a in result.alerts if a["kind"] == kind and a["withdrawn_at"] is None]
-        rows.append((kind, len(truth), sum(_is_raised(incident, alerts) for incident in truth), len(alerts)))
-    return rows
-
-
-def _is_raised(incident: Record, alerts: Sequence[Record]) -> bool:
-    """Is there an alert of the same person and device that overlaps the incident?"""
-    begin, end = instant_ms(incident["from"]), instant_ms(incident["to"])
-    return any(
-        alert["person_id"] == incident["person_id"]
-        and alert["device_id"] == incident["device_id"]
-        and alert["group"] == incident["group"]
-        and (alert["group"] is not None or alert["fence_id"] == incident["fence_id"])
-        and instant_ms(alert["onset_at"]) <= end
-        and (alert["cleared_at"] is None or instant_ms(alert["cleared_at"]) >= begin)
-        for alert in alerts
-    )
-
-
-def _sentence(alert: Record, zone: ZoneInfo) -> str:
-    onset = datetime.fromisoformat(alert["onset_at"]).astimezone(zone)
-    return _SENTENCES[alert["kind"]].format(
-        person=alert["person_id"],
-        fence=alert["fence_id"],
-        device=alert["device_id"],
-        onset=f"{onset:%Y-%m-%d %H:%M}",
-        distance=round(alert["distance_m"] or 0),
-        level=alert["level"],
-    )
+def _tokens(home: Path, site: Site) -> tuple[dict[str, Pass], str]:
+    """Who may look at it, by role, and the token that the fleet sends with."""
+    people = Counter(person.office_id for person in site.people)
+    office, county = people.most_common(1)[0][0], site.offices[0].office_id
+    holders = {"officer": ("李敏", office), "county": ("王建国", county), "prosecutor": ("陈静", county)}
+    with opened_tokens(home) as store:
+        now_ms = system_now_ms()
+        passes = {
+            role: Pass(store.create(role, office_id=office_id, name=name, now_ms=now_ms), name, office_id)
+            for role, (name, office_id) in holders.items()
+        }
+        return passes, store.create("operator", name="fleet", now_ms=now_ms)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from geofences.errors import GeofenceError
 from pipeline.errors import InputError, PipelineError, SiteError
-from simulators.errors import ScenarioError
+from simulators.errors import ScenarioError, SendError
 
 FAILED, WRONG_INPUT = 1, 2
 
@@ -25,7 +25,7 @@ def exit_codes() -> Iterator[None]:
     except (InputError, GeofenceError, ScenarioError) as error:
         print("; ".join([str(error), *getattr(error, "__notes__", [])]), file=sys.stderr)
         sys.exit(WRONG_INPUT)
-    except (PipelineError, OSError) as error:
+    except (PipelineError, SendError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:

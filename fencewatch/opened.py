@@ -58,6 +58,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             accesses=accesses,
             now_ms=clock.now_ms,
             speed=clock.speed,
+            is_simulated=clock.is_simulated,
             lease_ms=lease_ms(clock),
             run_metrics=data / FIGURES,
             version=__version__,

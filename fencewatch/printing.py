@@ -53,6 +53,17 @@ def _bar(what: str, *amount: DownloadColumn | MofNCompleteColumn) -> Iterator[Te
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """A line that is replaced by the next, on a terminal only."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda line: None
+        return
+    with console.status("") as status:
+        yield status.update
+
+
 def warnings(found: Iterable[Fault | str]) -> None:
     """One line each."""
     for warning in found:

@@ -7,9 +7,11 @@ import math
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
@@ -53,8 +55,8 @@ def run(settings: Settings) -> None:
             stop,
         )
         outputs.engine = engine
-        engine.run()
-        outputs.save_figures()
+        with outputs.figures_saved():
+            engine.run()
 
 
 def fingerprint(site: Path) -> str:
@@ -83,7 +85,6 @@ class Outputs:
         self._seen: set[str] = set()
         self._offset = 0
         self._writes, self._write_s_sum, self._write_s_max = 0, 0.0, 0.0
-        self._figures_due_s = 0.0
 
     def write_alerts(self, told: list[Told]) -> None:
         """Alerts into the queue: durable when this returns."""
@@ -105,8 +106,6 @@ class Outputs:
             if item.rows is not None and len(found := self._locator.whereabouts(item.rows)):
                 self._waiting.append(found)
                 self._positions.put(_positions(found))
-        if time.monotonic() >= self._figures_due_s:
-            self.save_figures()
 
     def flush_rows(self) -> None:
         """What came in this epoch into the archive: durable when this returns."""
@@ -124,7 +123,25 @@ class Outputs:
         with (self._settings.data / "rejects.ndjson").open("ab") as file:
             file.writelines(reject.line() for reject in rejects)
 
-    def save_figures(self) -> None:
+    @contextmanager
+    def figures_saved(self) -> Iterator[None]:
+        """Saves the figures now and then, also while nothing comes, and once more at the end."""
+        ended = Event()
+
+        def save() -> None:
+            while not ended.wait(_FIGURES_EVERY_S):
+                self._save_figures()
+
+        saver = Thread(target=save, name="figures", daemon=True)
+        saver.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            saver.join()
+            self._save_figures()
+
+    def _save_figures(self) -> None:
         """What `serve` shows of the engine."""
         if self.engine is None:
             return
@@ -141,7 +158,6 @@ class Outputs:
             write_s_sum=self._write_s_sum,
             write_s_max=self._write_s_max,
         ).save(self._settings.data / "run-metrics.json")
-        self._figures_due_s = time.monotonic() + _FIGURES_EVERY_S
 
 
 def _positions(found: Whereabouts) -> list[Position]:

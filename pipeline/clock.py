@@ -28,6 +28,7 @@ class Clock:
 
     now_ms: Callable[[], int] = system_now_ms
     speed: float = 1.0
+    is_simulated: bool = False
 
 
 class SimulatedClock:
@@ -76,4 +77,4 @@ def clock_of(data: Path) -> Clock:
     if not path.exists():
         return Clock()
     clock = SimulatedClock(path)
-    return Clock(clock.now_ms, clock.speed)
+    return Clock(clock.now_ms, clock.speed, is_simulated=True)

@@ -20,6 +20,7 @@ from simulators.ground import Ground, find_ground
 from simulators.leaves import granted
 from simulators.misdeeds import ON_LEAVE, Rates, Trip, go_astray, switched_off, unseen
 from simulators.movement import Tracks, walk
+from simulators.names import office_name
 from simulators.orders import PlannedFence, Zones, county_fence, home_fences, route_fences, zones
 from simulators.population import Population, Shares, people
 from simulators.reporting import Air, Reporter
@@ -76,10 +77,10 @@ def county(request: Request) -> Summary:
 def office_tree(judicial_offices: int) -> list[Office]:
     """A county with its judicial offices."""
     below = [
-        Office(f"O{number:02d}", "C01", f"Office {number:02d}", "judicial_office")
+        Office(f"O{number:02d}", "C01", office_name(number), "judicial_office")
         for number in range(1, judicial_offices + 1)
     ]
-    return [Office("C01", None, "County", "county"), *below]
+    return [Office("C01", None, "县社区矫正管理局", "county"), *below]
 
 
 def live(request: Request) -> Life:

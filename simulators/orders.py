@@ -75,7 +75,7 @@ def home_fences(folk: Population, ground: Ground, people: NDArray[np.intp]) -> l
     return [
         PlannedFence(
             f"home-{ids[person]}",
-            "curfew",
+            "住所（夜间）",
             "keep_in",
             (f"person:{ids[person]}",),
             np.array([person]),
@@ -95,7 +95,7 @@ def route_fences(folk: Population, ways: Ways, ground: Ground) -> Iterator[Plann
         person_id = ids[person]
         yield PlannedFence(
             f"route-{person_id}",
-            "way to work",
+            "上班路线",
             "keep_in",
             (f"person:{person_id}",),
             np.array([person]),
@@ -134,7 +134,9 @@ class _ZonePlan:
             if clear_m[best] < _STATION_M + _CLEARANCE_M:
                 continue
             shape = self._block(places_m[best], _STATION_M)
-            self._add(f"station-{number}", ("class:strict",), strict, places_m[best], shape)
+            self._add(
+                f"station-{number}", f"{number}号车站", ("class:strict",), strict, places_m[best], shape
+            )
 
     def schools(self) -> None:
         towns = self.folk.town_m
@@ -147,7 +149,8 @@ class _ZonePlan:
                 continue
             selectors = tuple(f"person:{self.person_ids[person]}" for person in bound)
             shape = self._block(at_m, _SCHOOL_M)
-            self._add(f"school-{number}", selectors, bound, at_m, shape, schedule=SCHOOL_HOURS)
+            name = f"第{number}小学"
+            self._add(f"school-{number}", name, selectors, bound, at_m, shape, schedule=SCHOOL_HOURS)
 
     def court_orders(self) -> None:
         for person in np.flatnonzero(self.rng.random(len(self.folk)) < _COURT):
@@ -157,14 +160,14 @@ class _ZonePlan:
                 if clear_m > _COURT_M + _CLEARANCE_M and self.lived_in.contains(Point(at_m)):
                     person_id, at = self.person_ids[person], self._degrees(at_m)
                     bound = np.array([person])
-                    self._add(
-                        f"order-{person_id}", (f"person:{person_id}",), bound, at_m, Point(at), _COURT_M
-                    )
+                    selectors = (f"person:{person_id}",)
+                    self._add(f"order-{person_id}", "禁止令区域", selectors, bound, at_m, Point(at), _COURT_M)
                     break
 
     def _add(
         self,
         fence_id: str,
+        name: str,
         selectors: tuple[str, ...],
         bound: NDArray[np.int64],
         at_m: NDArray[np.float64],
@@ -173,7 +176,7 @@ class _ZonePlan:
         schedule: tuple[str, ...] = (),
     ) -> None:
         self.fences.append(
-            PlannedFence(fence_id, fence_id, "keep_out", selectors, bound, shape, reach_m, schedule)
+            PlannedFence(fence_id, name, "keep_out", selectors, bound, shape, reach_m, schedule)
         )
         self.tempting_m[bound] = at_m
         self.in_school_hours[bound] = bool(schedule)

@@ -12,6 +12,7 @@ from shapely.geometry import mapping
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.sites.records import Leave, Office
+from simulators.names import made_up_names
 from simulators.orders import PlannedFence
 from simulators.population import CLASSES, Population
 from simulators.truth import Incident
@@ -80,11 +81,11 @@ def write_truth(path: Path, incidents: Iterable[Incident]) -> None:
 
 def _write_people(site: Path, folk: Population, office_ids: list[str]) -> None:
     ids = folk.person_ids
-    people = zip(ids, folk.office.tolist(), folk.class_.tolist(), strict=True)
+    people = zip(ids, made_up_names(len(ids)), folk.office.tolist(), folk.class_.tolist(), strict=True)
     _write_table(
         site / "people.csv",
         ("person_id", "name", "office_id", "class", "valid_from", "valid_to"),
-        ((id_, f"Person {id_[1:]}", office_ids[office], CLASSES[of], "", "") for id_, office, of in people),
+        ((id_, name, office_ids[office], CLASSES[of], "", "") for id_, name, office, of in people),
     )
     devices = zip(folk.device_ids, folk.device_person.tolist(), folk.wristband.tolist(), strict=True)
     _write_table(

@@ -1,0 +1,156 @@
+"""What a demonstration tells: how to look at it, and what came of it beside what really happened."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geofences.instant import instant_ms
+from pipeline.sites.records import Site
+from simulators.request import Summary
+from sinks.alert import Alert, instant_text
+from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem, State
+
+KINDS = ("boundary_violation", "zone_entry", "silent_device", "missed_confirmation")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A token, whose it is, and the office whose alerts it opens."""
+
+    token: str
+    name: str
+    office_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where the demonstration is and who may enter, by role."""
+
+    url: str
+    passes: Mapping[str, Pass]
+    fleet: Summary
+    site: Site
+    speed: float
+    home: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """For a machine."""
+        return {
+            "url": self.url,
+            "tokens": {role: given.token for role, given in self.passes.items()},
+            "data": str(self.home),
+            "clock": f"simulated, x{self.speed:g}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One kind: incidents over by the end, those an alert speaks of, the longest that none does, alerts."""
+
+    happened: int
+    raised: int
+    longest_unraised_ms: int
+    states: Mapping[State, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: rows ``sent`` by stream, rejects by reason, kinds; ``seconds`` are real ones."""
+
+    opening: Opening
+    sent: Mapping[str, int]
+    rejected: Mapping[str, int]
+    kinds: Mapping[str, Found]
+    now_ms: int
+    seconds: float
+
+    @property
+    def speed(self) -> float:
+        """How much faster than real time it really went."""
+        return (self.now_ms - self.opening.fleet.start_ms) / 1000 / max(self.seconds, 1e-3)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a machine."""
+        fleet, home = self.opening.fleet, self.opening.home
+        return {
+            "people": fleet.people,
+            "devices": fleet.devices,
+            "pings": self.sent.get("pings", 0),
+            "confirmations": self.sent.get("confirmations", 0),
+            "rejects": sum(self.rejected.values()),
+            "rejected": dict(sorted(self.rejected.items())),
+            "alerts": {
+                kind: {s.value: n for s, n in found.states.items()} for kind, found in self.kinds.items()
+            },
+            "truth": {kind: {"happened": f.happened, "raised": f.raised} for kind, f in self.kinds.items()},
+            "clock": {
+                "simulated": True,
+                "speed": self.opening.speed,
+                "speed_reached": round(self.speed, 1),
+                "from": instant_text(fleet.start_ms),
+                "to": instant_text(self.now_ms),
+            },
+            "seconds": round(self.seconds, 3),
+            "look_next": {
+                "queue": f"fencewatch queue list --data {home}",
+                "tracks": str(home / "tracks"),
+                "truth": str(fleet.truth_file),
+                "logs": [str(home / "serve.log"), str(home / "run.log")],
+            },
+        }
+
+
+def outcome(
+    opening: Opening,
+    queue: DisposalQueue,
+    sent: Mapping[str, int],
+    rejected: Mapping[str, int],
+    now_ms: int,
+    seconds: float,
+) -> Outcome:
+    """Count up what stands in the queue, beside the truth."""
+    items = [item for item in _items(queue, now_ms) if item.alert.withdrawn_ms is None]
+    truth = [json.loads(line) for line in opening.fleet.truth_file.read_text("utf-8").splitlines()]
+    over = [incident for incident in truth if instant_ms(incident["to"]) <= now_ms]
+    kinds = {
+        kind: _found(kind, items, over) for kind in dict.fromkeys([*KINDS, *(i.alert.kind for i in items)])
+    }
+    return Outcome(opening, sent, rejected, kinds, now_ms, seconds)
+
+
+def _items(queue: DisposalQueue, now_ms: int) -> Iterator[QueueItem]:
+    cursor = None
+    while True:
+        page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=PAGE_MAX)
+        yield from page.items
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def _found(kind: str, items: Sequence[QueueItem], over: Sequence[Mapping[str, Any]]) -> Found:
+    of_kind = [item for item in items if item.alert.kind == kind]
+    happened = [incident for incident in over if incident["kind"] == kind]
+    alerts = [item.alert for item in of_kind]
+    unraised = [incident for incident in happened if not _is_raised(incident, alerts)]
+    longest_ms = max((instant_ms(one["to"]) - instant_ms(one["from"]) for one in unraised), default=0)
+    states = Counter(item.state for item in of_kind)
+    return Found(len(happened), len(happened) - len(unraised), longest_ms, states)
+
+
+def _is_raised(incident: Mapping[str, Any], alerts: Sequence[Alert]) -> bool:
+    """Is there an alert of the same person and device that overlaps the incident?"""
+    begin_ms, end_ms = instant_ms(incident["from"]), instant_ms(incident["to"])
+    return any(
+        (alert.person_id, alert.device_id) == (incident["person_id"], incident["device_id"])
+        and alert.group == incident["group"]
+        and (alert.group is not None or alert.fence_id == incident["fence_id"])
+        and alert.onset_ms <= end_ms
+        and (alert.cleared_ms is None or alert.cleared_ms >= begin_ms)
+        for alert in alerts
+    )

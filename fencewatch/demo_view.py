@@ -1,0 +1,99 @@
+"""The demonstration's opening and outcome as a person reads them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+from fencewatch.demo_result import Opening, Outcome
+from geofences.instant import EPOCH
+from pipeline.sites.records import Site
+from sinks.disposal import State
+
+
+def show_opening(opening: Opening, console: Console) -> None:
+    """Where it is, who may enter and by what link."""
+    fleet, site = opening.fleet, opening.site
+    offices = {office.office_id: office.name for office in site.offices}
+    _say(
+        console,
+        f"{fleet.people:,} made-up people with {fleet.devices:,} devices in {site.fences[0].name}",
+        f"clock      simulated, {opening.speed:g} times as fast as real time, "
+        f"from {local(fleet.start_ms, site)} ({site.policy.timezone})",
+    )
+    for role, given in opening.passes.items():
+        _say(
+            console,
+            f"{role:<10} {opening.url}/#token={given.token}",
+            f"{'':<10} {given.name}, {offices[given.office_id]} ({given.office_id})",
+        )
+    _say(console, f"data       {opening.home}")
+
+
+def show_outcome(result: Outcome, console: Console) -> None:
+    """What came in, what came of it, and where to look next."""
+    fleet, site, sent = result.opening.fleet, result.opening.site, result.sent
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(result.rejected.items()))
+    span = f"{local(fleet.start_ms, site)} to {local(result.now_ms, site)} ({site.policy.timezone})"
+    _say(
+        console,
+        f"people     {fleet.people:,} made up, with {fleet.devices:,} devices",
+        f"rows       {sent.get('pings', 0):,} pings, {sent.get('confirmations', 0):,} confirmations; "
+        f"{sum(result.rejected.values()):,} rejected{': ' + reasons if reasons else ''}",
+        f"clock      simulated, {_speed(result)} as real time, {span}",
+    )
+    console.print(_table(result))
+    _say(
+        console,
+        _unraised(result),
+        f"Look next: `fencewatch queue list --data {result.opening.home}` shows the queue, "
+        f"{fleet.truth_file.name} there",
+        "what really happened, tracks/ where people were, serve.log and run.log what the processes said.",
+    )
+
+
+def local(at_ms: int, site: Site) -> str:
+    """An instant in the policy's time zone."""
+    zone = ZoneInfo(site.policy.timezone)
+    return f"{(EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _say(console: Console, *lines: str) -> None:
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _speed(result: Outcome) -> str:
+    """The speed asked for, and the one reached where the machine was too slow."""
+    asked = f"{result.opening.speed:g} times as fast"
+    return asked if result.speed > 0.9 * result.opening.speed else f"{result.speed:.0f} instead of {asked}"
+
+
+def _table(result: Outcome) -> Table:
+    kinds = result.kinds.items()
+    table = Table(title="What really happened, and the alerts by state")
+    states = [state for state in State if any(found.states.get(state) for _, found in kinds)]
+    table.add_column("kind", no_wrap=True)
+    for column in ("happened", "raised", "alerts", *(state.value.replace("_", "-") for state in states)):
+        table.add_column(column, justify="right")
+    for kind, found in kinds:
+        by_state = [found.states.get(state, 0) for state in states]
+        counts = (found.happened, found.raised, sum(by_state), *by_state)
+        table.add_row(kind, *(f"{count:,}" for count in counts))
+    return table
+
+
+def _unraised(result: Outcome) -> str:
+    """What was not raised, and why that may be so."""
+    longest_ms = max(found.longest_unraised_ms for found in result.kinds.values())
+    if not longest_ms:
+        return "All that happened and is over was raised."
+    count = sum(found.happened - found.raised for found in result.kinds.values())
+    minutes = -(-longest_ms // 60_000)
+    return (
+        f"Of what happened and is over {count} were not raised, none longer than {minutes} min; "
+        "phones report every 10."
+    )

@@ -1,0 +1,45 @@
+"""Lets a made-up fleet report by a simulated clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.clock import SimulatedClock
+from simulators.recorded_fleet import RecordedFleet
+from simulators.sender import Sender
+
+#: The clock is set so often, in real seconds, and never by more than this at once: rows are stamped with it.
+_STEP_S, _STEP_MOST_MS = 0.1, 60_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """The fleet's files, the clock to set and the way to the gateway."""
+
+    pings: RecordedFleet
+    confirmations: RecordedFleet
+    clock: SimulatedClock
+    sender: Sender
+
+    def run(self, goes_on: Callable[[], bool]) -> None:
+        """Set the clock and send what is due by then, step by step, while ``goes_on``.
+
+        The next step waits for the answer to the last. So the clock slows down where the machine is too slow
+        for its speed, and never runs ahead of the rows: nobody falls silent for want of a faster machine.
+        """
+        step_ms = min(round(_STEP_S * 1000 * self.clock.speed), _STEP_MOST_MS)
+        step_s = step_ms / 1000 / self.clock.speed
+        due_s = time.monotonic()
+        while goes_on():
+            self.step(step_ms)
+            due_s = max(due_s + step_s, time.monotonic() - 1.0)  # what is lost for longer is not caught up
+            time.sleep(max(0.0, due_s - time.monotonic()))
+
+    def step(self, step_ms: int) -> None:
+        """The clock goes on by so much, and what arrives by then is sent."""
+        now_ms = self.clock.now_ms() + step_ms
+        self.clock.set(now_ms)
+        self.sender.send("pings", self.pings.due(now_ms))
+        self.sender.send("confirmations", self.confirmations.due(now_ms))

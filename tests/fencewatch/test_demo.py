@@ -1,0 +1,209 @@
+"""The demonstration as a newcomer starts it, with its page in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documents import CHECKOUT, first_column, section
+from page_script import CLICKS_MOST, dispose_of_the_first_alert
+from page_visit import CHROMIUM, chromium, visit
+
+from console.parts import WEB
+from fencewatch.demo_result import KINDS
+
+FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
+ALL_KINDS_S, END_S = 120.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demonstration that runs, and what it said first."""
+
+    process: subprocess.Popen[str]
+    opening: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        return str(self.opening["url"])
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        return dict(self.opening["tokens"])
+
+    def asked(self, path: str, role: str = "county") -> Any:
+        """A JSON answer of its API."""
+        request = urllib.request.Request(
+            self.url + path, headers={"Authorization": f"Bearer {self.tokens[role]}"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def children(self) -> list[int]:
+        """The process ids of gateway and engine."""
+        pid = self.process.pid
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def summary(self) -> dict[str, Any]:
+        """Its last line, once it has ended well."""
+        out, _ = self.process.communicate(timeout=END_S)
+        assert self.process.returncode == 0
+        said: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return said
+
+
+def command(data: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "fencewatch", "demo", "--data", str(data), *arguments]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(CHECKOUT)}
+
+
+@contextmanager
+def started(data: Path, *arguments: str) -> Iterator[Demo]:
+    called = command(data, "--json", "--port", "0", *arguments)
+    with subprocess.Popen(called, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Demo(process, json.loads(process.stdout.readline()))
+        finally:
+            process.kill()
+
+
+def until(what: str, is_so: Any, seconds: float) -> None:
+    ends_s = time.monotonic() + seconds
+    while time.monotonic() < ends_s:
+        if is_so():
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"not within {seconds:g} s: {what}")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """With its defaults, but for the port; started once, for starting is most of the time."""
+    with started(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+def test_all_four_kinds_within_two_minutes(demo: Demo) -> None:
+    def are_all_there() -> bool:
+        found: dict[str, Any] = demo.asked("/v1/status")["queue"]["by_kind"]
+        return set(KINDS) <= found.keys()
+
+    until("alerts of all four kinds", are_all_there, ALL_KINDS_S)
+
+
+def test_everything_says_that_the_clock_is_simulated(demo: Demo) -> None:
+    status = demo.asked("/v1/status")
+    assert (status["simulated"], status["speed"], status["clock"]) == (True, 600.0, "simulated, x600")
+
+
+@pytest.mark.parametrize("role", ["officer", "county", "prosecutor"])
+def test_every_token_opens_its_board(demo: Demo, role: str) -> None:
+    assert demo.asked("/v1/alerts", role)["items"]
+    assert demo.asked("/v1/status", role)["you"]["role"] == role
+
+
+def test_gateway_and_engine_may_be_killed(demo: Demo) -> None:
+    """Both come again and go on where they were, with no gap in the clock and so no silence of anybody."""
+    before = demo.children()
+    rows = demo.asked("/v1/status")["engine"]["clock"]
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    def goes_on() -> bool:
+        try:
+            return bool(demo.asked("/v1/status")["engine"]["clock"] > rows)
+        except OSError:
+            return False
+
+    until("the engine goes on", lambda: set(demo.children()).isdisjoint(before) and goes_on(), END_S)
+    items = demo.asked("/v1/alerts?kind=log_gap")["items"]
+    assert items == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="`npm ci` has not run in console/web")
+def test_from_the_first_page_to_a_disposed_alert(demo: Demo) -> None:
+    """By visible labels alone, with nothing fetched from outside and nothing to complain of."""
+    before = len(demo.asked("/v1/alerts?state=disposed")["items"])
+    with chromium() as browser, visit(browser) as visitor:
+        dispose_of_the_first_alert(visitor, demo.url, demo.tokens["officer"])
+        visitor.sees("人在图上")
+        visitor.sees("模拟时钟")
+        assert visitor.clicks <= CLICKS_MOST
+        assert visitor.requests_elsewhere == []
+        assert visitor.complaints == []
+    assert len(demo.asked("/v1/alerts?state=disposed")["items"]) == before + 1
+
+
+def test_ctrl_c_ends_it_with_a_summary(demo: Demo) -> None:
+    """The last of these tests: gateway and engine are gone, and every row and alert is accounted for."""
+    children = demo.children()
+    disposed = len(demo.asked("/v1/alerts?state=disposed")["items"])
+    demo.process.send_signal(signal.SIGINT)
+    summary = demo.summary()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    assert summary["people"] == 2000
+    assert summary["pings"] > 10_000
+    assert set(KINDS) <= summary["alerts"].keys()
+    assert sum(states.get("disposed", 0) for states in summary["alerts"].values()) == disposed
+    assert summary["clock"]["simulated"] is True
+    documented = [first_column(section(FORMATS, "### `demo --json`"), table) for table in (0, 1)]
+    assert [list(demo.opening), list(summary)] == documented
+
+
+def test_nobody_is_left_behind(tmp_path: Path) -> None:
+    """Gateway and engine end with it, though it be killed; what an earlier one left is thrown away."""
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "demonstration.json").write_text("{}")
+    (tmp_path / "demo" / "queue.sqlite").write_text("of another version")
+    with started(tmp_path, "--people", "20") as running:
+        children = running.children()
+        running.process.kill()
+        until("they are gone", lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), END_S)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--duration", "soon"), "--duration 'soon'; expected a time such as 90s, 2m or 1h"),
+        (("--duration", "0s"), "--duration '0s'; expected a time such as 90s, 2m or 1h"),
+        (("--port", "{taken}"), "something else listens there; expected a free port"),
+        ((), "holds something else; expected an empty directory, or none"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    if not arguments:
+        (tmp_path / "demo").mkdir()
+        (tmp_path / "demo" / "thesis.txt").write_text("mine")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        taken = str(door.getsockname()[1])
+        given = [argument.format(taken=taken) for argument in arguments]
+        called = command(tmp_path, "--people", "20", *given)
+        done = subprocess.run(called, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_in_one_directory_are_one_too_many(tmp_path: Path) -> None:
+    with started(tmp_path, "--people", "20"):
+        called = command(tmp_path, "--people", "20")
+        done = subprocess.run(called, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "another demonstration runs there" in done.stderr
