@@ -15,9 +15,9 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
-async def alive() -> Response:
-    """The process answers."""
-    return answer({"status": "alive"})
+async def alive(parts: Parts) -> Response:
+    """The process answers, and says what its clock is."""
+    return answer({"status": "alive", "simulated": parts.is_simulated, "speed": parts.speed})
 
 
 @router.get("/readyz", responses={503: {"description": "what is not ready, in `problems`"}})

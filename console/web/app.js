@@ -231,6 +231,14 @@ async function enter(token) {
   await room.start();
 }
 
+/** Before anybody has entered, too, a simulated clock says so; once inside, the freshness does. */
+async function tellTheClock() {
+  const told = await (await fetch("/healthz", { cache: "no-store" })).json();
+  const draw = () => say(find("simulated"), told.simulated ? word("simulated", { speed: told.speed }) : "");
+  for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", draw);
+  draw();
+}
+
 /** @param {string} [wrong] */
 function askForToken(wrong = "") {
   find("entry").hidden = false;
@@ -268,6 +276,7 @@ function begin() {
   addEventListener("hashchange", () => {
     if (new URLSearchParams(location.hash.slice(1)).has(TOKEN)) location.reload();
   });
+  tellTheClock();
   const token = sessionStorage.getItem(TOKEN);
   if (token === null) askForToken();
   else tryToEnter(token);

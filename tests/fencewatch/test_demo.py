@@ -142,6 +142,8 @@ def test_from_the_first_page_to_a_disposed_alert(demo: Demo) -> None:
     """By visible labels alone, with nothing fetched from outside and nothing to complain of."""
     before = len(demo.asked("/v1/alerts?state=disposed")["items"])
     with chromium() as browser, visit(browser) as visitor:
+        visitor.page.goto(demo.url)
+        visitor.sees("模拟时钟")
         dispose_of_the_first_alert(visitor, demo.url, demo.tokens["officer"])
         visitor.sees("人在图上")
         visitor.sees("模拟时钟")
