@@ -9,7 +9,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 
-from pipeline.checkpoints import CheckpointStore
+from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.shard import Shard
@@ -22,7 +22,7 @@ class Parts:
     """What a dataflow is made of; ``store`` None: a run that is not meant to be resumed."""
 
     source: Source[LogItem]
-    make_intake: Callable[[bytes | None], Intake]
+    make_intake: Callable[[Stored | None], Intake]
     router: Router
     make_shard: Callable[[int], Shard]
     write_alerts: Callable[[list[Told]], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,21 @@ class SeenRows(NamedTuple):
     entries: Entries
     slots: NDArray[np.int32]
     used: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRows:
+    """The entries of a table as a checkpoint takes them; another ``generation`` is another table."""
+
+    seen: SeenRows
+    generation: int
+
+    def __len__(self) -> int:
+        return int(self.seen.used[0])
+
+    def rows_from(self, first: int) -> dict[str, Entries]:
+        """The known rows from a number on."""
+        return {"entries": self.seen.entries[first : len(self)]}
 
 
 def seen_rows(entries: Entries, room: int) -> SeenRows:

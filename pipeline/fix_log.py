@@ -49,6 +49,10 @@ class FixLog:
         )  # fmt: skip
         self._forget_from = _FORGET_FROM
 
+    def growing(self) -> dict[str, Columns]:
+        """What a checkpoint need not write again."""
+        return {"fixes": self._rows, "extras": self._extra}
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from geofences.crs import CRS, to_wgs84
 from geofences.instant import BEGIN_MS
 from pipeline.bare import bare
-from pipeline.duplicates import ENTRY, Entries, room_for, seen_rows, slot_of
+from pipeline.checkpoints import Checkpoint, Stored
+from pipeline.duplicates import ENTRY, Entries, KnownRows, room_for, seen_rows, slot_of
 from pipeline.merge import RawBatch
 from pipeline.ping import PingBatch
 from pipeline.policy import Policy
@@ -79,12 +79,13 @@ class Intake:
         self.clock_ms: int | None = None
         self._horizon_ms = policy.backfill_horizon_ms
         self._seen = seen_rows(np.zeros(0, ENTRY), 0)
+        self._tables = 0
 
     def take(self, batch: RawBatch, *, list_rejects: bool = True) -> IntakeResult:
         """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
         rows = batch.rows
         clock_ms = BEGIN_MS if self.clock_ms is None else self.clock_ms
-        self._seen = room_for(self._seen, len(batch), clock_ms - self._horizon_ms)
+        self._make_room(len(batch), clock_ms - self._horizon_ms)
         reason, arrival_ms = rows.reason.copy(), np.empty(len(batch), np.int64)
         _judge_rows(
             reason,
@@ -104,37 +105,38 @@ class Intake:
         accepted = _accepted(batch, places, arrival_ms, self.challenges.texts)
         return IntakeResult(accepted, places, rejects)
 
-    def state(self) -> bytes:
-        """Everything needed to go on after the rows taken so far."""
-        seen = self._seen.entries[: self._seen.used[0]].copy()
-        named = seen["challenge"] >= 0
-        codes, seen["challenge"][named] = np.unique(seen["challenge"][named], return_inverse=True)
+    def checkpoint(self) -> Checkpoint:
+        """Everything needed to go on after the rows taken so far; to be stored at once."""
         facts = {
             "read": self.read,
             "accepted": self.accepted,
             "rejected": self.rejected,
             "start_ms": self.start_ms,
             "clock_ms": self.clock_ms,
-            "challenges": [self.challenges.texts[code] for code in codes.tolist()],
         }
-        with io.BytesIO() as file:
-            np.savez(file, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), seen=seen)
-            return file.getvalue()
+        known = KnownRows(self._seen, self._tables)
+        return Checkpoint(json.dumps(facts).encode(), {"seen": known, "challenges": self.challenges})
 
-    def restore(self, state: bytes) -> None:
-        """Goes on where ``state()`` was taken, also where rows were decoded since.
+    def restore(self, stored: Stored) -> None:
+        """Goes on where a checkpoint was taken, also where rows were decoded since.
 
         Challenge ids are numbered by whoever reads first, so a state names them.
         """
-        with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-            facts, seen = json.loads(arrays["facts"].tobytes()), arrays["seen"]
-        codes = np.array([self.challenges.code(text) for text in facts["challenges"]], np.int32)
+        facts, seen = json.loads(stored.whole), stored.rows["seen"]["entries"].copy()
+        texts = stored.rows["challenges"]["texts"].tolist()
+        codes = np.array([self.challenges.code(text) for text in texts], np.int32)
         named = seen["challenge"] >= 0
         seen["challenge"][named] = codes[seen["challenge"][named]]
         self._seen = seen_rows(seen, 0)
+        self._tables += 1
         self.read, self.accepted = facts["read"], facts["accepted"]
         self.rejected = Counter(facts["rejected"])
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
+
+    def _make_room(self, rows: int, oldest_ms: int) -> None:
+        roomy = room_for(self._seen, rows, oldest_ms)
+        self._tables += roomy is not self._seen
+        self._seen = roomy
 
     def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
         self.read += len(reason) + len(arrival_ms)

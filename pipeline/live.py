@@ -12,7 +12,7 @@ from threading import Event
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
-from pipeline.checkpoints import CheckpointStore
+from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.dataflow import Parts, build
 from pipeline.division import SHARDS
 from pipeline.errors import InputError
@@ -80,7 +80,7 @@ class LiveEngine:
         run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
         halt.reraise()
 
-    def _make_intake(self, state: bytes | None) -> Intake:
+    def _make_intake(self, state: Stored | None) -> Intake:
         if state is not None:
             self.intake.restore(state)
         return self.intake

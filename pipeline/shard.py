@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.alerting import AlertWriter
 from pipeline.assignment import Assignment
+from pipeline.checkpoints import Checkpoint, Stored
+from pipeline.columns import Columns
 from pipeline.detectors.confirmation import ConfirmationWatch, Missed
 from pipeline.detectors.silence import Silences, SilenceWatch
 from pipeline.division import Division, divide
@@ -45,7 +47,7 @@ class CompiledSite:
 
 
 class _StatePickler(pickle.Pickler):
-    """Pickles a shard's state without the compiled site, which is only referred to."""
+    """Pickles a shard's state without what is only referred to: the compiled site, and what grows."""
 
     def __init__(self, file: BytesIO, shared: dict[str, object]) -> None:
         super().__init__(file, protocol=5)
@@ -88,16 +90,18 @@ class Shard:
         self._silence = SilenceWatch(episodes.from_ms, episodes.to_ms, levels_ms)
         self._past_ms = BEGIN_MS
 
-    def checkpoint(self) -> bytes:
-        """Everything that the rows and the clock so far have made of this shard."""
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the rows and the clock so far have made of this shard; to be stored at once."""
+        growing = self._writer.log.growing()
         with BytesIO() as file:
-            pickler = _StatePickler(file, self._shared())
+            pickler = _StatePickler(file, self._shared() | growing)
             pickler.dump((self._past_ms, self._writer.log, self._patrol, self._confirmations, self._silence))
-            return file.getvalue()
+            return Checkpoint(file.getvalue(), growing)
 
-    def restore(self, state: bytes) -> None:
+    def restore(self, stored: Stored) -> None:
         """Go on from a checkpoint of the same shard of the same site."""
-        unpickler = _StateUnpickler(BytesIO(state), self._shared())
+        grown = {name: Columns.of(rows) for name, rows in stored.rows.items()}
+        unpickler = _StateUnpickler(BytesIO(stored.whole), self._shared() | grown)
         self._past_ms, log, self._patrol, self._confirmations, self._silence = unpickler.load()
         self._writer.log = log
 

@@ -80,7 +80,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         return [Accepted(None, start_ms, until_ms + 1)]
 
     def snapshot(self) -> str | None:
-        return None if self._store is None else self._store.put("intake", self._intake.state())
+        return None if self._store is None else self._store.put("intake", self._intake.checkpoint())
 
 
 class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):

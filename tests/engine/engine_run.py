@@ -77,7 +77,7 @@ class EngineRun:
 
     def renew(self) -> None:
         """Go on in new shards that know nothing but the checkpoints."""
-        states = [shard.checkpoint() for shard in self._shards]
+        states = [shard.checkpoint().stored() for shard in self._shards]
         self._shards = self._new_shards()
         for shard, state in zip(self._shards, states, strict=True):
             shard.restore(state)

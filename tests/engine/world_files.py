@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geofences.instant import BEGIN_MS
+from pipeline.checkpoints import Stored
 from pipeline.division import divide
 from pipeline.intake import Intake
 from pipeline.merge import RawBatch, merged
@@ -60,7 +61,7 @@ class RecordedRows:
         ]
         return merged(files, self.batch_rows, skip_rows=skip_rows)
 
-    def intake(self, state: bytes | None = None) -> Intake:
+    def intake(self, state: Stored | None = None) -> Intake:
         """An intake for this log, going on where an earlier one stood."""
         intake = Intake(self.site.policy, self.challenges)
         if state is not None:

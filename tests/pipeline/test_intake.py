@@ -268,7 +268,7 @@ def test_any_rows_are_taken_by_the_rules_however_they_are_cut(
     intake, accepted, rejects = Intake(TIGHT, Challenges(["a", "b"])), [], []
     for batch in merged(files(), batch_rows):
         if batch_rows == 4:  # killed after each batch
-            state, intake = intake.state(), Intake(TIGHT, Challenges(["a", "b"]))
+            state, intake = intake.checkpoint().stored(), Intake(TIGHT, Challenges(["a", "b"]))
             intake.restore(state)
         result = intake.take(batch)
         accepted += result.accepted.arrival_ms.tolist()
@@ -305,7 +305,7 @@ def test_a_killed_run_goes_on_where_it_stood(tmp_path: Path) -> None:
         resumed = Intake(Policy(), Challenges())
         rest = batches(resumed.challenges, intake.read)
         first = next(rest)  # decoded before the state is there: challenge ids get other numbers
-        resumed.restore(intake.state())
+        resumed.restore(intake.checkpoint().stored())
         results = [resumed.take(batch) for batch in (first, *rest)]
 
         assert [result.rejects for result in results] == [

@@ -18,7 +18,7 @@ from bytewax.testing import cluster_main, run_main
 from engine.random_world import World, random_world
 from engine.world_files import RecordedRows
 
-from pipeline.checkpoints import CheckpointStore
+from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.dataflow import Parts, build
 from pipeline.halt import Halt
 from pipeline.intake import Intake
@@ -102,7 +102,7 @@ class StoppableRun:
             append(self.folder / "progress", [b"."])
             yield batch
 
-    def _intake(self, state: bytes | None) -> Intake:
+    def _intake(self, state: Stored | None) -> Intake:
         self.intakes.append(self.log.intake(state))
         return self.intakes[-1]
 

@@ -1,35 +1,117 @@
-"""Checkpoints on disk: the last two of each part, whole or not at all."""
+"""Checkpoints on disk: the last two of each part, whole or not at all, and what grows written once."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipeline.checkpoints import CheckpointStore
+from pipeline.checkpoints import Checkpoint, CheckpointStore
+from pipeline.columns import Columns
+
+
+def whole(state: bytes) -> Checkpoint:
+    """A state in which nothing grows."""
+    return Checkpoint(state, {})
+
+
+def numbers(*rows: int) -> Columns:
+    columns = Columns({"number": np.int64, "name": np.object_})
+    add(columns, *rows)
+    return columns
+
+
+def add(columns: Columns, *rows: int) -> None:
+    names = np.array([*map(str, rows), None], object)[:-1]
+    columns.append({"number": np.array(rows, np.int64), "name": names})
+
+
+def stored_numbers(store: CheckpointStore, token: str) -> list[int]:
+    rows = store.get(token).rows["log"]
+    assert rows["name"].tolist() == [str(number) for number in rows["number"].tolist()]
+    return list(rows["number"].tolist())
+
+
+def row_bytes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in directory.glob("*.rows")}
 
 
 def test_the_last_two_of_each_part_can_be_had(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "states")
-    tokens = [store.put("shard-1", b"%d" % number) for number in range(5)]
-    other = store.put("shard-10", b"another part whose name begins alike")
-    assert [store.get(token) for token in tokens[-2:]] == [b"3", b"4"]
-    assert store.get(other) == b"another part whose name begins alike"
+    tokens = [store.put("shard-1", whole(b"%d" % number)) for number in range(5)]
+    other = store.put("shard-10", whole(b"another part whose name begins alike"))
+    assert [store.get(token).whole for token in tokens[-2:]] == [b"3", b"4"]
+    assert store.get(other).whole == b"another part whose name begins alike"
     with pytest.raises(FileNotFoundError):
         store.get(tokens[2])
     assert len(list((tmp_path / "states").iterdir())) == 3
 
 
 def test_a_new_process_goes_on_counting(tmp_path: Path) -> None:
-    first = CheckpointStore(tmp_path).put("intake", b"before")
-    second = CheckpointStore(tmp_path).put("intake", b"after")
+    first = CheckpointStore(tmp_path).put("intake", whole(b"before"))
+    second = CheckpointStore(tmp_path).put("intake", whole(b"after"))
     assert first != second
-    assert [CheckpointStore(tmp_path).get(token) for token in (first, second)] == [b"before", b"after"]
+    assert [CheckpointStore(tmp_path).get(token).whole for token in (first, second)] == [b"before", b"after"]
 
 
 def test_a_half_written_state_is_none(tmp_path: Path) -> None:
     """What a crash left while writing is neither found nor in the way."""
     store = CheckpointStore(tmp_path)
     (tmp_path / "intake-0000000000.writing").write_bytes(b"hal")
-    token = store.put("intake", b"whole")
-    assert store.get(token) == b"whole"
+    token = store.put("intake", whole(b"whole\nand more"))
+    assert store.get(token).whole == b"whole\nand more"
+
+
+def test_rows_are_written_once(tmp_path: Path) -> None:
+    """Each put adds what is new to the file; both tokens see as many rows as there were."""
+    store, log = CheckpointStore(tmp_path), numbers()
+    nothing = store.put("shard-1", Checkpoint(b"0", {"log": log}))
+    assert stored_numbers(store, nothing) == []
+    add(log, *range(10_000))
+    many = store.put("shard-1", Checkpoint(b"1", {"log": log}))
+    (name, size), *_ = row_bytes(tmp_path).items()
+    add(log, 10_000, 10_001)
+    more = store.put("shard-1", Checkpoint(b"2", {"log": log}))
+    assert row_bytes(tmp_path)[name] - size < 1_000, "two rows, not all of them"
+    same = store.put("shard-1", Checkpoint(b"3", {"log": log}))
+    assert len(row_bytes(tmp_path)) == 1
+    assert stored_numbers(store, more) == stored_numbers(store, same) == list(range(10_002))
+    with pytest.raises(FileNotFoundError):
+        store.get(many)
+
+
+def test_rows_that_changed_are_written_anew(tmp_path: Path) -> None:
+    """The old file stays as long as a state can be asked for that names it."""
+    store, log = CheckpointStore(tmp_path), numbers(1, 2, 3, 4)
+    before = store.put("shard-1", Checkpoint(b"0", {"log": log}))
+    log.keep(log["number"] > 2)
+    add(log, 5)
+    after = store.put("shard-1", Checkpoint(b"1", {"log": log}))
+    assert [stored_numbers(store, token) for token in (before, after)] == [[1, 2, 3, 4], [3, 4, 5]]
+    assert len(row_bytes(tmp_path)) == 2
+    store.put("shard-1", Checkpoint(b"2", {"log": log}))
+    assert len(row_bytes(tmp_path)) == 1
+
+
+def test_rows_behind_the_last_state_do_not_count(tmp_path: Path) -> None:
+    """A process was killed between the rows and the state: the next one goes on from the state before."""
+    store, log = CheckpointStore(tmp_path), numbers(1, 2)
+    token = store.put("shard-1", Checkpoint(b"0", {"log": log}))
+    rows = next(tmp_path.glob("*.rows"))
+    rows.write_bytes(rows.read_bytes() + b'{"columns": ["number"')
+    resumed = CheckpointStore(tmp_path)
+    assert stored_numbers(resumed, token) == [1, 2]
+    again = Columns.of(resumed.get(token).rows["log"])
+    add(again, 3)
+    following = resumed.put("shard-1", Checkpoint(b"1", {"log": again}))
+    assert stored_numbers(resumed, following) == [1, 2, 3]
+    assert stored_numbers(resumed, token) == [1, 2]
+
+
+def test_a_part_does_not_remove_rows_of_another(tmp_path: Path) -> None:
+    store, log = CheckpointStore(tmp_path), numbers(7)
+    tokens = [store.put(part, Checkpoint(b"", {"log": log})) for part in ("shard-1", "shard-10", "shard-1-0")]
+    for number in range(3):
+        tokens[0] = store.put("shard-1", Checkpoint(b"%d" % number, {"log": log}))
+    assert [stored_numbers(store, token) for token in tokens] == [[7], [7], [7]]
