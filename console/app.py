@@ -11,13 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from console import alert_routes, alert_stream, health_routes, ingest_routes, place_routes, site_routes
 from console.alert_routes import answer, refusal
 from console.description import describe
-from console.errors import NoToken, Refused, WriterStopped
+from console.errors import NoToken, Refused
 from console.gate import Gate
-from console.journal_writer import JournalWriter
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.roll import Roll
+from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, WriterStopped
 from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
@@ -85,8 +85,10 @@ def _put_refusals(app: FastAPI) -> None:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
 
-    @app.exception_handler(WriterStopped)
-    async def stopped(_: Request, error: WriterStopped) -> Response:
+    @app.exception_handler(GatewayError)
+    async def not_taken(_: Request, error: GatewayError) -> Response:
+        if not isinstance(error, WriterStopped):
+            return answer({"detail": str(error)}, 403 if isinstance(error, OtherDevice) else 400)
         response = answer({"detail": str(error)}, 503)
         response.headers["Retry-After"] = "1"
         return response

@@ -1,11 +1,12 @@
 """What a request can be refused for before anything is looked up.
 
 ConsoleError
-├── Refused          the answer is a status and a sentence
-│   ├── NoToken      401: no token, or none that counts
-│   ├── NotAllowed   403: the role may not, or a device sends for another
-│   └── BadBody      400, 413 or 415: not the rows that were expected
-└── WriterStopped    503: nothing can be made durable at the moment
+└── Refused          the answer is a status and a sentence
+    ├── NoToken      401: no token, or none that counts
+    ├── NotAllowed   403: the role may not
+    └── BadBody      400, 413 or 415: not the body that was expected
+
+What the gateway refuses (``pipeline/gateway/errors.py``) is given its status in ``console/app.py``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,3 @@ class BadBody(Refused):
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
         self.status = status
-
-
-class WriterStopped(ConsoleError):  # noqa: N818 - the same
-    """Nothing can be made durable at the moment."""

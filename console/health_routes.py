@@ -7,8 +7,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from console.alert_routes import answer
 from console.gate import Parts
-from console.journal_writer import JournalWriter
 from console.metrics import Figures
+from pipeline.gateway import JournalWriter
 from sinks.disposal import DisposalError
 
 router = APIRouter(tags=["health"])

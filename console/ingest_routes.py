@@ -15,11 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.alert_routes import answer
-from console.device_protocols import Message, osmand_message, owntracks_message, traccar_message
 from console.errors import BadBody
 from console.gate import Caller, Gate, Right
-from console.journal_writer import JournalWriter
-from console.received import Received, received, refused
+from pipeline.gateway import JournalWriter
+from pipeline.gateway.bodies import received
+from pipeline.gateway.device_protocols import Message, osmand_message, owntracks_message, traccar_message
+from pipeline.gateway.received import Received, refused
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import NOT_FIXED
