@@ -9,16 +9,17 @@ import msgspec
 import numpy as np
 
 from pipeline.gateway.errors import OtherDevice, UnreadableMessage
-from pipeline.gateway.log_columns import log_batch, unjudged, unjudged_columns
+from pipeline.gateway.log_columns import log_batch
 from pipeline.gateway.received import Received
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.column import columns_of
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
-from pipeline.reading.exact import json_object, row_of_object
+from pipeline.reading.exact import json_object, object_of, row_of_object
 from pipeline.reading.fields import BROKEN, FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
 from pipeline.reading.json_rows import STRANGERS_MOST, decode_lines
 from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
 from pipeline.reading.text_stream import BOM, LINE_MOST
+from pipeline.reading.unjudged import unjudged, unjudged_columns
 
 _ORDER_MOST = 64
 
@@ -98,28 +99,19 @@ def _checked(
 def _own_values(rows: RawRows, text: bytes, lines: list[bytes], kind: int) -> list[dict[str, Any]]:
     """The objects of usable rows where they have columns that nothing judges by yet; else nothing.
 
-    Files may hold text that is no Unicode (a lone surrogate); the log cannot, so such a row is a bad value.
+    The log cannot hold text that is no Unicode (a lone surrogate), so such a row is a bad value.
     """
     names = unjudged(kind)
     if not any(f'"{name}"'.encode() in text for name in names) and b"\\" not in text:
         return []
     values = []
     for row in np.flatnonzero(rows.reason == USABLE).tolist():
-        found = _object(lines[row])
+        found = object_of(lines[row])
         if all(_is_unicode(found.get(name)) for name in names):
             values.append(found)
         else:
             rows.reason[row] = BAD_VALUE
     return values
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(line)
-    except msgspec.MsgspecError:
-        found = json_object(line)
-    assert isinstance(found, dict), "a usable row is an object"
-    return found
 
 
 def _is_unicode(value: object) -> bool:

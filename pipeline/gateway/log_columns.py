@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,23 +11,11 @@ from numpy.typing import NDArray
 from geofences.crs import CRS
 from pipeline.ping import PING
 from pipeline.policy import SOURCES
-from pipeline.reading.column import NUMBER, TEXT, TRUTH, columns_of
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import RawRows
+from pipeline.reading.unjudged import unicode_text
 
 _INSTANT = pa.timestamp("ms", "UTC")
-_TYPES = {NUMBER: pa.float64(), TRUTH: pa.bool_(), TEXT: pa.string()}
-
-
-@cache
-def unjudged(kind: int) -> dict[str, pa.DataType]:
-    """Columns of a kind of row that nothing judges by yet, with the type they are kept as."""
-    return {name: _TYPES[content] for name, content in columns_of(kind).items() if content in _TYPES}
-
-
-def unjudged_columns(rows: Sequence[Mapping[str, Any]], kind: int) -> dict[str, pa.Array]:
-    """Such columns of rows that are objects; a row's values are of their columns' types, or missing."""
-    return {name: _column([row.get(name) for row in rows], holds) for name, holds in unjudged(kind).items()}
 
 
 def log_batch(
@@ -51,18 +37,7 @@ def log_batch(
     return pa.RecordBatch.from_pydict({**columns, **others})
 
 
-def _column(cells: Iterable[Any], holds: pa.DataType) -> pa.Array:
-    return pa.array(map(_float, cells) if pa.types.is_floating(holds) else cells, holds)
-
-
 def _texts(codes: NDArray[Any], first: int, texts: Sequence[str]) -> pa.Array:
     """Codes as what they stand for, nothing where they are below the first."""
-    return pa.array([texts[code] if code >= first else None for code in codes.tolist()], pa.string())
-
-
-def _float(value: float | None) -> float | None:
-    """A number of JSON, however many digits it is written with."""
-    try:
-        return None if value is None else float(value)
-    except OverflowError:
-        return math.copysign(math.inf, value or 0)
+    found = [unicode_text(texts[code]) if code >= first else None for code in codes.tolist()]
+    return pa.array(found, pa.string())
