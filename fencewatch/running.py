@@ -13,6 +13,7 @@ from threading import Event
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
+from fencewatch.opened import opened_inbox
 from pipeline.clock import clock_of
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
@@ -30,7 +31,10 @@ _FIGURES_EVERY_S = 1.0
 
 
 def run(settings: Settings) -> None:
-    """Judge the journal until SIGTERM or SIGINT; then drain, keep the state and return."""
+    """Judge the journal until SIGTERM or SIGINT; then drain, keep the state and return.
+
+    With an inbox the journal is written here as well.
+    """
     site = load_site(settings.site)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,7 +57,8 @@ def run(settings: Settings) -> None:
             stop,
         )
         outputs.engine = engine
-        engine.run()
+        with opened_inbox(settings, site, stop):
+            engine.run()
         outputs.save_figures()
 
 
