@@ -1,10 +1,11 @@
 """What a request can be refused for before anything is looked up.
 
 ConsoleError
-└── Refused          the answer is a status and a sentence
-    ├── NoToken      401: no token, or none that counts
-    ├── NotAllowed   403: the role may not
-    └── BadBody      400, 413 or 415: not the body that was expected
+└── Refused             the answer is a status and a sentence
+    ├── NoToken         401: no token, or none that counts
+    ├── NotAllowed      403: the role may not
+    ├── RowsElsewhere   409: the log is written by another program
+    └── BadBody         400, 413 or 415: not the body that was expected
 
 What the gateway refuses (``pipeline/gateway/errors.py``) is given its status in ``console/app.py``.
 """
@@ -32,6 +33,12 @@ class NotAllowed(Refused):
     """The token's role may not do this."""
 
     status = 403
+
+
+class RowsElsewhere(Refused):
+    """The log is written by another program, which takes rows in another way."""
+
+    status = 409
 
 
 class BadBody(Refused):

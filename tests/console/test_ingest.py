@@ -36,7 +36,7 @@ def client(world: World) -> Iterator[TestClient]:
 
 
 def records(world: World, *kinds: int) -> list[Record]:
-    found = world.parts.journal.reader().poll(10_000)
+    found = world.journal.reader().poll(10_000)
     return [record for record in found if record.kind in kinds]
 
 
@@ -138,7 +138,7 @@ def test_what_was_sent_stands_in_the_log_with_our_arrival(world: World, client: 
 def test_the_log_has_a_start_then_marks_then_rows(world: World, client: TestClient) -> None:
     client.post("/v1/pings", json=[ping()])
     client.post("/v1/confirmations", json=[ping()])
-    kinds = [record.kind for record in world.parts.journal.reader().poll(100)]
+    kinds = [record.kind for record in world.journal.reader().poll(100)]
     assert kinds[0] == 1
     assert kinds[-2:] == [PINGS, CONFIRMATIONS]
 
@@ -199,7 +199,7 @@ def test_nothing_is_acknowledged_that_the_disk_did_not_take(
     def broken(_: object) -> int:
         raise OSError("disk full")
 
-    monkeypatch.setattr(world.parts.journal, "append", broken)
+    monkeypatch.setattr(world.journal, "append", broken)
     said = client.post("/v1/pings", json=[ping()])
     assert (said.status_code, said.headers["Retry-After"]) == (503, "1")
     assert client.get("/readyz").status_code == 503
