@@ -110,11 +110,11 @@ class Outputs:
             if item.rows is not None and len(found := self._locator.whereabouts(item.rows)):
                 self._waiting.append(found)
                 self._positions.put(_positions(found))
-        if time.monotonic() >= self._figures_due_s:
-            self.save_figures()
+        self._save_due_figures()
 
     def flush_rows(self) -> None:
         """What came in this epoch into the archive: durable when this returns."""
+        self._save_due_figures()  # also where nothing was accepted since
         if not self._waiting:
             return
         columns: dict[str, TrackColumn] = {
@@ -128,6 +128,11 @@ class Outputs:
         """Rejects are kept as lines; an epoch that is judged again writes its own again."""
         with (self._settings.data / "rejects.ndjson").open("ab") as file:
             file.writelines(reject.line() for reject in rejects)
+        self._save_due_figures()
+
+    def _save_due_figures(self) -> None:
+        if time.monotonic() >= self._figures_due_s:
+            self.save_figures()
 
     def save_figures(self) -> None:
         """What `serve` shows of the engine."""

@@ -99,9 +99,8 @@ def until_ready(url: str) -> None:
     raise AssertionError(f"{url} did not answer")
 
 
-def token(home: Path, *whose: str) -> str:
-    """A token of an operator, or of whomever the options say."""
-    arguments = ("token", "create", "--data", "data", *(whose or ("--role", "operator")))
+def token(home: Path) -> str:
+    arguments = ("token", "create", "--role", "operator", "--data", "data")
     text, _ = command(home, *arguments, out=subprocess.PIPE).communicate(timeout=60)
     return text.strip()
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import PipelineError
 from pipeline.gateway.errors import WriterStopped
 from pipeline.journal.journal import Journal
 from pipeline.journal.marks import GAP_MOST_MS
@@ -174,7 +175,8 @@ class JournalWriter:
             entries = [entry for found in judged for entry in found.rows.entries(found.source, now_ms)]
             self._append([*self._marks(now_ms), *entries])
         except BaseException as failure:
-            _log.exception("the log could not be written")
+            is_bug = not isinstance(failure, PipelineError | OSError)
+            _log.error("the log could not be written: %s", failure, exc_info=is_bug)
             self.failure = failure
             self._refuse(group, failure)
             return

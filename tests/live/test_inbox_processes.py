@@ -15,17 +15,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from live_system import DEVICE_COUNT, ENDS_IN_S, command, make_home, queue_lines, send, served, token
+from live_system import DEVICE_COUNT, ENDS_IN_S, command, make_home, queue_lines, send, served
+from replay.command_line import run_fencewatch
 
+from fencewatch.opened import opened_tokens
 from geofences.instant import instant_ms
 from pipeline.clock import SimulatedClock
-from pipeline.journal import JournalReader
+from pipeline.journal import Journal, JournalReader
 from pipeline.journal.record import STREAM_OF
+from sinks.access import Role
 from sinks.alert import instant_text
 from sinks.run_metrics import RunMetrics
 
 NOW_MS = instant_ms("2025-07-14T04:00:00Z")
-BIG_ROWS = 150_000
+BIG_ROWS = 120_000
 
 
 @pytest.fixture
@@ -54,11 +57,11 @@ def start(home: Path) -> subprocess.Popen[str]:
         return command(home, "run", "--config", "fencewatch.toml", err=said.fileno())
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str, every_s: float = 0.1) -> None:
     ends_s = time.monotonic() + ENDS_IN_S
     while not holds():
         assert time.monotonic() < ends_s, f"never came: {what}"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def put(home: Path, name: str, content: str) -> None:
@@ -98,7 +101,7 @@ def pass_time(home: Path) -> None:
     SimulatedClock(home / "data" / "clock", settable=True).set(NOW_MS + 5_000)
 
     def all_are_silent() -> bool:
-        return sum(alert["kind"] == "silent_device" for alert in alerts(home)) == DEVICE_COUNT
+        return [alert["kind"] for alert in alerts(home)].count("silent_device") == DEVICE_COUNT
 
     until(all_are_silent, "silence of all, by clock marks alone")
 
@@ -135,30 +138,19 @@ def test_files_become_alerts(home: Path) -> None:
     confirmation = {"device_id": "D3", "event_time": at(-5), "lon": 107.5, "lat": 29.5, "face_ok": True}
     (home / "inbox" / "pings-broken.parquet").write_text("PAR1 and nothing else")
     put(home, "pings-a.csv", CSV)
-    with running(home):
+    with served(home) as address, running(home):
         until(lambda: (home / "inbox" / "done" / "pings-a.csv").exists(), "the first file")
         put(home, "pings-b.ndjson", NDJSON)
         until(lambda: (home / "inbox" / "done" / "pings-b.ndjson").exists(), "the second file")
         part = home / "inbox" / ".confirmations.parquet"
         pq.write_table(pa.Table.from_pylist([confirmation]), part)
         part.rename(home / "inbox" / "confirmations.parquet")
+        until(lambda: (home / "inbox" / "done" / "confirmations.parquet").exists(), "the third file")
         pass_time(home)
-        with served(home) as address:
-            said = refusal(address, token(home))
-            assert (said[0], "by the inbox" in said[1]) == (409, True)
-            ready = json.loads(urllib.request.urlopen(f"{address}/readyz").read())
-            assert ready == {"status": "ready", "problems": []}
-            officer = token(home, "--role", "officer", "--office", "O1")
-            request = urllib.request.Request(f"{address}/v1/alerts")
-            request.add_header("Authorization", f"Bearer {officer}")
-            shown = json.loads(urllib.request.urlopen(request).read())["items"]
-            assert len(shown) == DEVICE_COUNT + 2
+        assert_served_beside(home, address)
     found = [(alert["kind"], alert["device_id"], alert["onset_at"]) for alert in alerts(home)]
-    violations = [(kind, device, onset) for kind, device, onset in found if kind == "boundary_violation"]
-    assert sorted(violations) == [
-        ("boundary_violation", "D0", at(-20)),
-        ("boundary_violation", "D3", at(-5)),
-    ]
+    violations = sorted(alert for alert in found if alert[0] == "boundary_violation")
+    assert violations == [("boundary_violation", "D0", at(-20)), ("boundary_violation", "D3", at(-5))]
     told = rejects(home)
     assert [(row["file"], row["row"], row["reason"]) for row in told] == REASONS
     assert [row["raw"] for row in told[:5]] == CSV.splitlines()[4:]
@@ -166,9 +158,23 @@ def test_files_become_alerts(home: Path) -> None:
     assert names(home / "inbox" / "done") == ["confirmations.parquet", "pings-a.csv", "pings-b.ndjson"]
     assert names(home / "inbox" / "refused") == ["pings-broken.parquet"]
     assert names(home / "inbox") == [".taking", "done", "refused"]
-    told_of = (home / "said.txt").read_text().splitlines()
-    assert [line.split(":")[0] for line in told_of] == ["pings-broken.parquet", "pings-a.csv"]
+    said = (home / "said.txt").read_text().splitlines()
+    assert [line.split(":")[0] for line in said] == ["pings-broken.parquet", "pings-a.csv"]
     assert (figures(home).rows, figures(home).accepted) == (12, 5)
+
+
+def assert_served_beside(home: Path, address: str) -> None:
+    """`serve` shows what there is and takes no rows."""
+    with opened_tokens(home / "data") as tokens:
+        operator = tokens.create(Role.OPERATOR, now_ms=NOW_MS)
+        officer = tokens.create(Role.OFFICER, office_id="O1", now_ms=NOW_MS)
+    status, text = refusal(address, operator)
+    assert (status, "by the inbox" in text) == (409, True)
+    ready = json.loads(urllib.request.urlopen(f"{address}/readyz").read())
+    assert ready == {"status": "ready", "problems": []}
+    request = urllib.request.Request(f"{address}/v1/alerts")
+    request.add_header("Authorization", f"Bearer {officer}")
+    assert len(json.loads(urllib.request.urlopen(request).read())["items"]) == DEVICE_COUNT + 2
 
 
 def refusal(address: str, bearer: str) -> tuple[int, str]:
@@ -208,7 +214,7 @@ def test_a_kill_in_the_middle_of_a_file_leaves_no_trace(home: Path, tmp_path_fac
     for system in (home, peace):
         put(system, "pings.csv", big)
     engine = start(home)
-    until(lambda: rows_in_log(home), "the first piece")
+    until(lambda: rows_in_log(home), "the first piece", every_s=0.005)
     engine.kill()
     engine.wait(30)
     assert [name[-10:] for name in names(home / "inbox" / ".taking")] == ["-pings.csv"]
@@ -220,3 +226,17 @@ def test_a_kill_in_the_middle_of_a_file_leaves_no_trace(home: Path, tmp_path_fac
     assert (figures(home).rows, figures(home).rejected) == (BIG_ROWS, figures(peace).rejected)
     assert figures(home).rejected == {"bad_coordinates": BIG_ROWS // 1000}
     assert {row["row"] for row in rejects(home)} == {row["row"] for row in rejects(peace)}
+
+
+def test_what_keeps_it_from_starting_is_one_line(home: Path) -> None:
+    with Journal(home / "data" / "journal"):
+        found = run_fencewatch("run", "--config", "fencewatch.toml", cwd=home)
+    assert (found.returncode, found.stderr.count("\n")) == (1, 1)
+    assert "writes this journal already" in found.stderr
+    for name in ("done", "refused", ".taking"):
+        (home / "inbox" / name).rmdir()
+    (home / "inbox").rmdir()
+    (home / "inbox").write_text("")
+    found = run_fencewatch("run", "--config", "fencewatch.toml", cwd=home)
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "cannot be a directory of the inbox" in found.stderr
