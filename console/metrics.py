@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from console.parts import ConsoleParts
-from pipeline.gateway.journal_writer import Arriving
+from pipeline.gateway.arriving import Arriving
 from pipeline.ping import PING
 from pipeline.reading.rows import REASONS, USABLE
 from sinks.disposal import QueueStats

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, Protocol, Self, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Generic, TypeVar
 
 from pipeline.errors import PipelineError
+from pipeline.gateway.arriving import Arriving, NoFigures, WriterFigures
 from pipeline.gateway.errors import WriterStopped
 from pipeline.journal.journal import Journal
 from pipeline.journal.marks import GAP_MOST_MS
@@ -33,34 +31,6 @@ WAITING_ROWS_MOST = 500_000
 _log = logging.getLogger(__name__)
 
 
-class Arriving(Protocol):
-    """Rows of one message or of one piece of a file; ``kind`` and ``reason`` (n,) are as in ``Received``."""
-
-    @property
-    def kind(self) -> int: ...
-
-    @property
-    def reason(self) -> NDArray[np.int8]: ...
-
-    def __len__(self) -> int: ...
-
-    def at(self, arrival_ms: int, horizon_ms: int) -> Self:
-        """The same rows with what their arrival decides."""
-
-    def entries(self, source: str, arrival_ms: int) -> list[Entry]:
-        """What of them goes into the log."""
-
-
-class WriterFigures(Protocol):
-    """Who counts what the writer does."""
-
-    def count(self, rows: Arriving) -> None:
-        """Rows that were settled."""
-
-    def appended(self, seconds: float) -> None:
-        """One write is on disk after so long."""
-
-
 #: The rows come back as what they were submitted.
 Rows = TypeVar("Rows", bound=Arriving)
 
@@ -76,14 +46,6 @@ class _Submission(Generic[Rows]):
     def judged(self, arrival_ms: int, horizon_ms: int) -> _Submission[Rows]:
         """The same with rows that have arrived."""
         return _Submission(self.rows.at(arrival_ms, horizon_ms), self.source, self.done)
-
-
-class _NoFigures:
-    """Nobody counts."""
-
-    def count(self, rows: Arriving) -> None: ...
-
-    def appended(self, seconds: float) -> None: ...
 
 
 class JournalWriter:
@@ -105,7 +67,7 @@ class JournalWriter:
         self._journal = journal
         self._now_ms = now_ms
         self._horizon_ms = horizon_ms
-        self._figures = figures or _NoFigures()
+        self._figures = figures or NoFigures()
         # A clock that runs faster makes a longer gap of the same real pause.
         self._pause_most_ms = GAP_MOST_MS * max(1.0, speed)
         self._submitted: SimpleQueue[_Submission[Any] | None] = SimpleQueue()

@@ -163,6 +163,23 @@ def test_killed_after_any_piece_no_row_comes_twice_or_never(
         assert rows_of(journal) == [*first, *(("pings.csv", row) for row in range(1, ROWS + 1))]
 
 
+def test_told_to_stop_it_finishes_the_piece_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = JournalWriter.submit
+    with monkeypatch.context() as patch, watching(tmp_path) as (inbox, journal):
+
+        def submit_last(self: JournalWriter, rows: object, source: str) -> object:
+            inbox._stop.set()
+            return submit(self, rows, source)  # type: ignore[type-var]
+
+        patch.setattr(JournalWriter, "submit", submit_last)
+        put(tmp_path, "pings.csv", csv())
+        inbox.finish()
+        assert rows_of(journal) == [("pings.csv", row) for row in (1, 2, 3)]
+    with watching(tmp_path) as (_, journal):
+        until_there(tmp_path / "inbox" / "done" / "pings.csv")
+        assert rows_of(journal) == [("pings.csv", row) for row in range(1, ROWS + 1)]
+
+
 def test_a_new_log_gets_the_whole_file(tmp_path: Path) -> None:
     """The data directory was removed while a file was being taken."""
     InboxFolder(tmp_path / "inbox")
