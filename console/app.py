@@ -11,13 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from console import alert_routes, alert_stream, health_routes, ingest_routes, place_routes, site_routes
 from console.alert_routes import answer, refusal
 from console.description import describe
-from console.errors import NoToken, Refused, WriterStopped
+from console.errors import NoToken, Refused
 from console.gate import Gate
-from console.journal_writer import JournalWriter
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.roll import Roll
+from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, WriterStopped
+from pipeline.journal import Journal
 from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
@@ -26,7 +27,7 @@ __all__ = ["ConsoleParts", "create_app"]
 
 
 def create_app(parts: ConsoleParts) -> FastAPI:
-    """The application; it writes the journal from start-up to shutdown, and opens or closes no part."""
+    """The application; it opens and closes no part, and writes the journal while it runs, if it may."""
     app = FastAPI(
         title="fencewatch",
         version=parts.version or "0",
@@ -48,14 +49,16 @@ def create_app(parts: ConsoleParts) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: ConsoleParts = app.state.parts
-    writer: JournalWriter = app.state.writer
+    writer: JournalWriter | None = app.state.writer
     parents = {office.office_id: office.parent_id for office in parts.site.offices}
     await run_in_threadpool(parts.queue.set_offices, parents)
-    await run_in_threadpool(writer.start)
+    if writer is not None:
+        await run_in_threadpool(writer.start)
     try:
         yield
     finally:
-        await run_in_threadpool(writer.stop)
+        if writer is not None:
+            await run_in_threadpool(writer.stop)
 
 
 def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
@@ -66,7 +69,14 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.gate = Gate(parts.tokens, app.state.roll)
     app.state.devices = DeviceIds(app.state.roll.device_ids)
     app.state.figures = figures
-    app.state.writer = JournalWriter(
+    app.state.writer = _writer(parts, figures)
+
+
+def _writer(parts: ConsoleParts, figures: Figures) -> JournalWriter | None:
+    """Who writes the log; None where another process does."""
+    if not isinstance(parts.journal, Journal):
+        return None
+    return JournalWriter(
         parts.journal,
         parts.now_ms,
         horizon_ms=parts.site.policy.backfill_horizon_ms,
@@ -85,8 +95,10 @@ def _put_refusals(app: FastAPI) -> None:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
 
-    @app.exception_handler(WriterStopped)
-    async def stopped(_: Request, error: WriterStopped) -> Response:
+    @app.exception_handler(GatewayError)
+    async def not_taken(_: Request, error: GatewayError) -> Response:
+        if not isinstance(error, WriterStopped):
+            return answer({"detail": str(error)}, 403 if isinstance(error, OtherDevice) else 400)
         response = answer({"detail": str(error)}, 503)
         response.headers["Retry-After"] = "1"
         return response

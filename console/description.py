@@ -119,6 +119,7 @@ _FAILURES = {
     "400": {"description": "the body cannot be read as rows"},
     "401": {"description": "no token that counts"},
     "403": {"description": "the role may not send, or a device sends for another"},
+    "409": {"description": "rows come as files by the inbox of `fencewatch run`, and are not taken here"},
     "413": {"description": "too many bytes at once"},
     "503": {"description": "nothing can be made durable at the moment; send again"},
 }

@@ -1,11 +1,13 @@
 """What a request can be refused for before anything is looked up.
 
 ConsoleError
-├── Refused          the answer is a status and a sentence
-│   ├── NoToken      401: no token, or none that counts
-│   ├── NotAllowed   403: the role may not, or a device sends for another
-│   └── BadBody      400, 413 or 415: not the rows that were expected
-└── WriterStopped    503: nothing can be made durable at the moment
+└── Refused             the answer is a status and a sentence
+    ├── NoToken         401: no token, or none that counts
+    ├── NotAllowed      403: the role may not
+    ├── RowsElsewhere   409: the log is written by another program
+    └── BadBody         400, 413 or 415: not the body that was expected
+
+What the gateway refuses (``pipeline/gateway/errors.py``) is given its status in ``console/app.py``.
 """
 
 from __future__ import annotations
@@ -33,13 +35,15 @@ class NotAllowed(Refused):
     status = 403
 
 
+class RowsElsewhere(Refused):
+    """The log is written by another program, which takes rows in another way."""
+
+    status = 409
+
+
 class BadBody(Refused):
     """The body is not what the route takes."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
         self.status = status
-
-
-class WriterStopped(ConsoleError):  # noqa: N818 - the same
-    """Nothing can be made durable at the moment."""

@@ -7,8 +7,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from console.alert_routes import answer
 from console.gate import Parts
-from console.journal_writer import JournalWriter
 from console.metrics import Figures
+from pipeline.gateway import JournalWriter
 from sinks.disposal import DisposalError
 
 router = APIRouter(tags=["health"])
@@ -22,10 +22,10 @@ async def alive(parts: Parts) -> Response:
 
 @router.get("/readyz", responses={503: {"description": "what is not ready, in `problems`"}})
 def ready(request: Request, parts: Parts) -> Response:
-    """Rows can be made durable and alerts be read."""
+    """Alerts can be read, and rows be made durable where they come in here."""
     problems = []
-    writer: JournalWriter = request.app.state.writer
-    if not writer.is_writing:
+    writer: JournalWriter | None = request.app.state.writer
+    if writer is not None and not writer.is_writing:
         problems.append(f"the log cannot be written: {writer.failure or 'not started'}")
     try:
         parts.queue.last_seq()

@@ -15,11 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.alert_routes import answer
-from console.device_protocols import Message, osmand_message, owntracks_message, traccar_message
-from console.errors import BadBody
+from console.errors import BadBody, RowsElsewhere
 from console.gate import Caller, Gate, Right
-from console.journal_writer import JournalWriter
-from console.received import Received, received, refused
+from pipeline.gateway import JournalWriter
+from pipeline.gateway.bodies import received
+from pipeline.gateway.device_protocols import Message, osmand_message, owntracks_message, traccar_message
+from pipeline.gateway.received import Received, refused
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import NOT_FIXED
@@ -82,7 +83,10 @@ async def _rows(request: Request, kind: int) -> Response:
 
 
 async def _caller(request: Request, *, is_api: bool = False) -> Caller:
-    """Who sends; phones' apps can mostly send no bearer token, so theirs may come in other ways."""
+    """Who sends; phones' apps can mostly send no bearer token, so theirs may come in other ways.
+
+    Raises RowsElsewhere where another process writes the log.
+    """
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     token: str | None = None
     if scheme.lower() == "bearer":
@@ -92,7 +96,10 @@ async def _caller(request: Request, *, is_api: bool = False) -> Caller:
     elif not is_api:
         token = request.query_params.get("token")
     gate: Gate = request.app.state.gate
-    return await run_in_threadpool(gate.caller, token, Right.SEND)
+    caller = await run_in_threadpool(gate.caller, token, Right.SEND)
+    if request.app.state.writer is None:
+        raise RowsElsewhere("rows come as files by the inbox of `fencewatch run`; this server takes none")
+    return caller
 
 
 def _password(text: str) -> str | None:

@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from console.parts import ConsoleParts
-from console.received import Received
+from pipeline.gateway.arriving import Arriving
 from pipeline.ping import PING
-from pipeline.reading.rows import REASONS
+from pipeline.reading.rows import REASONS, USABLE
 from sinks.disposal import QueueStats
 from sinks.run_metrics import RunMetrics
 
@@ -27,21 +27,26 @@ class Figures:
         self._received = self._counter("fencewatch_received_rows", "Rows sent to the gateway.", "stream")
         self._accepted = self._counter("fencewatch_accepted_rows", "Rows made durable.", "stream")
         self._rejected = self._counter("fencewatch_rejected_rows", "Rows the gateway refused.", "reason")
-        self.append_seconds = Histogram(
+        self._append_seconds = Histogram(
             "fencewatch_journal_append_seconds",
             "How long one write to the log took to be on disk.",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
             registry=self.registry,
         )
 
-    def count(self, rows: Received) -> None:
+    def count(self, rows: Arriving) -> None:
         """Rows that were settled."""
         stream = _STREAM[rows.kind == PING]
         self._received.labels(stream).inc(len(rows))
-        self._accepted.labels(stream).inc(len(rows.batch))
         for code, found in enumerate(np.bincount(rows.reason).tolist()):
-            if code and found:
+            if code == USABLE:
+                self._accepted.labels(stream).inc(found)
+            elif found:
                 self._rejected.labels(REASONS[code]).inc(found)
+
+    def appended(self, seconds: float) -> None:
+        """One write to the log is on disk after so long."""
+        self._append_seconds.observe(seconds)
 
     def _counter(self, name: str, says: str, label: str) -> Counter:
         return Counter(name, says, [label], registry=self.registry)

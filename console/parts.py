@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.journal.journal import Journal
+from pipeline.journal import Journal, JournalReader
 from pipeline.sites.records import Site
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
@@ -22,6 +22,7 @@ WEB = Path(__file__).parent / "web"
 class ConsoleParts:
     """Opened parts and plain settings.
 
+    A ``journal`` that can only be read is written by another process, and rows are not taken here.
     ``now_ms`` is the one clock of arrivals, leases and marks; ``speed`` is how much faster than real time
     it runs. Where it ``is_simulated``, everything shown must say so. A claim holds for ``lease_ms`` of that
     clock. ``run_metrics`` is the file in which the engine tells of itself. ``vendor`` is the folder of npm
@@ -29,7 +30,7 @@ class ConsoleParts:
     """
 
     site: Site
-    journal: Journal
+    journal: Journal | JournalReader
     queue: DisposalQueue
     positions: PositionStore
     tracks: TrackArchive

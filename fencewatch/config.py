@@ -13,17 +13,21 @@ DEFAULT_DATA = Path("fencewatch-data")
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 
 _EXPECTED: dict[str, dict[str, type]] = {
-    "": {"site": str, "data": str},
+    "": {"site": str, "data": str, "inbox": str},
     "http": {"host": str, "port": int},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a system runs on; relative paths are from the file that names them."""
+    """What a system runs on; relative paths are from the file that names them.
+
+    With ``inbox``, a directory for files of rows, it is `run` that writes the log; without, it is `serve`.
+    """
 
     site: Path
     data: Path = DEFAULT_DATA
+    inbox: Path | None = None
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
 
@@ -68,6 +72,7 @@ def read_settings(path: Path) -> Settings:
     return Settings(
         site=home / content["site"],
         data=home / content.get("data", DEFAULT_DATA),
+        inbox=home / content["inbox"] if "inbox" in content else None,
         host=http.get("host", DEFAULT_HOST),
         port=http.get("port", DEFAULT_PORT),
     )

@@ -15,6 +15,7 @@ from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
+from fencewatch.opened import opened_inbox
 from pipeline.clock import clock_of
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
@@ -32,7 +33,10 @@ _FIGURES_EVERY_S = 1.0
 
 
 def run(settings: Settings) -> None:
-    """Judge the journal until SIGTERM or SIGINT; then drain, keep the state and return."""
+    """Judge the journal until SIGTERM or SIGINT; then drain, keep the state and return.
+
+    With an inbox the journal is written here as well.
+    """
     site = load_site(settings.site)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,7 +59,7 @@ def run(settings: Settings) -> None:
             stop,
         )
         outputs.engine = engine
-        with outputs.figures_saved():
+        with opened_inbox(settings, site, stop), outputs.figures_saved():
             engine.run()
 
 

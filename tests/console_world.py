@@ -62,6 +62,7 @@ class World:
 
     parts: ConsoleParts
     tokens: dict[str, str]
+    journal: Journal
 
     def bearer(self, who: str) -> dict[str, str]:
         """The header of somebody's token."""
@@ -97,7 +98,7 @@ def console_world(
             **settings,
         )
         try:
-            yield World(parts, _tokens(parts.tokens))
+            yield World(parts, _tokens(parts.tokens), journal)
         finally:
             for store in (parts.positions, parts.tokens, parts.accesses):
                 store.close()

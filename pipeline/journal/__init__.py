@@ -18,7 +18,7 @@ from pipeline.journal.marks import Blindness, ClockMark, ClockMarks
 from pipeline.journal.reader import JournalReader
 from pipeline.journal.record import Entry, Record, clock_mark, start_mark
 from pipeline.journal.recovery import TailCut
-from pipeline.journal.rows import RowDecoder, rows_entry
+from pipeline.journal.rows import RowDecoder, RowSpan, row_span, rows_entry
 
 __all__ = [
     "SEGMENT_BYTES",
@@ -38,9 +38,11 @@ __all__ = [
     "Record",
     "RecordsGoneError",
     "RowDecoder",
+    "RowSpan",
     "TailCut",
     "clock_mark",
     "logged",
+    "row_span",
     "rows_entry",
     "start_mark",
 ]

@@ -2,7 +2,7 @@
 
 A payload is the lengths of two names and the number of the first row, the source's name, the columns' names,
 and the batch as an Arrow IPC message. The schema follows from the columns' names, so that a record of one row
-costs hundreds of bytes, not thousands.
+costs hundreds of bytes, not thousands. Rows that were refused may stand among the others (``refused``).
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.journal.record import CONFIRMATIONS, PINGS, STREAM_OF, Entry, Record
+from pipeline.journal.refused import REFUSED_COLUMNS, chunk_of
 from pipeline.merge import RawBatch
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.reading import Challenges, DeviceIds, RawRows
+from pipeline.reading import Challenges, DeviceIds, RawChunk, RawRows
 from pipeline.reading.arrow_cells import ArrowRows
 from pipeline.reading.column import (
     ARRIVAL_TIME,
@@ -35,7 +37,6 @@ from pipeline.reading.column import (
     columns_of,
     required_of,
 )
-from pipeline.reading.parquet import ParquetChunk
 
 _HEAD = struct.Struct("<HHq")
 _RECORD_OF = {PING: PINGS, CONFIRMATION: CONFIRMATIONS}
@@ -55,7 +56,7 @@ def rows_entry(
     arrival_ms: int | None = None,
     first_row: int | None = None,
 ) -> Entry:
-    """Rows to append: ``kind`` is PING or CONFIRMATION, the columns are those of contract §2.
+    """Rows to append: ``kind`` is PING or CONFIRMATION, columns are those of contract §2 and ``refused``.
 
     ``arrival_ms`` stamps all rows; without it the batch has a full ``arrival_time`` of its own. ``source``
     says in rejects where rows came from; ``first_row`` is the first one's number there (None: rejects name
@@ -65,7 +66,8 @@ def rows_entry(
     if arrival_ms is not None:
         batch = _stamped(batch, arrival_ms)
     columns, required = columns_of(kind), (*required_of(kind), "arrival_time")
-    assert set(required) <= set(batch.schema.names) <= set(columns), "the columns are those of the contract"
+    known = columns.keys() | REFUSED_COLUMNS.keys()
+    assert set(required) <= set(batch.schema.names) <= known, "the columns are those of the contract"
     assert batch["arrival_time"].null_count == 0, "every row has its arrival"
     names = [name for name in batch.schema.names if name in required or batch[name].null_count < len(batch)]
     listed = ",".join(names).encode()
@@ -75,6 +77,20 @@ def rows_entry(
     said = source.encode()
     head = _HEAD.pack(len(said), len(listed), -1 if first_row is None else first_row)
     return Entry(_RECORD_OF[kind], b"".join((head, said, listed, content)))
+
+
+class RowSpan(NamedTuple):
+    """``rows`` rows of a source as rejects tell it, the first of them being row ``first_row`` there."""
+
+    source: str
+    first_row: int
+    rows: int
+
+
+def row_span(record: Record) -> RowSpan:
+    """Whose rows a record of rows holds."""
+    found = _decoded(record)
+    return RowSpan(found.source, found.first_row, len(found.cells))
 
 
 class RowDecoder:
@@ -104,14 +120,15 @@ class RowDecoder:
             names=tuple(part.source for part in decoded),
         )
 
-    def _chunk(self, kind: int, parts: list[_Decoded]) -> ParquetChunk:
+    def _chunk(self, kind: int, parts: list[_Decoded]) -> RawChunk:
         """Records of one kind that follow each other, as one chunk."""
         cells = _joined([part.cells for part in parts])
         rows = ArrowRows(len(cells), self._devices, self._challenges)
         columns = columns_of(kind)
         for name, column in zip(cells.schema.names, cells.columns, strict=True):
-            rows.put(columns[name], column)
-        return ParquetChunk(rows.checked(), 1, cells)
+            if name in columns:
+                rows.put(columns[name], column)
+        return chunk_of(rows.checked(), cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +160,9 @@ def _schema(kind: int, listed: bytes) -> pa.Schema:
     """The schema of columns, their names given with commas between them."""
     columns = columns_of(kind)
     names = listed.decode().split(",")
-    return pa.schema([(name, _TYPES.get(columns[name], pa.float64())) for name in names])
+    of_contract = {name: _TYPES.get(content, pa.float64()) for name, content in columns.items()}
+    types = of_contract | REFUSED_COLUMNS
+    return pa.schema([(name, types[name]) for name in names])
 
 
 def _stamped(batch: pa.RecordBatch, arrival_ms: int) -> pa.RecordBatch:

@@ -71,7 +71,7 @@ class ArrowRows:
 
     def put(self, content: int, column: pa.Array) -> None:
         """One column of the batch; ``content`` says what it should hold."""
-        column = _unpacked(column)
+        column = unpacked(column)
         given = _given(column)
         if content == DEVICE:
             self._put_devices(column, given)
@@ -177,7 +177,7 @@ class ArrowRows:
         return codes
 
 
-def _unpacked(column: pa.Array) -> pa.Array:
+def unpacked(column: pa.Array) -> pa.Array:
     """The column with its values themselves, every kind of text as ``string``."""
     kind = column.type
     if pa.types.is_dictionary(kind):

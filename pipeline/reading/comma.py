@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
@@ -13,9 +14,10 @@ from pipeline.reading.challenges import Challenges
 from pipeline.reading.column import columns_of, required_of
 from pipeline.reading.comma_rows import decode_records
 from pipeline.reading.device_ids import DeviceIds
-from pipeline.reading.exact import ExactRow, cells_of_record, row_of_cells
+from pipeline.reading.exact import ExactRow, cells_of_record, row_of_cells, value_of_cell
 from pipeline.reading.fields import Fields
 from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
+from pipeline.reading.unjudged import unjudged, unjudged_columns
 
 
 class CommaStream(TextStream):
@@ -34,6 +36,7 @@ class CommaStream(TextStream):
     ) -> None:
         self._contents: list[int] = []
         self._unknown: list[str] = []
+        self._unjudged_places: dict[str, int] = {}
         super().__init__(
             path, name, kind, number, devices=devices, challenges=challenges, chunk_rows=chunk_rows
         )
@@ -72,6 +75,7 @@ class CommaStream(TextStream):
                     f"{self.name}: no column {name} in the header; expected {', '.join(required)}"
                 )
         self._contents = [columns.get(name, -1) for name in names]
+        self._unjudged_places = {name: names.index(name) for name in unjudged(self.kind) if name in names}
         self._unknown = [name for name in names if name not in columns]
 
     def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
@@ -79,3 +83,15 @@ class CommaStream(TextStream):
 
     def _exact(self, line: bytes) -> ExactRow:
         return row_of_cells(cells_of_record(line.decode()), self._contents, self._devices.numbers)
+
+    def _unjudged(self, lines: list[bytes]) -> dict[str, pa.Array]:
+        if not self._unjudged_places:
+            return {}
+        return unjudged_columns([self._values(line) for line in lines], self.kind)
+
+    def _values(self, line: bytes) -> dict[str, object]:
+        """What a usable row has in columns that nothing judges by yet."""
+        cells = cells_of_record(line.decode()) or []
+        stripped = {name: cells[place].strip(" \t") for name, place in self._unjudged_places.items()}
+        columns = columns_of(self.kind)
+        return {name: value_of_cell(columns[name], cell) for name, cell in stripped.items() if cell}

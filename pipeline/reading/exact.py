@@ -6,6 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from geofences.crs import CRS
 from geofences.instant import BEGIN_MS, instant_ms
@@ -81,6 +84,16 @@ def json_object(line: bytes) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
+def object_of(line: bytes) -> dict[str, Any]:
+    """The object on a line that is known to hold one, read the fast way; numbers as they are written."""
+    try:
+        found = msgspec.json.decode(line)
+    except msgspec.MsgspecError:
+        found = json_object(line)
+    assert isinstance(found, dict), "a usable row is an object"
+    return found
+
+
 def row_of_object(
     values: Mapping[str, object] | None, columns: dict[str, int], devices: dict[str, int]
 ) -> ExactRow:
@@ -108,12 +121,14 @@ def row_of_cells(cells: list[str] | None, contents: list[int], devices: dict[str
         elif content in (EVENT_TIME, ARRIVAL_TIME) and not cell.strip(" \t"):
             cell = ""
         if content >= 0 and cell:
-            _put_value(row, content, _value_of_cell(content, cell), devices)
+            _put_value(row, content, value_of_cell(content, cell), devices)
     return row
 
 
 def cells_of_record(record: str) -> list[str] | None:
     """The cells of one record without its line end; None where a quote is in a wrong place."""
+    if '"' not in record:
+        return record.split(",")
     cells, place = [], 0
     while True:
         if record[place : place + 1] != '"':
@@ -140,7 +155,7 @@ def _closing_quote(record: str, place: int) -> int:
         place += 2
 
 
-def _value_of_cell(content: int, cell: str) -> object:
+def value_of_cell(content: int, cell: str) -> object:
     """What a cell that is not empty says, as JSON would have said it."""
     if content in (LON, LAT, ACCURACY, NUMBER):
         if _NUMBER.fullmatch(cell):

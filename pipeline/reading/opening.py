@@ -30,16 +30,19 @@ def open_stream(
     devices: DeviceIds,
     challenges: Challenges,
     chunk_rows: int = CHUNK_ROWS,
+    name: str | None = None,
 ) -> StreamFile:
     """The file as a stream of chunks of at most ``chunk_rows`` rows, decoded by suffix.
 
     ``kind`` is ``ping.PING`` or ``ping.CONFIRMATION``; ``number`` is the file's place among those named
-    on the command line. Raises InputError where the suffix is unknown, the file cannot be read or a
-    required column is missing. What comes out does not depend on ``chunk_rows``.
+    on the command line, ``name`` what it is called in texts (None: its path). Raises InputError where the
+    suffix is unknown, the file cannot be read or a required column is missing. What comes out does not
+    depend on ``chunk_rows``.
     """
     stream = _BY_SUFFIX.get(Path(path).suffix.lower())
     if stream is None:
         raise InputError(f"{path}: unknown kind of file; expected a name ending in {', '.join(_BY_SUFFIX)}")
     return stream(
-        Path(path), str(path), kind, number, devices=devices, challenges=challenges, chunk_rows=chunk_rows
-    )
+        Path(path), name or str(path), kind, number,
+        devices=devices, challenges=challenges, chunk_rows=chunk_rows,
+    )  # fmt: skip

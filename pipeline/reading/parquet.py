@@ -8,17 +8,21 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.reading.arrow_cells import ArrowRows
+from pipeline.ping import PING
+from pipeline.reading.arrow_cells import ArrowRows, unpacked
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.column import ARRIVAL_TIME, EVENT_TIME, columns_of, required_of
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.fields import LAST_MS
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
 from pipeline.reading.strangers import stranger_warnings
+from pipeline.reading.unjudged import unjudged
 
 #: Read ahead per column; without it a whole row group would be held in memory.
 BUFFER_BYTES = 1 << 20
@@ -42,6 +46,16 @@ class ParquetChunk(RawChunk):
         row = self._batch.slice(position, 1)
         values = {name: _plain(column) for name, column in zip(row.schema.names, row.columns, strict=True)}
         return json.dumps(values, ensure_ascii=False, default=str)
+
+    def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
+        """Such columns, whatever type of numbers or text the file has them in."""
+        found = {}
+        for name, holds in unjudged(PING).items():  # confirmations have none
+            if name in self._batch.schema.names:
+                column = self._batch[name].take(pa.array(positions))
+                if column.null_count < len(column):
+                    found[name] = _kept(unpacked(column), holds)
+        return found
 
 
 class ParquetStream(StreamFile):
@@ -117,6 +131,18 @@ class ParquetStream(StreamFile):
         self.rows_read += len(batch)
         self.bytes_read = self.bytes_total * self.rows_read // max(1, self._rows_total)
         return chunk
+
+
+def _kept(column: pa.Array, holds: pa.DataType) -> pa.Array:
+    """A column as the log keeps it; Parquet does not see to it that text is UTF-8."""
+    if not pa.types.is_string(holds):
+        return column.cast(holds, safe=False)
+    letters = column.cast(pa.binary())
+    try:
+        return letters.cast(holds)
+    except pa.ArrowInvalid:
+        texts = (value if value is None else value.decode(errors="replace") for value in letters.to_pylist())
+        return pa.array(texts, holds)
 
 
 def _plain(column: pa.Array) -> object:

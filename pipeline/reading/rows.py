@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 #: Why a row is not used; a row's ``reason`` is an index into this, 0 meaning that it is usable.
@@ -89,6 +90,13 @@ class RawChunk(ABC):
     @abstractmethod
     def raw(self, position: int) -> str:
         """The text of the row at a position of this chunk (0 is the first), as read."""
+
+    def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
+        """Columns that nothing judges by yet at positions of usable rows, typed as the log keeps them.
+
+        A column that the file lacks, or of which none of these rows has a value, may be left out.
+        """
+        return {}
 
 
 class StreamFile(ABC):

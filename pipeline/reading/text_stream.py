@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
@@ -34,19 +35,31 @@ LINE_MOST = 1 << 20
 BOM = b"\xef\xbb\xbf"
 
 
+#: Reads the columns that nothing judges by yet from the texts of usable rows.
+UnjudgedOf = Callable[[list[bytes]], dict[str, pa.Array]]
+
+
 class TextChunk(RawChunk):
     """Rows that lie in one block of text."""
 
-    __slots__ = ("_end", "_start", "_text")
+    __slots__ = ("_end", "_start", "_text", "_unjudged")
 
-    def __init__(self, rows: RawRows, first_row: int, text: bytes, fields: Fields) -> None:
+    def __init__(
+        self, rows: RawRows, first_row: int, text: bytes, fields: Fields, unjudged: UnjudgedOf
+    ) -> None:
         super().__init__(rows, first_row)
         self._text = text
+        self._unjudged = unjudged
         self._start, self._end = fields["start"].copy(), fields["end"].copy()
 
     def raw(self, position: int) -> str:
         start, end = int(self._start[position]), int(self._end[position])
         return self._text[start : min(end, start + LINE_MOST)].decode(errors="replace")
+
+    def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
+        """Such columns, read once more from the rows' text: most files have none."""
+        bounds = zip(self._start[positions].tolist(), self._end[positions].tolist(), strict=True)
+        return self._unjudged([self._text[start:end] for start, end in bounds])
 
 
 class TextStream(StreamFile):
@@ -100,6 +113,10 @@ class TextStream(StreamFile):
     def _exact(self, line: bytes) -> ExactRow:
         """Reads one row the exact way."""
 
+    @abstractmethod
+    def _unjudged(self, lines: list[bytes]) -> dict[str, pa.Array]:
+        """Columns that nothing judges by yet, of usable rows."""
+
     def _chunks(self, file: BinaryIO) -> Iterator[RawChunk]:
         rest, last = b"", False
         while not last:
@@ -151,7 +168,7 @@ class TextStream(StreamFile):
         return self._numbered(checked_rows(fields, np.full(1, -1, np.int32)), rest[:LINE_MOST], fields)
 
     def _numbered(self, rows: RawRows, text: bytes, fields: Fields) -> RawChunk:
-        chunk = TextChunk(rows, self.rows_read + 1, text, fields)
+        chunk = TextChunk(rows, self.rows_read + 1, text, fields, self._unjudged)
         self.rows_read += len(rows)
         return chunk
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from console.app import create_app
 from geofences.instant import instant_ms
+from pipeline.journal import JournalReader
 from pipeline.journal.record import CONFIRMATIONS, PINGS, Record
 from pipeline.journal.rows import RowDecoder
 from pipeline.ping import CONFIRMATION, PING
@@ -36,7 +38,7 @@ def client(world: World) -> Iterator[TestClient]:
 
 
 def records(world: World, *kinds: int) -> list[Record]:
-    found = world.parts.journal.reader().poll(10_000)
+    found = world.journal.reader().poll(10_000)
     return [record for record in found if record.kind in kinds]
 
 
@@ -138,7 +140,7 @@ def test_what_was_sent_stands_in_the_log_with_our_arrival(world: World, client: 
 def test_the_log_has_a_start_then_marks_then_rows(world: World, client: TestClient) -> None:
     client.post("/v1/pings", json=[ping()])
     client.post("/v1/confirmations", json=[ping()])
-    kinds = [record.kind for record in world.parts.journal.reader().poll(100)]
+    kinds = [record.kind for record in world.journal.reader().poll(100)]
     assert kinds[0] == 1
     assert kinds[-2:] == [PINGS, CONFIRMATIONS]
 
@@ -199,11 +201,25 @@ def test_nothing_is_acknowledged_that_the_disk_did_not_take(
     def broken(_: object) -> int:
         raise OSError("disk full")
 
-    monkeypatch.setattr(world.parts.journal, "append", broken)
+    monkeypatch.setattr(world.journal, "append", broken)
     said = client.post("/v1/pings", json=[ping()])
     assert (said.status_code, said.headers["Retry-After"]) == (503, "1")
     assert client.get("/readyz").status_code == 503
     assert client.post("/v1/pings", json=[ping()]).status_code == 503
+
+
+def test_rows_are_taken_nowhere_where_they_come_by_an_inbox(world: World) -> None:
+    parts = replace(world.parts, journal=JournalReader(world.journal.directory))
+    with TestClient(create_app(parts)) as client:
+        assert client.post("/v1/pings", json=[ping()]).status_code == 401
+        assert client.post("/v1/pings", json=[ping()], headers=world.bearer("officer")).status_code == 403
+        client.headers.update(world.bearer("operator"))
+        for path in ("/v1/pings", "/v1/confirmations", "/osmand", "/owntracks"):
+            said = client.post(path, json=[ping()])
+            assert (said.status_code, "by the inbox" in said.json()["detail"]) == (409, True)
+        assert client.get("/readyz").json() == {"status": "ready", "problems": []}
+        assert client.get("/metrics").status_code == 200
+    assert world.journal.end_offset == 0, "nothing was written, no mark either"
 
 
 SENT_MS = instant_ms("2025-07-14T11:59:00+08:00")

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from console_world import NOW_MS, ping
 
-from console.errors import WriterStopped
-from console.journal_writer import JournalWriter
-from console.metrics import Figures
-from console.received import Received, received
+from pipeline.gateway import JournalWriter, WriterStopped
+from pipeline.gateway.bodies import received
+from pipeline.gateway.received import Received
 from pipeline.journal.journal import Journal
 from pipeline.journal.record import MARKS, PINGS
 from pipeline.journal.rows import RowDecoder
@@ -47,13 +46,13 @@ class SetClock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    monkeypatch.setattr("console.journal_writer.TICK_S", 0.01)
+    monkeypatch.setattr("pipeline.gateway.journal_writer.TICK_S", 0.01)
     return SetClock()
 
 
 @contextmanager
 def writing(journal: Journal, clock: Callable[[], int], speed: float = 1.0) -> Iterator[JournalWriter]:
-    writer = JournalWriter(journal, clock, horizon_ms=10**12, figures=Figures(), speed=speed)
+    writer = JournalWriter(journal, clock, horizon_ms=10**12, speed=speed)
     writer.start()
     yield writer
     writer.stop()
@@ -115,9 +114,9 @@ def test_the_end_waits_for_what_was_submitted(tmp_path: Path, clock: SetClock) -
 def test_more_than_can_wait_is_refused(
     tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.journal_writer.WAITING_ROWS_MOST", 2)
+    monkeypatch.setattr("pipeline.gateway.journal_writer.WAITING_ROWS_MOST", 2)
     with Journal(tmp_path) as journal:
-        writer = JournalWriter(journal, clock, horizon_ms=10**12, figures=Figures())
+        writer = JournalWriter(journal, clock, horizon_ms=10**12)
         monkeypatch.setattr(writer._thread, "is_alive", lambda: True)
         writer.submit(rows(3), "http")
         with pytest.raises(WriterStopped, match="send again later"):

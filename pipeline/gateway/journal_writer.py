@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
 
-from console.errors import WriterStopped
-from console.metrics import Figures
-from console.received import Received
+from pipeline.errors import PipelineError
+from pipeline.gateway.arriving import Arriving, NoFigures, WriterFigures
+from pipeline.gateway.errors import WriterStopped
 from pipeline.journal.journal import Journal
 from pipeline.journal.marks import GAP_MOST_MS
 from pipeline.journal.record import Entry, clock_mark, start_mark
-from pipeline.journal.rows import rows_entry
 
 #: Real seconds after which the thread looks at the clock though nothing came.
 TICK_S = 0.25
@@ -30,13 +31,21 @@ WAITING_ROWS_MOST = 500_000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class _Submission:
-    """Rows of one request on their way to the disk."""
+#: The rows come back as what they were submitted.
+Rows = TypeVar("Rows", bound=Arriving)
 
-    rows: Received
+
+@dataclass(slots=True, eq=False)
+class _Submission(Generic[Rows]):
+    """Rows of one sender on their way to the disk."""
+
+    rows: Rows
     source: str
-    done: Future[Received] = field(default_factory=Future)
+    done: Future[Rows] = field(default_factory=Future)
+
+    def judged(self, arrival_ms: int, horizon_ms: int) -> _Submission[Rows]:
+        """The same with rows that have arrived."""
+        return _Submission(self.rows.at(arrival_ms, horizon_ms), self.source, self.done)
 
 
 class JournalWriter:
@@ -52,16 +61,16 @@ class JournalWriter:
         now_ms: Callable[[], int],
         *,
         horizon_ms: int,
-        figures: Figures,
+        figures: WriterFigures | None = None,
         speed: float = 1.0,
     ) -> None:
         self._journal = journal
         self._now_ms = now_ms
         self._horizon_ms = horizon_ms
-        self._figures = figures
+        self._figures = figures or NoFigures()
         # A clock that runs faster makes a longer gap of the same real pause.
         self._pause_most_ms = GAP_MOST_MS * max(1.0, speed)
-        self._inbox: SimpleQueue[_Submission | None] = SimpleQueue()
+        self._submitted: SimpleQueue[_Submission[Any] | None] = SimpleQueue()
         self._waiting_rows = 0
         self._mutex = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -74,7 +83,7 @@ class JournalWriter:
 
     def stop(self) -> None:
         """Makes durable what was submitted, and ends."""
-        self._inbox.put(None)
+        self._submitted.put(None)
         self._thread.join()
 
     @property
@@ -82,7 +91,7 @@ class JournalWriter:
         """Whether rows can be made durable."""
         return self._thread.is_alive() and self.failure is None
 
-    def submit(self, rows: Received, source: str) -> Future[Received]:
+    def submit(self, rows: Rows, source: str) -> Future[Rows]:
         """Rows to write; the future has them with all their reasons once the accepted ones are durable.
 
         Raises WriterStopped where nothing can be written or too much is waiting.
@@ -94,7 +103,7 @@ class JournalWriter:
                 raise WriterStopped("more rows are waiting than the log takes; send again later")
             self._waiting_rows += len(rows)
             submission = _Submission(rows, source)
-            self._inbox.put(submission)
+            self._submitted.put(submission)
         return submission.done
 
     def _run(self) -> None:
@@ -107,39 +116,39 @@ class JournalWriter:
             self.failure = self.failure or WriterStopped("the log is closed")
         self._refuse(self._gathered(wait_s=0.0)[0], self.failure)
 
-    def _gathered(self, wait_s: float = TICK_S) -> tuple[list[_Submission], bool]:
+    def _gathered(self, wait_s: float = TICK_S) -> tuple[list[_Submission[Any]], bool]:
         """What is there, after waiting for the first of it; False once the end is asked for."""
-        group: list[_Submission] = []
+        group: list[_Submission[Any]] = []
         try:
-            found = self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait()
+            found = self._submitted.get(timeout=wait_s) if wait_s else self._submitted.get_nowait()
             while found is not None:
                 group.append(found)
                 if len(group) >= _GROUP_MOST:
                     break
-                found = self._inbox.get_nowait()
+                found = self._submitted.get_nowait()
         except Empty:
             return group, True
         return group, found is not None
 
-    def _write(self, group: list[_Submission]) -> None:
+    def _write(self, group: list[_Submission[Any]]) -> None:
         try:
             now_ms = max(self._now_ms(), self._journal.clock_ms)
-            judged = [submission.rows.at(now_ms, self._horizon_ms) for submission in group]
-            entries = [
-                rows_entry(rows.kind, rows.batch, source=submission.source, arrival_ms=now_ms)
-                for submission, rows in zip(group, judged, strict=True)
-                if len(rows.batch)
-            ]
-            entries = [*self._marks(now_ms), *entries]
-            if entries:
-                with self._figures.append_seconds.time():
-                    self._journal.append(entries)
+            judged = [submission.judged(now_ms, self._horizon_ms) for submission in group]
+            entries = [entry for found in judged for entry in found.rows.entries(found.source, now_ms)]
+            self._append([*self._marks(now_ms), *entries])
         except BaseException as failure:
-            _log.exception("the log could not be written")
+            is_bug = not isinstance(failure, PipelineError | OSError)
+            _log.error("the log could not be written: %s", failure, exc_info=is_bug)
             self.failure = failure
             self._refuse(group, failure)
             return
-        self._tell(group, judged)
+        self._tell(judged)
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            begun = time.perf_counter()
+            self._journal.append(entries)
+            self._figures.appended(time.perf_counter() - begun)
 
     def _marks(self, now_ms: int) -> Iterable[Entry]:
         """The clock where it is due: in steps as long as somebody listened all the time, else at once."""
@@ -149,17 +158,17 @@ class JournalWriter:
         steps = range(last_ms + _STEP_MS, now_ms, _STEP_MS) if now_ms - last_ms <= self._pause_most_ms else ()
         return [clock_mark(at_ms) for at_ms in (*steps, now_ms)]
 
-    def _tell(self, group: list[_Submission], judged: list[Received]) -> None:
+    def _tell(self, group: list[_Submission[Any]]) -> None:
         self._leave(group)
-        for submission, rows in zip(group, judged, strict=True):
-            self._figures.count(rows)
-            submission.done.set_result(rows)
+        for submission in group:
+            self._figures.count(submission.rows)
+            submission.done.set_result(submission.rows)
 
-    def _refuse(self, group: list[_Submission], failure: BaseException) -> None:
+    def _refuse(self, group: list[_Submission[Any]], failure: BaseException) -> None:
         self._leave(group)
         for submission in group:
             submission.done.set_exception(WriterStopped(f"the log cannot be written: {failure}"))
 
-    def _leave(self, group: list[_Submission]) -> None:
+    def _leave(self, group: list[_Submission[Any]]) -> None:
         with self._mutex:
             self._waiting_rows -= sum(len(submission.rows) for submission in group)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.errors import BadBody
+from pipeline.gateway.errors import UnreadableMessage
 from sinks.alert import instant_text
 
 #: Row of the contract's columns, None where the message says nothing.
@@ -51,7 +51,7 @@ def traccar_message(body: Any) -> Message:
     location = body.get("location") if isinstance(body, dict) else None
     coords = location.get("coords") if isinstance(location, dict) else None
     if not isinstance(location, dict) or not isinstance(coords, dict):
-        raise BadBody("expected an object with device_id and location.coords")
+        raise UnreadableMessage("expected an object with device_id and location.coords")
     battery = location.get("battery")
     battery = battery if isinstance(battery, dict) else {}
     return Message(
@@ -78,7 +78,7 @@ def owntracks_message(body: Any, own: str | None) -> Message | None:
     are zero; what is left out stays not given, for an accuracy of nothing would be taken for certainty.
     """
     if not isinstance(body, dict):
-        raise BadBody("expected a JSON object")
+        raise UnreadableMessage("expected a JSON object")
     if body.get("_type") != "location":
         return None
     topic, tracker = body.get("topic"), body.get("tid")

@@ -1,0 +1,9 @@
+"""Where rows come in: decoded, stamped with their arrival, made durable, and only then acknowledged.
+
+Knows nothing of HTTP: ``console/ingest_routes.py`` is that side of it.
+"""
+
+from pipeline.gateway.errors import GatewayError, OtherDevice, UnreadableMessage, WriterStopped
+from pipeline.gateway.journal_writer import JournalWriter
+
+__all__ = ["GatewayError", "JournalWriter", "OtherDevice", "UnreadableMessage", "WriterStopped"]

@@ -1,0 +1,38 @@
+"""The configuration file: what it may say, and that mistakes are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fencewatch.config import Settings, read_settings
+from pipeline.errors import InputError
+
+
+def settings(directory: Path, *lines: str) -> Settings:
+    path = directory / "fencewatch.toml"
+    path.write_text("\n".join(lines))
+    return read_settings(path)
+
+
+def test_paths_are_from_where_the_file_lies(tmp_path: Path) -> None:
+    found = settings(tmp_path, 'site = "site"', 'inbox = "in/box"')
+    assert (found.site, found.inbox) == (tmp_path / "site", tmp_path / "in" / "box")
+    assert settings(tmp_path, 'site = "site"', 'inbox = "/srv/inbox"').inbox == Path("/srv/inbox")
+
+
+def test_without_an_inbox_there_is_none(tmp_path: Path) -> None:
+    assert settings(tmp_path, 'site = "site"').inbox is None
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("inbox = 3", "inbox is 3; expected text"),
+        ('in_box = "x"', "in_box is unknown; expected one of site, data, inbox"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        settings(tmp_path, 'site = "site"', line)
