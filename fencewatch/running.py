@@ -74,6 +74,7 @@ class Outputs:
         self.engine: LiveEngine | None = None
         self._settings = settings
         self._now_ms = clock_of(settings.data).now_ms
+        self._timezone = site.policy.timezone
         self._queue = queue
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
@@ -131,6 +132,7 @@ class Outputs:
         intake = self.engine.intake
         RunMetrics(
             at_ms=self._now_ms(),
+            timezone=self._timezone,
             offset=self._offset,
             clock_ms=intake.clock_ms,
             rows=intake.read,

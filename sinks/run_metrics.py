@@ -11,13 +11,16 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics:
-    """Counts since the data directory began, as of ``at_ms`` by the engine's own time.
+    """What the engine has done, as of ``at_ms`` by the data directory's clock.
 
-    ``offset`` is the place in the log up to which everything is written out, ``clock_ms`` the log's clock
-    there (None before any). ``writes`` batches took ``write_s_sum`` seconds in all to become durable.
+    ``rows``, ``accepted`` and ``rejected`` count since the data directory began, the rest since the engine
+    started. ``offset`` is the place in the log up to which rows were taken, ``clock_ms`` the log's clock
+    there (None before any). ``writes`` batches of alerts took ``write_s_sum`` seconds in all to become
+    durable. ``timezone`` is the policy's, for whoever shows times and has no site at hand.
     """
 
     at_ms: int
+    timezone: str | None = None
     offset: int = 0
     clock_ms: int | None = None
     rows: int = 0
