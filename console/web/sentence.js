@@ -17,17 +17,22 @@ const EVIDENCE_MOST = 20;
  */
 export function whyItFired(alert, site, now_ms) {
   const says = { boundary_violation: crossing, zone_entry: crossing, silent_device: silence,
-    missed_confirmation: missedCheckIn }[alert.kind];
+    missed_confirmation: missedCheckIn, log_gap: logGap }[alert.kind];
   const head = coded("kind", alert.kind);
   const zh = currentLanguage() === "zh";
   const tail = says === undefined ? "" : (zh ? "：" : ": ") + says(alert, site, zh, now_ms);
   return head + tail + (zh ? "。" : ".");
 }
 
+/** 手机, 腕带, or 设备 where nobody knows which. @param {AlertItem} alert */
+export function deviceWord(alert) {
+  const kind = alert.device_kind;
+  return word(`device_${kind === "phone" || kind === "wristband" ? kind : "other"}`);
+}
+
 /** 张三的手机 @param {AlertItem} alert @param {boolean} zh */
 function whose(alert, zh) {
-  const kind = alert.device_kind;
-  const device = word(`device_${kind === "phone" || kind === "wristband" ? kind : "other"}`);
+  const device = deviceWord(alert);
   return zh ? `${alert.who}的${device}` : `${alert.who}’s ${device}`;
 }
 
@@ -69,4 +74,12 @@ function missedCheckIn(alert, _site, zh, now_ms) {
   return zh
     ? `${alert.who} 从 ${from} 起应当签到，到 ${to}（含宽限时间）没有收到有效签到`
     : `${alert.who} owed a check-in from ${from} on, and none that counts had come by ${to}, grace included`;
+}
+
+/** Of nobody: our own log. @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
+function logGap(alert, _site, zh, now_ms) {
+  const from = shortMoment(alert.onset_ms, now_ms);
+  return zh
+    ? `自 ${from} 起系统停止接收一段时间，这段时间不计入任何人的失联`
+    : `nothing was taken in for a while from ${from} on; it counts towards nobody’s silence`;
 }
