@@ -27,7 +27,7 @@ class Parts:
     make_shard: Callable[[int], Shard]
     write_alerts: Callable[[list[Told]], None]
     write_rejects: Callable[[list[Reject]], None] | None  # None: rejects are only counted
-    write_rows: Callable[[list[Accepted]], None] | None = None  # for positions and tracks
+    write_rows: Callable[[list[Accepted]], None] | None = None  # for positions, tracks and figures
     flush_rows: Callable[[], None] | None = None  # makes them durable at the end of an epoch
     until_ms: int | None = None
     store: CheckpointStore | None = None
@@ -39,9 +39,9 @@ def rejected(item: Accepted | Reject) -> Reject | None:
     return item if isinstance(item, Reject) else None
 
 
-def with_rows(item: Accepted | Reject) -> Accepted | None:
-    """The item where it has accepted rows."""
-    return item if isinstance(item, Accepted) and item.rows is not None else None
+def accepted(item: Accepted | Reject) -> Accepted | None:
+    """The item where it has accepted rows or tells the clock."""
+    return item if isinstance(item, Accepted) else None
 
 
 def build(parts: Parts) -> Dataflow:
@@ -66,7 +66,7 @@ def build(parts: Parts) -> Dataflow:
         rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
         op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
     if parts.write_rows is not None:
-        rows = op.filter_map_value("accepted", taken, with_rows)  # (log, Accepted)
+        rows = op.filter_map_value("accepted", taken, accepted)  # (log, Accepted)
         op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt, parts.flush_rows))
     items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")

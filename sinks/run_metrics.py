@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -26,10 +26,19 @@ class RunMetrics:
     rows: int = 0
     accepted: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
-    alerts: dict[str, int] = field(default_factory=dict)
     writes: int = 0
     write_s_sum: float = 0.0
     write_s_max: float = 0.0
+
+    def not_behind(self, before: Self | None) -> Self:
+        """The same with rows counted no lower than they were once told.
+
+        An engine that was killed counts on from its kept state and reads the rows since then again; to
+        whoever adds up, a counter that went back would have begun anew.
+        """
+        if before is None or self.rows >= before.rows:
+            return self
+        return replace(self, rows=before.rows, accepted=before.accepted, rejected=before.rejected)
 
     def save(self, path: Path) -> None:
         """Replaces the file; a reader meets the old one or the new one."""

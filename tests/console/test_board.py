@@ -230,9 +230,7 @@ def test_status_says_how_old_everything_is(world: World, client: TestClient) -> 
 def test_figures(world: World, client: TestClient) -> None:
     apply(world, violation(5))
     rejected = {"duplicate": 2}
-    told = RunMetrics(
-        at_ms=NOW_MS, clock_ms=NOW_MS - 3_000, rows=7, rejected=rejected, alerts={"zone_entry": 1}
-    )
+    told = RunMetrics(at_ms=NOW_MS, clock_ms=NOW_MS - 3_000, rows=7, rejected=rejected)
     told.save(world.parts.run_metrics)  # type: ignore[arg-type]
     rows = [ping(), ping("D9")]
     client.post("/v1/pings", json=rows, headers=world.bearer("operator"))
@@ -246,7 +244,7 @@ def test_figures(world: World, client: TestClient) -> None:
         "fencewatch_queue_oldest_open_age_seconds 300.0",
         "fencewatch_engine_rows_total 7.0",
         'fencewatch_engine_rejected_rows_total{reason="duplicate"} 2.0',
-        'fencewatch_engine_alerts_total{kind="zone_entry"} 1.0',
+        'fencewatch_engine_alerts_total{kind="boundary_violation"} 1.0',
         "fencewatch_tick_lag_seconds 3.0",
         "fencewatch_clock_speed 1.0",
     ):
