@@ -43,17 +43,18 @@ function crossing(alert, site, zh, now_ms) {
   const outside = alert.kind === "boundary_violation";
   const far = Math.max(...alert.evidence.map((fix) => Math.abs(fix.distance_m)), Math.abs(alert.distance_m ?? 0));
   const n = alert.evidence.length;
+  const isOne = alert.raised_ms === alert.onset_ms; // a check-in from the wrong place raises at once
   const lasted = span(alert.raised_ms - alert.onset_ms);
   if (zh) {
     const where = `${since} 起在“${place}”之${outside ? "外" : "内"}`;
     const most = `${outside ? "最远" : "最深"} ${length(far)}`;
     const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
-    return `${whose(alert, zh)} ${where}，${most}，${fixes}，历时 ${lasted}`;
+    return `${whose(alert, zh)} ${where}，${most}，${fixes}${isOne ? "" : `，历时 ${lasted}`}`;
   }
   const where = `has been ${outside ? "outside" : "inside"} “${place}” since ${since}`;
   const most = `${length(far)} at most`;
   const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
-  return `${whose(alert, zh)} ${where}, ${most}, ${fixes} over ${lasted}`;
+  return `${whose(alert, zh)} ${where}, ${most}, ${fixes}${isOne ? "" : ` over ${lasted}`}`;
 }
 
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */

@@ -100,7 +100,7 @@ const WORDS = {
   done: ["这条预警已处置：{outcome}。", "Settled: {outcome}."],
   done_closed: ["这条预警已处置并归档：{outcome}。", "Settled and closed: {outcome}."],
   timeline: ["经过", "Timeline"],
-  evidence: ["定位证据（{n} 个点）", "Evidence ({n} fixes)"],
+  evidence: ["定位证据（{n} 个点）", "Evidence (fixes: {n})"],
   no_evidence: ["此类预警没有定位证据；地图显示最后一次已知位置。", "No fixes belong to it; the map shows the last known position."],
   evidence_time: ["时间", "Time"],
   evidence_distance: ["离边界", "To the edge"],
@@ -163,7 +163,7 @@ const WORDS = {
   legend_county: ["县界", "county border"],
   last_seen: ["最后定位 {time}（{age}前），精度 {accuracy}", "last fix {time} ({age} ago), accuracy {accuracy}"],
   minute_word: ["分钟", "min"],
-  people_shown: ["{n} 人在图上", "{n} people on the map"],
+  people_shown: ["{n} 人在图上", "People on the map: {n}"],
 };
 
 let language = /** @type {Language} */ (sessionStorage.getItem("language") === "en" ? "en" : "zh");

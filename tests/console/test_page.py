@@ -244,6 +244,25 @@ def test_the_address_keeps_the_view(visitor: Visit, console: PageConsole) -> Non
     assert all("设备失联" in text for text in texts)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 860), (1024, 700), (420, 800)])
+def test_an_open_alert_covers_neither_banners_nor_the_map(
+    browser: Browser, console: PageConsole, width: int, height: int
+) -> None:
+    """That a clock is simulated or a link lost has to be seen while somebody works; nothing overflows."""
+    with visit(browser, width=width, height=height) as visitor:
+        enter(visitor, console)
+        visitor.click_first_alert()
+        visitor.sees("经过")
+        for name in ("#simulated", "#map", "#detail", "#freshness"):
+            box = visitor.page.locator(name).bounding_box()
+            assert box is not None
+            middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+            on_top = "([name, x, y]) => document.elementFromPoint(x, y).closest(name) !== null"
+            assert visitor.page.evaluate(on_top, [name, *middle]), f"something lies over {name}"
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visitor.page.evaluate("document.documentElement.scrollHeight") <= height
+
+
 def test_the_board_works_without_a_map(browser: Browser, console: PageConsole) -> None:
     with visit(browser, without_webgl=True) as visitor:
         enter(visitor, console)
