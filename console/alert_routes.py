@@ -135,8 +135,10 @@ def refusal(error: TransitionRefused) -> dict[str, Any]:
 
 def shown(item: QueueItem, caller: Caller, people: Roll) -> dict[str, Any]:
     """An alert as the caller may see it."""
-    name = people.name(item.alert.person_id, item.alert.raised_ms)
-    return item_json(item) | {"person_name": caller.shown_name(name)}
+    alert = item.alert
+    name = people.name(alert.person_id, alert.raised_ms)
+    kind = people.device_kind(alert.device_id, alert.onset_ms)
+    return item_json(item) | {"person_name": caller.shown_name(name), "device_kind": kind}
 
 
 def _act(parts: ConsoleParts, caller: Caller) -> dict[str, Any]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from console.gate import Caller, Parts, Reader
-from console.parts import ConsoleParts
-from sinks.disposal import TimelineEvent, event_json
+from console.alert_feed import AlertFeed
+from console.gate import Parts, Reader
+from sinks.disposal import DisposalQueue
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
-#: Real seconds between two looks at the queue.
-LOOK_EVERY_S = 0.25
-_AT_ONCE = 500
 #: A comment now and then keeps what lies between us and the client from hanging up.
 _PING_S = 15
 
@@ -35,28 +30,21 @@ async def stream(
 
     Without `Last-Event-ID` it begins with what is yet to come.
     """
-    tail = await run_in_threadpool(parts.queue.last_seq)
-    after = tail if last_event_id is None else last_event_id
-    events = _events(request, parts, caller, after, tail)
+    feed: AlertFeed = request.app.state.feed
+    events = _events(feed, parts.queue, caller.office, last_event_id)
     return EventSourceResponse(events, ping=_PING_S, headers={"Cache-Control": "no-store"})
 
 
 async def _events(
-    request: Request, parts: ConsoleParts, caller: Caller, after: int, tail: int
+    feed: AlertFeed, queue: DisposalQueue, office: str, last: int | None
 ) -> AsyncIterator[ServerSentEvent]:
-    # Tells the client at once that it is connected, and where it would resume.
-    yield ServerSentEvent(event="hello", id=str(min(after, tail)), data="{}")
-    if after > tail:
-        # The client saw a queue that is no longer there: only reading all of it again helps.
-        yield ServerSentEvent(event="reset", id=str(tail), data="{}")
-        after = tail
-    while not await request.is_disconnected():
-        found: tuple[TimelineEvent, ...] = await run_in_threadpool(
-            parts.queue.watch, after, office=caller.office, limit=_AT_ONCE
-        )
-        for entry in found:
-            data = msgspec.json.encode(event_json(entry)).decode()
-            yield ServerSentEvent(event="alert", id=str(entry.seq), data=data)
-            after = entry.seq
-        if len(found) < _AT_ONCE:
-            await asyncio.sleep(LOOK_EVERY_S)
+    async with feed.listening(office) as listener:
+        tail = await run_in_threadpool(queue.last_seq)
+        after = tail if last is None else min(last, tail)
+        # Tells the client at once that it is connected, and where it would resume.
+        yield ServerSentEvent(event="hello", id=str(after), data="{}")
+        if last is not None and last > tail:
+            # The client saw a queue that is no longer there: only reading all of it again helps.
+            yield ServerSentEvent(event="reset", id=str(tail), data="{}")
+        async for entry in listener.entries(after, is_tail=after == tail):
+            yield ServerSentEvent(event="alert", id=str(entry.seq), data=entry.data)

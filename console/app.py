@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from console import alert_routes, alert_stream, health_routes, ingest_routes, place_routes, site_routes
+from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
 from console.description import describe
 from console.errors import NoToken, Refused
@@ -57,6 +58,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.feed.stop()
         if writer is not None:
             await run_in_threadpool(writer.stop)
 
@@ -65,6 +67,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     figures = Figures()
     figures.registry.register(StandingFigures(parts))
     app.state.parts = parts
+    app.state.feed = AlertFeed(parts.queue)
     app.state.roll = Roll(parts.site)
     app.state.gate = Gate(parts.tokens, app.state.roll)
     app.state.devices = DeviceIds(app.state.roll.device_ids)

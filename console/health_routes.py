@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
 
 from console.alert_routes import answer
 from console.gate import Parts
@@ -29,7 +30,7 @@ def ready(request: Request, parts: Parts) -> Response:
         problems.append(f"the log cannot be written: {writer.failure or 'not started'}")
     try:
         parts.queue.last_seq()
-    except (DisposalError, OSError, RuntimeError) as error:
+    except (DisposalError, SQLAlchemyError, OSError, RuntimeError) as error:
         problems.append(f"the queue cannot be read: {error}")
     return answer(
         {"status": "not ready" if problems else "ready", "problems": problems}, 503 if problems else 200

@@ -92,6 +92,8 @@ def _of_queue(stats: QueueStats) -> Iterator[Metric]:
         for state, found in by_state.items():
             depth.add_metric([kind, state.value], found)
     yield depth
+    raised = {kind: sum(by_state.values()) for kind, by_state in stats.by_kind.items()}
+    yield _by("fencewatch_engine_alerts", "Alerts raised, withdrawn ones included.", "kind", raised)
     yield _gauge("fencewatch_queue_depth", "Alerts that wait for somebody.", stats.waiting)
     age_s = (stats.oldest_open_age_ms or 0) / 1000
     yield _gauge("fencewatch_queue_oldest_open_age_seconds", "Age of the oldest open alert.", age_s)
@@ -101,7 +103,6 @@ def _of_engine(told: RunMetrics, now_ms: int, end_offset: int) -> Iterator[Metri
     yield _counted("fencewatch_engine_rows", "Rows the engine read.", told.rows)
     yield _counted("fencewatch_engine_accepted_rows", "Rows the engine accepted.", told.accepted)
     yield _by("fencewatch_engine_rejected_rows", "Rows the engine refused.", "reason", told.rejected)
-    yield _by("fencewatch_engine_alerts", "Alerts the engine raised.", "kind", told.alerts)
     lag = max(0, end_offset - told.offset)
     yield _gauge("fencewatch_log_lag_records", "Records of the log the engine has yet to read.", lag)
     tick = tick_lag_s(told, now_ms)

@@ -19,7 +19,7 @@ class Roll:
         for person in sorted(site.people, key=lambda row: row.valid_from_ms):
             self._people[person.person_id].append(person)
         self._bindings: dict[str, list[Binding]] = defaultdict(list)
-        for binding in site.bindings:
+        for binding in sorted(site.bindings, key=lambda row: row.valid_from_ms):
             self._bindings[binding.device_id].append(binding)
 
     def within(self, office_id: str) -> frozenset[str]:
@@ -45,6 +45,12 @@ class Roll:
             if row.valid_from_ms <= at_ms < row.valid_to_ms:
                 return row.person_id
         return None
+
+    def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
+        """What a device was at a time, else before it, else when it was first bound; None for none."""
+        rows = [] if device_id is None else self._bindings.get(device_id, [])
+        begun = [row for row in rows if row.valid_from_ms <= at_ms]
+        return next((row.kind for row in (*begun[::-1], *rows)), None)
 
     def name(self, person_id: str, at_ms: int) -> str | None:
         """What a person is called; None for a stranger."""

@@ -14,7 +14,7 @@ from console.parts import ConsoleParts
 from console.roll import Roll
 from console.site_map import fence_features
 from sinks.alert import instant_text
-from sinks.disposal import Verdict, fitting_outcomes
+from sinks.disposal import Verdict, fitting_outcomes, stats_json
 
 router = APIRouter(prefix="/v1", tags=["site"])
 
@@ -89,17 +89,7 @@ def _engine(parts: ConsoleParts, now_ms: int) -> dict[str, Any] | None:
 def _queue(parts: ConsoleParts, caller: Caller, now_ms: int) -> dict[str, Any] | None:
     if not caller.may(Right.SEE):
         return None
-    stats = parts.queue.stats(now_ms=now_ms, office=caller.office)
-    return {
-        "waiting": stats.waiting,
-        "oldest_open_age_s": None if stats.oldest_open_age_ms is None else stats.oldest_open_age_ms / 1000,
-        "by_state": {state.value: found for state, found in stats.by_state.items()},
-        "by_kind": {
-            kind: {state.value: found for state, found in by_state.items()}
-            for kind, by_state in stats.by_kind.items()
-        },
-        "last_seq": stats.last_seq,
-    }
+    return stats_json(parts.queue.stats(now_ms=now_ms, office=caller.office))
 
 
 def _identity(caller: Caller, people: Roll) -> dict[str, Any]:

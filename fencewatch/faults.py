@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import UnsupportedOperation
 
 from geofences.errors import GeofenceError
 from pipeline.errors import InputError, PipelineError, SiteError
@@ -31,3 +34,25 @@ def exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(FAILED)
+
+
+@contextmanager
+def ending_with_the_reader() -> Iterator[None]:
+    """A pipe whose reader has left ends the command well: whoever reads `… | head` has seen enough."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered must go nowhere, or the interpreter complains of it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def reader_has_left() -> bool:
+    """Whether standard output is a pipe that nobody reads any more, told without writing to it."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)  # an error is reported even where nothing is asked for
+    except UnsupportedOperation:  # a test's output in memory
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))

@@ -6,7 +6,6 @@ import hashlib
 import math
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -15,7 +14,7 @@ from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
-from fencewatch.opened import opened_inbox
+from fencewatch.opened import FIGURES, opened_inbox
 from pipeline.clock import clock_of
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
@@ -80,14 +79,15 @@ class Outputs:
         self.engine: LiveEngine | None = None
         self._settings = settings
         self._now_ms = clock_of(settings.data).now_ms
+        self._timezone = site.policy.timezone
         self._queue = queue
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
         self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
         self._waiting: list[Whereabouts] = []
-        self._kinds: Counter[str] = Counter()
-        self._seen: set[str] = set()
+        self._before = RunMetrics.read(settings.data / FIGURES)
         self._offset = 0
+        self._clock_ms: int | None = None
         self._writes, self._write_s_sum, self._write_s_max = 0, 0.0, 0.0
 
     def write_alerts(self, told: list[Told]) -> None:
@@ -98,15 +98,11 @@ class Outputs:
         self._writes += 1
         self._write_s_sum += seconds
         self._write_s_max = max(self._write_s_max, seconds)
-        for item in told:
-            if item.alert.alert_key not in self._seen:
-                self._seen.add(item.alert.alert_key)
-                self._kinds[item.alert.kind] += 1
 
     def write_rows(self, accepted: list[Accepted]) -> None:
-        """Positions at once, for the map; tracks wait for the end of the epoch."""
+        """Positions at once, for the map; tracks wait for the end of the epoch. A clock mark has no rows."""
         for item in accepted:
-            self._offset = max(self._offset, item.offset)
+            self._offset, self._clock_ms = item.offset, item.clock_ms
             if item.rows is not None and len(found := self._locator.whereabouts(item.rows)):
                 self._waiting.append(found)
                 self._positions.put(_positions(found))
@@ -149,19 +145,20 @@ class Outputs:
         """What `serve` shows of the engine."""
         if self.engine is None:
             return
-        intake = self.engine.intake
-        RunMetrics(
+        intake, log = self.engine.intake, self.engine.log
+        told = RunMetrics(
             at_ms=self._now_ms(),
-            offset=self._offset,
-            clock_ms=intake.clock_ms,
+            timezone=self._timezone,
+            offset=self._offset or (0 if log is None else log.offset),  # nothing came: where it resumed
+            clock_ms=self._clock_ms or intake.clock_ms,
             rows=intake.read,
             accepted=intake.accepted,
             rejected=dict(intake.rejected),
-            alerts=dict(self._kinds),
             writes=self._writes,
             write_s_sum=self._write_s_sum,
             write_s_max=self._write_s_max,
-        ).save(self._settings.data / "run-metrics.json")
+        )
+        told.not_behind(self._before).save(self._settings.data / FIGURES)
 
 
 def _positions(found: Whereabouts) -> list[Position]:

@@ -27,7 +27,7 @@ class Parts:
     make_shard: Callable[[int], Shard]
     write_alerts: Callable[[list[Told]], None]
     write_rejects: Callable[[list[Reject]], None] | None  # None: rejects are only counted
-    write_rows: Callable[[list[Accepted]], None] | None = None  # for positions and tracks
+    write_rows: Callable[[list[Accepted]], None] | None = None  # for positions, tracks and figures
     flush_rows: Callable[[], None] | None = None  # makes them durable at the end of an epoch
     until_ms: int | None = None
     store: CheckpointStore | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -11,22 +11,34 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics:
-    """Counts since the data directory began, as of ``at_ms`` by the engine's own time.
+    """What the engine has done, as of ``at_ms`` by the data directory's clock.
 
-    ``offset`` is the place in the log up to which everything is written out, ``clock_ms`` the log's clock
-    there (None before any). ``writes`` batches took ``write_s_sum`` seconds in all to become durable.
+    ``rows``, ``accepted`` and ``rejected`` count since the data directory began, the rest since the engine
+    started. ``offset`` is the place in the log up to which rows were taken, ``clock_ms`` the log's clock
+    there (None before any). ``writes`` batches of alerts took ``write_s_sum`` seconds in all to become
+    durable. ``timezone`` is the policy's, for whoever shows times and has no site at hand.
     """
 
     at_ms: int
+    timezone: str | None = None
     offset: int = 0
     clock_ms: int | None = None
     rows: int = 0
     accepted: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
-    alerts: dict[str, int] = field(default_factory=dict)
     writes: int = 0
     write_s_sum: float = 0.0
     write_s_max: float = 0.0
+
+    def not_behind(self, before: Self | None) -> Self:
+        """The same with rows counted no lower than they were once told.
+
+        An engine that was killed counts on from its kept state and reads the rows since then again; to
+        whoever adds up, a counter that went back would have begun anew.
+        """
+        if before is None or self.rows >= before.rows:
+            return self
+        return replace(self, rows=before.rows, accepted=before.accepted, rejected=before.rejected)
 
     def save(self, path: Path) -> None:
         """Replaces the file; a reader meets the old one or the new one."""

@@ -17,7 +17,7 @@ export const GROUPS = {
   settled: ["disposed", "closed"],
   all: [],
 };
-const KINDS = ["boundary_violation", "zone_entry", "missed_confirmation", "silent_device"];
+const KINDS = ["boundary_violation", "zone_entry", "missed_confirmation", "silent_device", "log_gap"];
 const PAGE = 100;
 /** The server gives no longer pages. */
 const PAGE_MOST = 500;

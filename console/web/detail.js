@@ -3,7 +3,7 @@
 import { find, make, toast } from "./dom.js";
 import { Refusal } from "./api.js";
 import { alertOf } from "./records.js";
-import { whyItFired } from "./sentence.js";
+import { deviceWord, whyItFired } from "./sentence.js";
 import { severityMark } from "./severity.js";
 import { fullMoment, length, moment, timeOfDay } from "./units.js";
 import { coded, word } from "./words.js";
@@ -11,6 +11,9 @@ import { coded, word } from "./words.js";
 /** @typedef {import("./records.js").AlertItem} AlertItem */
 
 const REASONS = ["gps_drift", "equipment_fault", "wrong_fence", "unrecorded_leave", "duplicate", "other"];
+
+/** What is said when a step was taken. @type {Record<string, string>} */
+const SAID = { claim: "claimed_ok", release: "released_ok", verify: "verified_ok", dispose: "disposed_ok", close: "closed_ok" };
 
 export class Detail {
   /**
@@ -84,7 +87,7 @@ export class Detail {
     return [
       make("div", { className: "head" },
         severityMark(alert.severity),
-        make("h2", {}, `${coded("kind", alert.kind)} · ${alert.who}`),
+        make("h2", {}, [coded("kind", alert.kind), alert.who].filter(Boolean).join(" · ")),
         make("button", { type: "button", className: "quiet", "aria-label": word("close_detail"),
           title: `${word("close_detail")} (Esc)`, onclick: () => this.close() }, "✕")),
       make("p", { className: "state-line" },
@@ -108,7 +111,9 @@ export class Detail {
     if (alert.state === "open" || alert.state === "self_cleared") return [this.step("claim", "main")];
     if (alert.state === "claimed") return [this.verdictForm()];
     if (alert.state === "verified") return [this.outcomeForm(alert)];
-    return [make("p", { className: "done" }, word("done", { outcome: coded("outcome", alert.outcome) }))];
+    const isClosed = alert.state === "closed";
+    const done = word(isClosed ? "done_closed" : "done", { outcome: coded("outcome", alert.outcome) });
+    return [make("p", { className: "done" }, done), ...(isClosed ? [] : [this.step("close", "main")])];
   }
 
   /** @param {string} name @param {string} look */
@@ -162,7 +167,7 @@ export class Detail {
     const key = this.key;
     try {
       const alert = alertOf(await this.api.send(`/v1/alerts/${key}/${name}`, body));
-      toast(word({ claim: "claimed_ok", release: "released_ok", verify: "verified_ok" }[name] ?? "disposed_ok"));
+      toast(word(SAID[name] ?? "disposed_ok"));
       if (this.key === key) this.show(alert, false);
     } catch (error) {
       toast(refusalWords(error), "bad");
@@ -181,19 +186,25 @@ export class Detail {
   /** @param {AlertItem} alert */
   particulars(alert) {
     const rows = [
-      ["person", alert.who === alert.person_id ? alert.person_id : `${alert.who} (${alert.person_id})`],
-      ["device", alert.device_id], ["office_word", this.site.officeName(alert.office_id)],
-      ["fence", this.site.fenceName(alert.fence_id)], ["onset", fullMoment(alert.onset_ms)],
-      ["raised", fullMoment(alert.raised_ms)], ["policy_word", alert.policy_version], ["key_word", alert.alert_key],
-    ].filter(([, value]) => value !== null);
+      [word("person"), alert.who === alert.person_id ? alert.person_id : `${alert.who} (${alert.person_id})`],
+      [capital(deviceWord(alert)), alert.device_id], [word("office_word"), this.site.officeName(alert.office_id)],
+      [word("fence"), this.site.fenceName(alert.fence_id)], [word("onset"), fullMoment(alert.onset_ms)],
+      [word("raised"), fullMoment(alert.raised_ms)], [word("policy_word"), alert.policy_version],
+      [word("key_word"), alert.alert_key],
+    ].filter(([, value]) => value);
     return make("details", {}, make("summary", {}, word("facts")),
-      make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, word(String(name))), make("dd", {}, value)])));
+      make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
   }
 }
 
 /** What is to be done next, and by whom: a form for one thing is none for another. @param {AlertItem} alert */
 function nextStep(alert) {
   return `${alert.state === "self_cleared" ? "open" : alert.state} ${alert.holder}`;
+}
+
+/** A word at the beginning of a line. @param {string} text */
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** @param {AlertItem} alert */

@@ -17,17 +17,22 @@ const EVIDENCE_MOST = 20;
  */
 export function whyItFired(alert, site, now_ms) {
   const says = { boundary_violation: crossing, zone_entry: crossing, silent_device: silence,
-    missed_confirmation: missedCheckIn }[alert.kind];
+    missed_confirmation: missedCheckIn, log_gap: logGap }[alert.kind];
   const head = coded("kind", alert.kind);
   const zh = currentLanguage() === "zh";
   const tail = says === undefined ? "" : (zh ? "：" : ": ") + says(alert, site, zh, now_ms);
   return head + tail + (zh ? "。" : ".");
 }
 
+/** 手机, 腕带, or 设备 where nobody knows which. @param {AlertItem} alert */
+export function deviceWord(alert) {
+  const kind = alert.device_kind;
+  return word(`device_${kind === "phone" || kind === "wristband" ? kind : "other"}`);
+}
+
 /** 张三的手机 @param {AlertItem} alert @param {boolean} zh */
 function whose(alert, zh) {
-  const kind = alert.device_kind;
-  const device = word(`device_${kind === "phone" || kind === "wristband" ? kind : "other"}`);
+  const device = deviceWord(alert);
   return zh ? `${alert.who}的${device}` : `${alert.who}’s ${device}`;
 }
 
@@ -38,17 +43,18 @@ function crossing(alert, site, zh, now_ms) {
   const outside = alert.kind === "boundary_violation";
   const far = Math.max(...alert.evidence.map((fix) => Math.abs(fix.distance_m)), Math.abs(alert.distance_m ?? 0));
   const n = alert.evidence.length;
+  const isOne = alert.raised_ms === alert.onset_ms; // a check-in from the wrong place raises at once
   const lasted = span(alert.raised_ms - alert.onset_ms);
   if (zh) {
     const where = `${since} 起在“${place}”之${outside ? "外" : "内"}`;
     const most = `${outside ? "最远" : "最深"} ${length(far)}`;
     const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
-    return `${whose(alert, zh)} ${where}，${most}，${fixes}，历时 ${lasted}`;
+    return `${whose(alert, zh)} ${where}，${most}，${fixes}${isOne ? "" : `，历时 ${lasted}`}`;
   }
   const where = `has been ${outside ? "outside" : "inside"} “${place}” since ${since}`;
   const most = `${length(far)} at most`;
   const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
-  return `${whose(alert, zh)} ${where}, ${most}, ${fixes} over ${lasted}`;
+  return `${whose(alert, zh)} ${where}, ${most}, ${fixes}${isOne ? "" : ` over ${lasted}`}`;
 }
 
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
@@ -69,4 +75,12 @@ function missedCheckIn(alert, _site, zh, now_ms) {
   return zh
     ? `${alert.who} 从 ${from} 起应当签到，到 ${to}（含宽限时间）没有收到有效签到`
     : `${alert.who} owed a check-in from ${from} on, and none that counts had come by ${to}, grace included`;
+}
+
+/** Of nobody: our own log. @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
+function logGap(alert, _site, zh, now_ms) {
+  const from = shortMoment(alert.onset_ms, now_ms);
+  return zh
+    ? `自 ${from} 起系统停止接收一段时间，这段时间不计入任何人的失联`
+    : `nothing was taken in for a while from ${from} on; it counts towards nobody’s silence`;
 }

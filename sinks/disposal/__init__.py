@@ -1,16 +1,18 @@
 """The disposal queue: alerts as work that one person at a time claims, verifies, disposes of and closes."""
 
+from sinks.disposal.abbreviation import KEY_DIGITS_LEAST
 from sinks.disposal.arguments import LEASE_MS, LEASE_MS_MAX
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.disposal_queue import DisposalQueue
 from sinks.disposal.errors import AlertUnknown, DisposalError, StoreUnusable, TransitionRefused, WrongInput
-from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent
+from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
 from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter
 from sinks.disposal.states import MEASURES, TRANSITIONS, Outcome, State, Transition, Verdict, fitting_outcomes
-from sinks.disposal.written import event_json, item_json
+from sinks.disposal.written import event_json, item_json, stats_json
 
 __all__ = [
     "EVERYTHING",
+    "KEY_DIGITS_LEAST",
     "LEASE_MS",
     "LEASE_MS_MAX",
     "MEASURES",
@@ -31,8 +33,10 @@ __all__ = [
     "Transition",
     "TransitionRefused",
     "Verdict",
+    "WatchedEvent",
     "WrongInput",
     "event_json",
     "fitting_outcomes",
     "item_json",
+    "stats_json",
 ]

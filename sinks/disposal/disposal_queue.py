@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sinks.disposal.abbreviation import full_key
 from sinks.disposal.applying import apply_changes
 from sinks.disposal.arguments import (
     LEASE_MS,
@@ -17,11 +18,11 @@ from sinks.disposal.arguments import (
     verdict_with_reason,
 )
 from sinks.disposal.changes import AlertChange
-from sinks.disposal.feed import events_after, last_seq
+from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
-from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent
-from sinks.disposal.listing import EVERYTHING, AlertFilter, alert_page
-from sinks.disposal.offices import put_offices
+from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
+from sinks.disposal.listing import EVERYTHING, AlertFilter, alert_page, count_alerts
+from sinks.disposal.offices import office_parents, put_offices
 from sinks.disposal.states import TRANSITIONS, Outcome, State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
 from sinks.disposal.store import Store
@@ -159,6 +160,21 @@ class DisposalQueue:
         with self._store.reading() as connection:
             return alert_page(connection, wanted, now_ms=now_ms, cursor=cursor, limit=limit)
 
+    def count(self, wanted: AlertFilter = EVERYTHING, *, now_ms: int) -> int:
+        """How many alerts there are on all pages."""
+        with self._store.reading() as connection:
+            return count_alerts(connection, wanted, now_ms=now_ms)
+
+    def full_key(self, beginning: str, *, office: str | None = None) -> str:
+        """The key that begins so; AlertUnknown if none within the office does, WrongInput if several do."""
+        with self._store.reading() as connection:
+            return full_key(connection, beginning, office=office)
+
+    def offices(self) -> dict[str, str | None]:
+        """Every office that was told of, with the one above each."""
+        with self._store.reading() as connection:
+            return office_parents(connection)
+
     def counts(self, *, now_ms: int, office: str | None = None) -> dict[State, int]:
         """How many alerts stand in each state."""
         with self._store.reading() as connection:
@@ -176,6 +192,11 @@ class DisposalQueue:
         """What happened after an entry, oldest first, without waiting; ask again with the last ``seq``."""
         with self._store.reading() as connection:
             return events_after(connection, after_seq, office=office, limit=limit)
+
+    def watch_all(self, after_seq: int, *, limit: int = 1000) -> tuple[WatchedEvent, ...]:
+        """The same for everybody at once, each entry with the offices that may see it."""
+        with self._store.reading() as connection:
+            return watched_after(connection, after_seq, limit=limit)
 
     def last_seq(self) -> int:
         """Where a watcher begins who only wants what is yet to come."""

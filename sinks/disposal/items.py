@@ -30,6 +30,14 @@ class TimelineEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchedEvent:
+    """An entry with the offices that may see it: its alert's own and all above that."""
+
+    event: TimelineEvent
+    offices: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class QueueItem:
     """An alert as it stands at the time asked about; times in ms.
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal, select, tuple_
 
 from sinks.disposal.errors import WrongInput
 from sinks.disposal.items import AlertPage, item_of
@@ -91,6 +91,12 @@ def alert_page(
         found += connection.execute(_closed(wanted, now_ms, after).limit(limit + 1 - len(found)))
     items = tuple(item_of(row._mapping) for row in found[:limit])
     return AlertPage(items, _cursor(_place(found[limit - 1])) if len(found) > limit else None)
+
+
+def count_alerts(connection: Connection, wanted: AlertFilter, *, now_ms: int) -> int:
+    """How many alerts all pages together have."""
+    counted = select(func.count()).select_from(alert).where(*wanted.conditions(now_ms))
+    return int(connection.execute(counted).scalar_one())
 
 
 def _unfinished(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from sinks.alert import alert_line, instant_text
-from sinks.disposal.items import QueueItem, TimelineEvent
+from sinks.disposal.items import QueueItem, QueueStats, TimelineEvent
 
 
 def item_json(item: QueueItem) -> dict[str, Any]:
@@ -46,6 +46,21 @@ def event_json(entry: TimelineEvent) -> dict[str, Any]:
         "actor": entry.actor,
         "office_id": entry.office_id,
         "details": dict(_detail(name, value) for name, value in entry.details.items()),
+    }
+
+
+def stats_json(stats: QueueStats) -> dict[str, Any]:
+    """The figures of a queue."""
+    age_ms = stats.oldest_open_age_ms
+    return {
+        "waiting": stats.waiting,
+        "oldest_open_age_s": None if age_ms is None else age_ms / 1000,
+        "by_state": {state.value: found for state, found in stats.by_state.items()},
+        "by_kind": {
+            kind: {state.value: found for state, found in by_state.items()}
+            for kind, by_state in stats.by_kind.items()
+        },
+        "last_seq": stats.last_seq,
     }
 
 

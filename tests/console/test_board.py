@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 from console_world import MINUTE_MS, NOW_MS, World, apply, console_world, ping, violation
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from console.app import create_app
+from console.roll import Roll
+from geofences.instant import instant_ms
+from pipeline.sites.records import Binding
+from sinks.disposal import DisposalQueue
 from sinks.positions import Position
 from sinks.run_metrics import RunMetrics
 from sinks.tracks import TrackColumn
@@ -51,6 +56,29 @@ def _name(world: World, who: str) -> str:
     identity = world.parts.tokens.lookup(world.tokens[who])
     assert identity is not None
     return identity.name
+
+
+def test_an_alert_says_what_kind_of_device_it_is_of(world: World, client: TestClient) -> None:
+    missed = violation(3, kind="missed_confirmation", device_id=None, group=None)
+    apply(world, violation(1), violation(2, device_id="D2"), missed, violation(4, device_id="unknown"))
+    items = client.get("/v1/alerts").json()["items"]
+    kinds = {item["device_id"]: item["device_kind"] for item in items}
+    assert kinds == {"D1": "phone", "D2": "wristband", None: None, "unknown": None}
+    key = next(item["alert_key"] for item in items if item["device_id"] == "D2")
+    for said in (client.get(f"/v1/alerts/{key}"), client.post(f"/v1/alerts/{key}/claim")):
+        assert said.json()["device_kind"] == "wristband"
+
+
+def test_a_device_that_was_another_kind_before(world: World) -> None:
+    """A number given to a wristband, once a phone's: what counts is when the incident began."""
+    march_ms, june_ms = instant_ms("2025-03-01T00:00:00Z"), instant_ms("2025-06-01T00:00:00Z")
+    bindings = [
+        Binding("D1", "P1", "wristband", june_ms),
+        Binding("D1", "P1", "phone", march_ms, instant_ms("2025-05-01T00:00:00Z")),
+    ]
+    roll = Roll(replace(world.parts.site, bindings=tuple(bindings)))
+    for at_ms, kind in ((march_ms - 1, "phone"), (june_ms - 1, "phone"), (june_ms, "wristband")):
+        assert roll.device_kind("D1", at_ms) == kind
 
 
 def test_whoever_comes_second_is_told_who_was_first(world: World, client: TestClient) -> None:
@@ -202,9 +230,7 @@ def test_status_says_how_old_everything_is(world: World, client: TestClient) -> 
 def test_figures(world: World, client: TestClient) -> None:
     apply(world, violation(5))
     rejected = {"duplicate": 2}
-    told = RunMetrics(
-        at_ms=NOW_MS, clock_ms=NOW_MS - 3_000, rows=7, rejected=rejected, alerts={"zone_entry": 1}
-    )
+    told = RunMetrics(at_ms=NOW_MS, clock_ms=NOW_MS - 3_000, rows=7, rejected=rejected)
     told.save(world.parts.run_metrics)  # type: ignore[arg-type]
     rows = [ping(), ping("D9")]
     client.post("/v1/pings", json=rows, headers=world.bearer("operator"))
@@ -218,7 +244,7 @@ def test_figures(world: World, client: TestClient) -> None:
         "fencewatch_queue_oldest_open_age_seconds 300.0",
         "fencewatch_engine_rows_total 7.0",
         'fencewatch_engine_rejected_rows_total{reason="duplicate"} 2.0',
-        'fencewatch_engine_alerts_total{kind="zone_entry"} 1.0',
+        'fencewatch_engine_alerts_total{kind="boundary_violation"} 1.0',
         "fencewatch_tick_lag_seconds 3.0",
         "fencewatch_clock_speed 1.0",
     ):
@@ -251,6 +277,18 @@ def test_what_the_application_says_of_itself(client: TestClient) -> None:
         "GET /readyz",
         "GET /metrics",
     }
+
+
+def test_a_queue_that_cannot_be_read_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/readyz").json() == {"status": "ready", "problems": []}
+
+    def broken(_: DisposalQueue) -> int:
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(DisposalQueue, "last_seq", broken)
+    said = client.get("/readyz")
+    assert said.status_code == 503
+    assert "disk I/O error" in said.json()["problems"][0]
 
 
 def test_nothing_is_fetched_from_elsewhere(tmp_path: Path) -> None:

@@ -85,10 +85,28 @@ def test_from_the_first_page_to_a_disposed_alert(visitor: Visit, console: PageCo
     visitor.sees("这条预警已处置：提醒教育")
 
     assert visitor.clicks <= CLICKS_MOST
+    visitor.sees("的手机")
     assert len(asked(console, disposed, console.token)["items"]) == before + 1
     assert visitor.page.locator(".timeline li.step").count() == 3
     visitor.sees("人在图上")
     assert visitor.complaints == []
+
+
+def test_a_disposed_alert_is_closed_by_keyboard(visitor: Visit, console: PageConsole) -> None:
+    """After the outcome the focus is on the button that puts the case away."""
+    enter(visitor, console)
+    visitor.click_first_alert()
+    visitor.click("认领")
+    visitor.click("属实")
+    visitor.click("提交核实")
+    visitor.click("提醒教育")
+    visitor.click("提交处置")
+    expect(visitor.labelled("归档")).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    visitor.sees("这条预警已处置并归档：提醒教育")
+    expect(visitor.page.locator("#detail")).to_be_focused()
+    expect(visitor.page.locator(".timeline li.step")).to_have_count(4)
+    assert visitor.page.get_by_role("button", name="归档", exact=True).count() == 0
 
 
 def test_a_false_alarm_wants_a_reason(visitor: Visit, console: PageConsole) -> None:
@@ -246,6 +264,25 @@ def test_the_address_keeps_the_view(visitor: Visit, console: PageConsole) -> Non
     texts = visitor.page.locator("ol#alerts button").all_inner_texts()
     assert texts
     assert all("设备失联" in text for text in texts)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 860), (1024, 700), (420, 800)])
+def test_an_open_alert_covers_neither_banners_nor_the_map(
+    browser: Browser, console: PageConsole, width: int, height: int
+) -> None:
+    """That a clock is simulated or a link lost has to be seen while somebody works; nothing overflows."""
+    with visit(browser, width=width, height=height) as visitor:
+        enter(visitor, console)
+        visitor.click_first_alert()
+        visitor.sees("经过")
+        for name in ("#simulated", "#map", "#detail", "#freshness"):
+            box = visitor.page.locator(name).bounding_box()
+            assert box is not None
+            middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+            on_top = "([name, x, y]) => document.elementFromPoint(x, y).closest(name) !== null"
+            assert visitor.page.evaluate(on_top, [name, *middle]), f"something lies over {name}"
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visitor.page.evaluate("document.documentElement.scrollHeight") <= height
 
 
 def test_the_board_works_without_a_map(browser: Browser, console: PageConsole) -> None:

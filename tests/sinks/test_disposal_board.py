@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from disposal_alerts import LEASE_MS, MINUTE_MS, NOW_MS, alert, brought_to, take, told
+from disposal_alerts import LEASE_MS, MINUTE_MS, NOW_MS, OFFICES, alert, brought_to, take, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from sinks.disposal import (
     EVERYTHING,
     PAGE_MAX,
     AlertFilter,
+    AlertUnknown,
     DisposalQueue,
     State,
     WrongInput,
@@ -242,3 +243,37 @@ def test_items_and_entries_as_json(queue: DisposalQueue) -> None:
     ]
     assert "timeline" not in item_json(queue.alerts(now_ms=NOW_MS).items[0])
     assert event_json(queue.watch(2)[0]) == shown["timeline"][2]
+
+
+def test_everybodys_feed_names_the_offices_that_may_see(queue: DisposalQueue) -> None:
+    """By these an office gets exactly what its own feed would show it."""
+    for n, office in OFFICE_OF.items():
+        told(queue, 1, n, office_id=office)
+    everything = queue.watch_all(0)
+    assert [watched.event for watched in everything] == list(queue.watch(0))
+    for office in {*OFFICES, *OFFICE_OF.values()}:
+        own = [watched.event for watched in everything if office in watched.offices]
+        assert own == list(queue.watch(0, office=office)), office
+    assert queue.watch_all(2, limit=2) == everything[2:4]
+
+
+def test_a_key_by_its_beginning(queue: DisposalQueue) -> None:
+    keys = [f"{beginning}{'0' * 20}" for beginning in ("abcdef000000", "abcdef00000f", "abcdef0fffff")]
+    for n, key in enumerate(keys):
+        told(queue, 1, n, alert_key=key, office_id="O3" if n else "O1")
+    assert queue.full_key("abcdef0F") == keys[2]
+    assert queue.full_key(keys[0]) == keys[0]
+    assert queue.full_key("abcdef", office="O1") == keys[0], "others are as good as not there"
+    with pytest.raises(WrongInput, match="more digits"):
+        queue.full_key("abcdef0")
+    for unknown, office in (("abcdee", None), ("abcdef0", "O2")):
+        with pytest.raises(AlertUnknown):
+            queue.full_key(unknown, office=office)
+    for wrong in ("abcde", "abcdeg", "abcdef%", keys[0] + "0", ""):
+        with pytest.raises(WrongInput, match="6 to 32"):
+            queue.full_key(wrong)
+
+
+def test_a_count_is_that_of_all_pages(board: DisposalQueue) -> None:
+    for wanted in (EVERYTHING, AlertFilter(states=[State.OPEN]), AlertFilter(severities=[1, 4], scope="O1")):
+        assert board.count(wanted, now_ms=NOW_MS) == len(numbers(board, wanted, limit=2))

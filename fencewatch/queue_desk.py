@@ -1,0 +1,181 @@
+"""Somebody at work on a data directory's queue: what the `queue` commands do."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from fencewatch.faults import FAILED, ending_with_the_reader, exit_codes, reader_has_left
+from fencewatch.opened import FIGURES, lease_ms
+from fencewatch.queue_views import Views
+from pipeline.clock import Clock, clock_of
+from pipeline.errors import InputError
+from sinks.disposal import (
+    AlertFilter,
+    AlertUnknown,
+    DisposalQueue,
+    QueueItem,
+    State,
+    StoreUnusable,
+    TimelineEvent,
+    TransitionRefused,
+    WrongInput,
+    event_json,
+    item_json,
+    stats_json,
+)
+from sinks.run_metrics import RunMetrics
+
+_LOOK_EVERY_S = 0.5
+_AT_ONCE = 1000
+#: How many offices are worth naming to somebody who named a wrong one.
+_NAMED_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An open queue, the clock and time zone it lives by, and the office that is acted for (None: all)."""
+
+    queue: DisposalQueue
+    clock: Clock
+    views: Views
+    office: str | None
+    as_json: bool
+
+    @property
+    def lease_ms(self) -> int:
+        """How long a claim holds."""
+        return lease_ms(self.clock)
+
+    def wanted(self, *, states: Sequence[str] | None, **chosen: Any) -> AlertFilter:
+        """Which alerts a list has; an option that was not given chooses nothing."""
+        unknown = [state for state in states or () if state not in set(State)]
+        if unknown:
+            raise InputError(f"--state {unknown[0]!r} is unknown; expected one of {', '.join(State)}")
+        given = {name: choice for name, choice in chosen.items() if choice not in (None, [])}
+        return AlertFilter(states=[State(state) for state in states or ()], scope=self.office, **given)
+
+    def list_alerts(self, wanted: AlertFilter, *, limit: int, cursor: str | None) -> None:
+        """A page of alerts."""
+        now_ms = self.clock.now_ms()
+        page = self.queue.alerts(wanted, now_ms=now_ms, limit=limit, cursor=cursor)
+        total = self.queue.count(wanted, now_ms=now_ms)
+        items = [item_json(item) for item in page.items] if self.as_json else []
+        told = {"items": items, "next": page.next, "total": total}
+        self._print(told, lambda: self.views.page(page, total, is_first=cursor is None))
+
+    def show(self, beginning: str) -> None:
+        """One alert and everything that happened to it."""
+        item = self._item(self._key(beginning))
+        self._print(item_json(item), lambda: self.views.alert(item))
+
+    def take(self, step: Callable[..., QueueItem], beginning: str, actor: str | None, **said: Any) -> None:
+        """A step on an alert, and how the alert then stands."""
+        key, who = self._key(beginning), _myself() if actor is None else actor
+        step(key, actor=who, office=self.office, now_ms=self.clock.now_ms(), **said)
+        item = self._item(key)
+        self._print(item_json(item), lambda: self.views.step(item, who))
+
+    def stats(self) -> None:
+        """The queue's figures."""
+        stats = self.queue.stats(now_ms=self.clock.now_ms(), office=self.office)
+        self._print(stats_json(stats), lambda: self.views.stats(stats))
+
+    def watch(self, after: int | None, for_s: float | None) -> None:
+        """Every entry of a timeline as it comes, until the time is over, Ctrl-C, or nobody reads any more."""
+        tail = self.queue.last_seq()
+        if after is not None and after > tail:
+            raise InputError(f"--after {after}: the queue has no such entry; expected a number up to {tail}")
+        print(f"watching from entry {tail if after is None else after} on; {self.views.zone_words}",
+              file=sys.stderr)  # fmt: skip
+        try:
+            self._follow(tail if after is None else after, for_s)
+        except KeyboardInterrupt:
+            return  # the way to end it
+
+    def _follow(self, seq: int, for_s: float | None) -> None:
+        ends_s = None if for_s is None else time.monotonic() + for_s
+        while not reader_has_left():
+            found = self.queue.watch(seq, office=self.office, limit=_AT_ONCE)
+            for event in found:
+                self._tell(event)
+                seq = event.seq
+            sys.stdout.flush()
+            if ends_s is not None and time.monotonic() >= ends_s:
+                return
+            if len(found) < _AT_ONCE:
+                time.sleep(_LOOK_EVERY_S if ends_s is None else min(_LOOK_EVERY_S, for_s or 0))
+
+    def _tell(self, event: TimelineEvent) -> None:
+        self._print(event_json(event), lambda: [self.views.entry(event, self._item(event.alert_key))])
+
+    def _key(self, beginning: str) -> str:
+        return self.queue.full_key(beginning, office=self.office)
+
+    def _item(self, key: str) -> QueueItem:
+        return self.queue.alert(key, now_ms=self.clock.now_ms(), office=self.office)
+
+    def _print(self, told: dict[str, Any], lines: Callable[[], Sequence[str]]) -> None:
+        if self.as_json:
+            print(json.dumps(told, ensure_ascii=False))
+        else:
+            print(*lines(), sep="\n")
+
+
+@contextmanager
+def opened_desk(data: Path, office: str | None, *, as_json: bool) -> Iterator[Desk]:
+    """The desk of a data directory; what cannot be done ends the program with a line and an exit code.
+
+    What could never be right (an unknown alert or office, a wrong verdict) is 2; what the alert's present
+    state or its holder does not allow is 1: the same words may be right at another time.
+    """
+    with exit_codes(), ending_with_the_reader():
+        path = data / "queue.sqlite"
+        if not path.exists():
+            raise InputError(f"{path}: there is no queue; expected the data directory of a running system")
+        views = Views(_zone_of(data))
+        try:
+            with DisposalQueue.open(path) as queue:
+                _require_office(queue, office)
+                yield Desk(queue, clock_of(data), views, office, as_json)
+        except AlertUnknown as error:
+            raise InputError(f"{error}{'' if office is None else f' within {office}'}") from None
+        except WrongInput as error:
+            raise InputError(str(error)) from None
+        except TransitionRefused as error:
+            print(views.refusal(error), file=sys.stderr)
+            sys.exit(FAILED)
+        except (StoreUnusable, SQLAlchemyError) as error:
+            print(f"{path}: the queue cannot be used: {str(error).splitlines()[0]}", file=sys.stderr)
+            sys.exit(FAILED)
+
+
+def _zone_of(data: Path) -> ZoneInfo:
+    """The policy's time zone as the engine told it; UTC before any engine ran here."""
+    told = RunMetrics.read(data / FIGURES)
+    return ZoneInfo("UTC" if told is None or told.timezone is None else told.timezone)
+
+
+def _require_office(queue: DisposalQueue, office: str | None) -> None:
+    """A mistyped office would else be one without alerts, which looks like good news."""
+    known = sorted(queue.offices())
+    if office is not None and known and office not in known:
+        named = ", ".join(known[:_NAMED_MOST]) + (", …" if len(known) > _NAMED_MOST else "")
+        raise InputError(f"--office {office!r} is unknown; expected one of {named}")
+
+
+def _myself() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        raise InputError("--actor is missing, and the machine does not say who you are") from None
