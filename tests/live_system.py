@@ -1,0 +1,190 @@
+"""`serve` and `run` as processes over one data directory, on a clock that only the test moves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from replay.command_line import fencewatch_words, invoked, surroundings
+
+from pipeline.clock import SimulatedClock
+from sinks.alert import alert_line
+from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem
+
+SERVE, RUN = "serve", "run"
+#: Real seconds after which something that must come is taken for lost.
+PATIENCE_S = 60.0
+
+Row = dict[str, Any]
+X = TypeVar("X")
+
+
+class Unanswered(Exception):  # noqa: N818 - what happened, not that it is wrong
+    """A request that got no answer: it may have taken effect or not."""
+
+
+class Refused(Exception):  # noqa: N818 - likewise
+    """A request that was answered by a refusal; ``status`` is its code."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
+
+
+class LiveSystem:
+    """A data directory under ``home`` with the processes on it.
+
+    The clock stands wherever ``send`` last put it, also while a process is dead; so nothing that happens
+    in real time shows in what the log says.
+    """
+
+    def __init__(self, home: Path, site: Path, now_ms: int, speed: float = 1.0) -> None:
+        self.data = home / "data"
+        self.data.mkdir(parents=True)
+        self.clock = SimulatedClock.make(self.data / "clock", now_ms, speed)
+        self._port = _free_port()
+        self._config = home / "fencewatch.toml"
+        self._config.write_text(f'site = "{site}"\ndata = "data"\n[http]\nport = {self._port}\n')
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._started_ns: dict[str, int] = {}
+        self.operator = self.token("--role", "operator")
+
+    def __enter__(self) -> LiveSystem:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def token(self, *words: str) -> str:
+        """The text of a new token."""
+        return invoked("token", "create", *words, "--data", self.data).stdout.strip()
+
+    def start(self, *names: str) -> None:
+        """Begin processes; ``send`` and ``ask`` wait by themselves until the server is there."""
+        for name in names:
+            assert name not in self._processes, f"{name} runs already"
+            self._started_ns[name] = time.time_ns()
+            words = fencewatch_words(name, "--config", self._config)
+            self._processes[name] = subprocess.Popen(
+                words, env=surroundings(), stdout=subprocess.DEVNULL, text=True
+            )
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL; each must have been alive till then."""
+        for name in names:
+            self._processes[name].kill()
+        for name in names:
+            assert self._processes.pop(name).wait() == -signal.SIGKILL, f"{name} had ended by itself"
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM, upon which each ends well."""
+        for name in names:
+            self._processes[name].terminate()
+        for name in names:
+            assert self._processes.pop(name).wait(PATIENCE_S) == 0, f"{name} did not end well"
+
+    def send(self, at_ms: int, pings: Sequence[Row] = (), confirmations: Sequence[Row] = ()) -> None:
+        """Put the clock to an instant and make rows durable, sent again for as long as nobody answers.
+
+        Without rows the log gets the clock alone.
+        """
+        self.clock.set(at_ms)
+        self._post("/v1/pings", pings)
+        if confirmations:
+            self._post("/v1/confirmations", confirmations)
+
+    def ask(self, path: str, bearer: str, body: object = None, *, is_step: bool = False) -> Any:
+        """One request; a step is a POST. Raises Unanswered and Refused."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._port}{path}",
+            data=json.dumps(body).encode() if is_step or body is not None else None,
+            headers={"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                detail = error.read().decode(errors="replace")
+            if error.code >= 500:
+                raise Unanswered(detail) from None
+            raise Refused(error.code, detail) from None
+        except (OSError, ValueError) as error:  # nobody there, or gone in the middle of the answer
+            raise Unanswered(str(error)) from None
+
+    def is_at_work(self, name: str) -> bool:
+        """Whether a process got beyond its start: the server answers, the engine has taken rows."""
+        if name == SERVE:
+            try:
+                return bool(self.ask("/healthz", self.operator))
+            except Unanswered:
+                return False
+        figures = self.data / "run-metrics.json"
+        return figures.exists() and figures.stat().st_mtime_ns > self._started_ns[RUN]
+
+    def items(self) -> list[QueueItem]:
+        """Every alert of the queue with its timeline, in the order of alert files; none without a queue."""
+        path, now_ms = self.data / "queue.sqlite", self.clock.now_ms()
+        if not path.exists():
+            return []
+        with DisposalQueue.open(path) as queue:
+            found, cursor = [], None
+            while True:
+                page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=PAGE_MAX)
+                found += [queue.alert(item.alert.alert_key, now_ms=now_ms) for item in page.items]
+                if page.next is None:
+                    return sorted(found, key=lambda item: (item.alert.raised_ms, item.alert.alert_key))
+                cursor = page.next
+
+    def lines(self) -> list[bytes]:
+        """The alerts of the queue as an alert file has them."""
+        return [alert_line(item.alert) for item in self.items()]
+
+    def _post(self, path: str, rows: Sequence[Row]) -> None:
+        def posted() -> Any:
+            try:
+                return self.ask(path, self.operator, rows)
+            except Unanswered:
+                return None
+
+        answer = until(posted)
+        assert answer == {"accepted": len(rows), "rejected": []}
+
+
+def until(found: Callable[[], X], wanted: str = "an answer") -> X:
+    """What a question gives once that is something; fails where it never is."""
+    given_up = time.monotonic() + PATIENCE_S
+    while not (answer := found()):
+        assert time.monotonic() < given_up, f"waited in vain for {wanted}"
+        time.sleep(0.02)
+    return answer
+
+
+def settled(seen: Callable[[], X], expected: X) -> X:
+    """What is seen once it is as expected, or when patience is at its end: then the comparison tells why."""
+    given_up = time.monotonic() + PATIENCE_S
+    while (found := seen()) != expected and time.monotonic() < given_up:
+        time.sleep(0.1)
+    return found
+
+
+def _free_port() -> int:
+    """A port that nobody has; not one of those that outgoing connections are given."""
+    chance = random.Random(os.getpid() + time.monotonic_ns())
+    while True:
+        port = chance.randrange(10_000, 32_000)
+        with socket.socket() as door:
+            if door.connect_ex(("127.0.0.1", port)):
+                return port
