@@ -20,6 +20,7 @@ from replay.command_line import fencewatch_words, invoked, surroundings
 from pipeline.clock import SimulatedClock
 from sinks.alert import alert_line
 from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem
+from sinks.run_metrics import RunMetrics
 
 SERVE, RUN = "serve", "run"
 #: Real seconds after which something that must come is taken for lost.
@@ -134,6 +135,17 @@ class LiveSystem:
         figures = self.data / "run-metrics.json"
         return figures.exists() and figures.stat().st_mtime_ns > self._started_ns[RUN]
 
+    def checkpoints(self) -> set[str]:
+        """The names of what the engine has kept of its state."""
+        kept = self.data / "state" / "checkpoints"
+        return {path.name for path in kept.iterdir()} if kept.exists() else set()
+
+    def figures(self) -> RunMetrics:
+        """What the engine has counted since the data directory began."""
+        found = RunMetrics.read(self.data / "run-metrics.json")
+        assert found is not None
+        return found
+
     def items(self) -> list[QueueItem]:
         """Every alert of the queue with its timeline, in the order of alert files; none without a queue."""
         path, now_ms = self.data / "queue.sqlite", self.clock.now_ms()
@@ -163,12 +175,12 @@ class LiveSystem:
         assert answer == {"accepted": len(rows), "rejected": []}
 
 
-def until(found: Callable[[], X], wanted: str = "an answer") -> X:
+def until(found: Callable[[], X], wanted: str = "an answer", every_s: float = 0.02) -> X:
     """What a question gives once that is something; fails where it never is."""
     given_up = time.monotonic() + PATIENCE_S
     while not (answer := found()):
         assert time.monotonic() < given_up, f"waited in vain for {wanted}"
-        time.sleep(0.02)
+        time.sleep(every_s)
     return answer
 
 

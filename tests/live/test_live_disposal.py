@@ -6,13 +6,18 @@ import time
 from pathlib import Path
 
 from live.eventful_hours import PLACES, START_MS, write_eventful_site
-from live_system import RUN, SERVE, LiveSystem, until
+from live_system import RUN, SERVE, LiveSystem, Row, until
 
+from pipeline.journal.reader import BYTES_MOST
 from sinks.alert import instant_text
 from sinks.disposal import QueueItem, State
 
 MINUTE_MS = 60_000
 SPEED = 60.0
+#: A request so large that a reader of the log stops behind it. It comes between raising and clearing: so an
+#: engine that judges an outing again has told the raised alert before it knows of the clearing.
+LETTERS, LARGE_ROWS = 800_000, 11
+assert LETTERS * LARGE_ROWS > BYTES_MOST
 
 #: Who dies when the alert has cleared, and what the officer did before and does after that. An engine comes
 #: back only then.
@@ -39,24 +44,23 @@ class Outings:
         """The key of the alert of an outing that is over: it was raised, then cleared itself."""
         self._stay("away", 3)
         (key,) = until(lambda: self._keys(State.OPEN), "the alert")
+        self._system.send(self._at_ms, self._large())
         self._stay("home", 3)
         until(lambda: key in self._keys(State.SELF_CLEARED), "its clearing")
         return key
 
     def until_a_checkpoint(self) -> None:
         """Until the engine has just kept its state; the next time is an epoch away."""
-        before = self.checkpoints()
-        while self.checkpoints() == before:
-            self._stay("home", 1)
-            time.sleep(0.1)
-        while (seen := self.checkpoints()) != before:  # its files come one after another
+        before = self._system.checkpoints()
+
+        def is_kept() -> bool:
+            self._stay("home", 1)  # an engine that reads nothing keeps nothing
+            return self._system.checkpoints() != before
+
+        until(is_kept, "a checkpoint", every_s=0.1)
+        while (seen := self._system.checkpoints()) != before:  # its files come one after another
             before = seen
             time.sleep(0.2)
-
-    def checkpoints(self) -> set[str]:
-        """What the engine has kept of its state."""
-        kept = self._system.data / "state" / "checkpoints"
-        return {path.name for path in kept.iterdir()} if kept.exists() else set()
 
     def work(self, key: str, *steps: str) -> None:
         """The officer takes steps, each answered."""
@@ -74,6 +78,10 @@ class Outings:
             row = {"device_id": "D0", "event_time": instant_text(self._at_ms), "lon": lon, "lat": lat}
             self._system.send(self._at_ms, [row])
 
+    def _large(self) -> list[Row]:
+        times = [instant_text(self._at_ms - number) for number in range(LARGE_ROWS)]
+        return [{"device_id": "D2", "event_time": time, "fingerprint": "x" * LETTERS} for time in times]
+
     def _keys(self, state: State) -> set[str]:
         query = f"/v1/alerts?state={state}&kind=boundary_violation"
         return {item["alert_key"] for item in self._system.ask(query, self._officer)["items"]}
@@ -87,11 +95,11 @@ def test_a_disposal_outlives_what_is_judged_again(tmp_path: Path) -> None:
         for dying, before, after in CASES:
             if RUN in dying:
                 outings.until_a_checkpoint()
-            kept = outings.checkpoints()
+            kept = system.checkpoints()
             keys.append(outings.one())
             outings.work(keys[-1], *before)
             system.kill(*dying)
-            assert RUN not in dying or outings.checkpoints() == kept, "nothing of the outing was kept"
+            assert RUN not in dying or system.checkpoints() == kept, "nothing of the outing was kept"
             if SERVE in dying:
                 system.start(SERVE)
                 until(lambda: system.is_at_work(SERVE), "the server")
