@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,7 +123,7 @@ class LiveSystem:
             if error.code >= 500:
                 raise Unanswered(detail) from None
             raise Refused(error.code, detail) from None
-        except (OSError, ValueError) as error:  # nobody there, or gone in the middle of the answer
+        except (OSError, HTTPException, ValueError) as error:  # nobody there, or gone while it answered
             raise Unanswered(str(error)) from None
 
     def is_at_work(self, name: str) -> bool:
