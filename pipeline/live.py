@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,7 +99,8 @@ def _prepared(state: Path, fingerprint: str) -> Path:
     recovery, told = state / "recovery", state / "site-fingerprint"
     if not recovery.exists():
         scratch = state / "recovery.new"
-        scratch.mkdir(exist_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)  # of a start that was killed; the runtime wants it empty
+        scratch.mkdir()
         init_db_dir(scratch, 1)
         told.write_text(fingerprint)
         scratch.rename(recovery)

@@ -1,127 +1,203 @@
-"""A live system of real processes over a small county, whose phones are silent after three seconds."""
+"""`serve` and `run` as processes over one data directory, on a clock that only the test moves."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
-import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from minimal_site import WHOLE, write_site
+from replay.command_line import fencewatch_words, invoked, surroundings
 
+from pipeline.clock import SimulatedClock
 from sinks.alert import alert_line
-from sinks.disposal import DisposalQueue
+from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem
+from sinks.run_metrics import RunMetrics
 
-DEVICE_COUNT = 20
-PEOPLE = "person_id,name,office_id,class,valid_from,valid_to\n" + "".join(
-    f"P{n},Person {n},O1,lenient,,\n" for n in range(DEVICE_COUNT)
-)
-DEVICES = "device_id,person_id,kind,valid_from,valid_to\n" + "".join(
-    f"D{n},P{n},phone,,\n" for n in range(DEVICE_COUNT)
-)
-POLICY = """\
-version = "live"
-[boundary]
-keep_in = { fixes = 2, dwell_s = 1 }
-[silence]
-phone = [3, 3600, 7200]
-[confirmation]
-strict = []
-general = []
-lenient = []
-"""
-FENCES = """\
-{"type": "FeatureCollection", "features": [{"type": "Feature",
- "properties": {"fence_id": "county", "rule": "keep_in", "applies_to": ["all"]},
- "geometry": {"type": "Polygon", "coordinates": [[[106, 29], [107, 29], [107, 30], [106, 30], [106, 29]]]}}]}
-"""
-ENDS_IN_S = 60.0
-CHECKOUT = Path(__file__).resolve().parents[1]
+SERVE, RUN = "serve", "run"
+#: Real seconds after which something that must come is taken for lost.
+PATIENCE_S = 60.0
+
+Row = dict[str, Any]
+X = TypeVar("X")
 
 
-def make_home(directory: Path, *settings: str) -> Path:
-    """A site and a configuration with more top-level settings; the port is chosen by the machine."""
-    site = directory / "site"
-    site.mkdir()
-    leaves = "leave_id,person_id,valid_from,valid_to,category,module,fence_ids,lon,lat,radius_m,approved_at\n"
-    write_site(
-        site,
-        ("people.csv", WHOLE, PEOPLE),
-        ("devices.csv", WHOLE, DEVICES),
-        ("policy.toml", WHOLE, POLICY),
-        ("fences.geojson", WHOLE, FENCES),
-        ("leaves.csv", WHOLE, leaves),
-    )
-    port = 20_000 + os.getpid() % 20_000
-    lines = ['site = "site"', 'data = "data"', *settings, "[http]", f"port = {port}", ""]
-    (directory / "fencewatch.toml").write_text("\n".join(lines))
-    return directory
+class Unanswered(Exception):  # noqa: N818 - what happened, not that it is wrong
+    """A request that got no answer: it may have taken effect or not."""
 
 
-def command(
-    home: Path, *arguments: str, out: int | None = None, err: int | None = None
-) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    called = [sys.executable, "-m", "fencewatch", *arguments]
-    return subprocess.Popen(called, cwd=home, env=environment, stdout=out, stderr=err, text=True)
+class Refused(Exception):  # noqa: N818 - likewise
+    """A request that was answered by a refusal; ``status`` is its code."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
 
 
-@contextmanager
-def served(home: Path) -> Iterator[str]:
-    """The address, while `serve` runs."""
-    process = command(home, "serve", "--config", "fencewatch.toml", out=subprocess.PIPE)
-    assert process.stdout is not None
-    address = process.stdout.readline().split(",")[0].removeprefix("serving on ").strip()
-    until_ready(f"{address}/healthz")
-    try:
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(30) in (0, -signal.SIGTERM)
-        process.stdout.close()
+class LiveSystem:
+    """A data directory under ``home`` with the processes on it.
 
+    The clock stands wherever ``send`` last put it, also while a process is dead; so nothing that happens
+    in real time shows in what the log says.
+    """
 
-def until_ready(url: str) -> None:
-    ends_s = time.monotonic() + ENDS_IN_S
-    while time.monotonic() < ends_s:
+    def __init__(self, home: Path, site: Path, now_ms: int, speed: float = 1.0) -> None:
+        self.data = home / "data"
+        self.data.mkdir(parents=True)
+        self.clock = SimulatedClock.make(self.data / "clock", now_ms, speed)
+        self._port = _free_port()
+        self._config = home / "fencewatch.toml"
+        self._config.write_text(f'site = "{site}"\ndata = "data"\n[http]\nport = {self._port}\n')
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._started_ns: dict[str, int] = {}
+        self.operator = self.token("--role", "operator")
+
+    def __enter__(self) -> LiveSystem:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+    def token(self, *words: str) -> str:
+        """The text of a new token."""
+        return invoked("token", "create", *words, "--data", self.data).stdout.strip()
+
+    def start(self, *names: str) -> None:
+        """Begin processes; ``send`` and ``ask`` wait by themselves until the server is there."""
+        for name in names:
+            assert name not in self._processes, f"{name} runs already"
+            self._started_ns[name] = time.time_ns()
+            words = fencewatch_words(name, "--config", self._config)
+            self._processes[name] = subprocess.Popen(
+                words, env=surroundings(), stdout=subprocess.DEVNULL, text=True
+            )
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL; each must have been alive till then."""
+        for name in names:
+            self._processes[name].kill()
+        for name in names:
+            assert self._processes.pop(name).wait() == -signal.SIGKILL, f"{name} had ended by itself"
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM, upon which each ends well."""
+        for name in names:
+            self._processes[name].terminate()
+        for name in names:
+            assert self._processes.pop(name).wait(PATIENCE_S) == 0, f"{name} did not end well"
+
+    def send(self, at_ms: int, pings: Sequence[Row] = (), confirmations: Sequence[Row] = ()) -> None:
+        """Put the clock to an instant and make rows durable, sent again for as long as nobody answers.
+
+        Without rows the log gets the clock alone.
+        """
+        self.clock.set(at_ms)
+        self._post("/v1/pings", pings)
+        if confirmations:
+            self._post("/v1/confirmations", confirmations)
+
+    def ask(self, path: str, bearer: str, body: object = None, *, is_step: bool = False) -> Any:
+        """One request; a step is a POST. Raises Unanswered and Refused."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._port}{path}",
+            data=json.dumps(body).encode() if is_step or body is not None else None,
+            headers={"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"},
+        )
         try:
-            urllib.request.urlopen(url, timeout=5).read()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer")
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                detail = error.read().decode(errors="replace")
+            if error.code >= 500:
+                raise Unanswered(detail) from None
+            raise Refused(error.code, detail) from None
+        except (OSError, HTTPException, ValueError) as error:  # nobody there, or gone while it answered
+            raise Unanswered(str(error)) from None
+
+    def is_at_work(self, name: str) -> bool:
+        """Whether a process got beyond its start: the server answers, the engine has taken rows."""
+        if name == SERVE:
+            try:
+                return bool(self.ask("/healthz", self.operator))
+            except Unanswered:
+                return False
+        figures = self.data / "run-metrics.json"
+        return figures.exists() and figures.stat().st_mtime_ns > self._started_ns[RUN]
+
+    def checkpoints(self) -> set[str]:
+        """The names of what the engine has kept of its state."""
+        kept = self.data / "state" / "checkpoints"
+        return {path.name for path in kept.iterdir()} if kept.exists() else set()
+
+    def figures(self) -> RunMetrics:
+        """What the engine has counted since the data directory began."""
+        found = RunMetrics.read(self.data / "run-metrics.json")
+        assert found is not None
+        return found
+
+    def items(self) -> list[QueueItem]:
+        """Every alert of the queue with its timeline, in the order of alert files; none without a queue."""
+        path, now_ms = self.data / "queue.sqlite", self.clock.now_ms()
+        if not path.exists():
+            return []
+        with DisposalQueue.open(path) as queue:
+            found, cursor = [], None
+            while True:
+                page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=PAGE_MAX)
+                found += [queue.alert(item.alert.alert_key, now_ms=now_ms) for item in page.items]
+                if page.next is None:
+                    return sorted(found, key=lambda item: (item.alert.raised_ms, item.alert.alert_key))
+                cursor = page.next
+
+    def lines(self) -> list[bytes]:
+        """The alerts of the queue as an alert file has them."""
+        return [alert_line(item.alert) for item in self.items()]
+
+    def _post(self, path: str, rows: Sequence[Row]) -> None:
+        def posted() -> Any:
+            try:
+                return self.ask(path, self.operator, rows)
+            except Unanswered:
+                return None
+
+        answer = until(posted)
+        assert answer == {"accepted": len(rows), "rejected": []}
 
 
-def token(home: Path) -> str:
-    arguments = ("token", "create", "--role", "operator", "--data", "data")
-    text, _ = command(home, *arguments, out=subprocess.PIPE).communicate(timeout=60)
-    return text.strip()
-
-
-def send(address: str, bearer: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{address}/v1/pings",
-        data=json.dumps(rows).encode(),
-        headers={"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"},
-    )
-    answer: dict[str, Any] = json.loads(urllib.request.urlopen(request, timeout=30).read())
+def until(found: Callable[[], X], wanted: str = "an answer", every_s: float = 0.02) -> X:
+    """What a question gives once that is something; fails where it never is."""
+    given_up = time.monotonic() + PATIENCE_S
+    while not (answer := found()):
+        assert time.monotonic() < given_up, f"waited in vain for {wanted}"
+        time.sleep(every_s)
     return answer
 
 
-def queue_lines(path: Path) -> list[bytes]:
-    """The alerts of a queue as an alert file has them."""
-    with DisposalQueue.open(path) as queue:
-        now_ms, cursor, lines = time.time_ns() // 1_000_000, None, []
-        while True:
-            page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=200)
-            lines += [alert_line(item.alert) for item in page.items]
-            if page.next is None:
-                return sorted(lines)
-            cursor = page.next
+def settled(seen: Callable[[], X], expected: X) -> X:
+    """What is seen once it is as expected, or when patience is at its end: then the comparison tells why."""
+    given_up = time.monotonic() + PATIENCE_S
+    while (found := seen()) != expected and time.monotonic() < given_up:
+        time.sleep(0.1)
+    return found
+
+
+def _free_port() -> int:
+    """A port that nobody has; not one of those that outgoing connections are given."""
+    chance = random.Random(os.getpid() + time.monotonic_ns())
+    while True:
+        port = chance.randrange(10_000, 32_000)
+        with socket.socket() as door:
+            if door.connect_ex(("127.0.0.1", port)):
+                return port

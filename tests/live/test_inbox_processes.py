@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from live_system import DEVICE_COUNT, ENDS_IN_S, command, make_home, queue_lines, send, served
+from live_county import DEVICE_COUNT, ENDS_IN_S, command, make_home, queue_lines, send, served
 from replay.command_line import run_fencewatch
 
 from fencewatch.opened import opened_tokens
