@@ -42,9 +42,13 @@ demo: $(READY)  ## the whole system on a made-up fleet; ARGS="--duration 60s" en
 	@$(MAKE) --no-print-directory page || echo "the page's packages cannot be had here: no page, all else works"
 	@$(BIN)/fencewatch demo $(ARGS)
 
-test: $(READY)  ## the test suite
+# A file stays in one process, for what its tests share. Half of the suite waits for processes of its own, so even two
+# cores halve its time; more than four workers would only get into each other's way.
+SPREAD ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test: $(READY)  ## the test suite; SPREAD= in one process
 	@$(MAKE) --no-print-directory page || echo "the page's packages cannot be had here: its tests are skipped"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: lint test  ## all that CI checks on one Python: format, lint, types, tests
 
