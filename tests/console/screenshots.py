@@ -83,7 +83,6 @@ def take(url: str, token: str, out: Path, wait_ms: int) -> None:
         show(visitor, "进入禁区")
         shot("zone-entry")
         show(visitor, "越界")
-        shot("boundary-violation")
         visitor.click("认领")
         visitor.click("属实")
         visitor.click("提交核实")
