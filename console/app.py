@@ -85,6 +85,7 @@ def _writer(parts: ConsoleParts, figures: Figures) -> JournalWriter | None:
         horizon_ms=parts.site.policy.backfill_horizon_ms,
         figures=figures,
         speed=parts.speed,
+        kept_ms=parts.log_kept_ms,
     )
 
 

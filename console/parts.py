@@ -25,8 +25,9 @@ class ConsoleParts:
     A ``journal`` that can only be read is written by another process, and rows are not taken here.
     ``now_ms`` is the one clock of arrivals, leases and marks; ``speed`` is how much faster than real time
     it runs. Where it ``is_simulated``, everything shown must say so. A claim holds for ``lease_ms`` of that
-    clock. ``run_metrics`` is the file in which the engine tells of itself. ``vendor`` is the folder of npm
-    packages that the page imports from.
+    clock. What the log holds from before ``log_kept_ms`` ago is removed (None: nothing). ``run_metrics`` is
+    the file in which the engine tells of itself. ``vendor`` is the folder of npm packages that the page
+    imports from.
     """
 
     site: Site
@@ -40,6 +41,7 @@ class ConsoleParts:
     speed: float = 1.0
     is_simulated: bool = False
     lease_ms: int = LEASE_MS
+    log_kept_ms: int | None = None
     run_metrics: Path | None = None
     web: Path = WEB
     vendor: Path | None = None

@@ -11,10 +11,12 @@ from pipeline.errors import InputError
 
 DEFAULT_DATA = Path("fencewatch-data")
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
+DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS = 30, 180
 
 _EXPECTED: dict[str, dict[str, type]] = {
     "": {"site": str, "data": str, "inbox": str},
     "http": {"host": str, "port": int},
+    "retention": {"log_days": int, "tracks_days": int},
 }
 
 
@@ -23,6 +25,7 @@ class Settings:
     """What a system runs on; relative paths are from the file that names them.
 
     With ``inbox``, a directory for files of rows, it is `run` that writes the log; without, it is `serve`.
+    What the log and the tracks hold is removed after so many days.
     """
 
     site: Path
@@ -30,6 +33,13 @@ class Settings:
     inbox: Path | None = None
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
+    log_days: int = DEFAULT_LOG_DAYS
+    tracks_days: int = DEFAULT_TRACKS_DAYS
+
+    @property
+    def log_kept_ms(self) -> int:
+        """How long the log is kept."""
+        return self.log_days * 86_400_000
 
     @property
     def journal(self) -> Path:
@@ -68,13 +78,15 @@ def read_settings(path: Path) -> Settings:
     _check(path, content)
     if "site" not in content:
         raise InputError(f"{path}: site is missing; expected the directory of a site")
-    http, home = content.get("http", {}), path.parent
+    http, kept, home = content.get("http", {}), content.get("retention", {}), path.parent
     return Settings(
         site=home / content["site"],
         data=home / content.get("data", DEFAULT_DATA),
         inbox=home / content["inbox"] if "inbox" in content else None,
         host=http.get("host", DEFAULT_HOST),
         port=http.get("port", DEFAULT_PORT),
+        log_days=kept.get("log_days", DEFAULT_LOG_DAYS),
+        tracks_days=kept.get("tracks_days", DEFAULT_TRACKS_DAYS),
     )
 
 
@@ -96,3 +108,5 @@ def _check_keys(path: Path, section: str, values: dict[str, Any]) -> None:
         if isinstance(value, bool) or not isinstance(value, expected[name]):
             wanted = "text" if expected[name] is str else "a number"
             raise InputError(f"{path}: {key} is {value!r}; expected {wanted}")
+        if section == "retention" and isinstance(value, int) and value < 1:
+            raise InputError(f"{path}: {key} is {value}; expected at least one day")

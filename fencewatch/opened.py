@@ -67,6 +67,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             speed=clock.speed,
             is_simulated=clock.is_simulated,
             lease_ms=lease_ms(clock),
+            log_kept_ms=settings.log_kept_ms,
             run_metrics=data / FIGURES,
             version=__version__,
         )
@@ -95,7 +96,13 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
     folder, clock = InboxFolder(settings.inbox), clock_of(settings.data)
     with Journal(settings.journal) as journal:
         horizon_ms = site.policy.backfill_horizon_ms
-        writer = JournalWriter(journal, clock.now_ms, horizon_ms=horizon_ms, speed=clock.speed)
+        writer = JournalWriter(
+            journal,
+            clock.now_ms,
+            horizon_ms=horizon_ms,
+            speed=clock.speed,
+            kept_ms=settings.log_kept_ms,
+        )
         devices = DeviceIds(sorted({binding.device_id for binding in site.bindings}))
         inbox = Inbox(folder, journal, writer, devices, tell=_tell, stop=stop)
         writer.start()

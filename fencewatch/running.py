@@ -14,6 +14,7 @@ from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
+from fencewatch.housekeeping import Housekeeping
 from fencewatch.opened import FIGURES, opened_inbox
 from pipeline.clock import clock_of
 from pipeline.intake import Reject
@@ -84,6 +85,7 @@ class Outputs:
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
         self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
+        self._housekeeping = Housekeeping(settings, self._locator, self._positions, self._tracks)
         self._waiting: list[Whereabouts] = []
         self._before = RunMetrics.read(settings.data / FIGURES)
         self._offset = 0
@@ -109,8 +111,12 @@ class Outputs:
 
     def flush_rows(self) -> None:
         """What came in this epoch into the archive: durable when this returns."""
-        if not self._waiting:
-            return
+        if self._waiting:
+            self._archive()
+        if self._clock_ms is not None:
+            self._housekeeping.tidy(self._clock_ms)
+
+    def _archive(self) -> None:
         columns: dict[str, TrackColumn] = {
             field.name: [cell for part in self._waiting for cell in getattr(part, field.name)]
             for field in fields(Whereabouts)

@@ -19,7 +19,7 @@ from pipeline.division import SHARDS
 from pipeline.errors import InputError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
-from pipeline.journal import JournalLog, JournalReader, RowDecoder
+from pipeline.journal import Floors, JournalLog, JournalReader, RowDecoder
 from pipeline.reading import Challenges, DeviceIds
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
@@ -28,6 +28,8 @@ from pipeline.stream import Accepted, Router, Told
 
 #: How often state is kept; a restart reads what the journal got since.
 EPOCH = timedelta(seconds=5)
+#: What the engine is called among those who read the journal.
+_READER = "engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class LiveEngine:
         """Judge what the journal has and gets, until told to stop."""
         request, halt = self._request, Halt()
         parts = Parts(
-            source=LiveLog(self._open_log, halt, self._stop),
+            source=LiveLog(self._open_log, halt, self._stop, self._done_with),
             make_intake=self._make_intake,
             router=Router(self._compiled.division),
             make_shard=lambda number: Shard(self._compiled, number),
@@ -85,6 +87,10 @@ class LiveEngine:
         if state is not None:
             self.intake.restore(state)
         return self.intake
+
+    def _done_with(self, offset: int) -> None:
+        if offset:
+            Floors(self._request.journal).put(_READER, offset)
 
     def _open_log(self, offset: int) -> JournalLog:
         devices = DeviceIds(self._compiled.division.device_ids)

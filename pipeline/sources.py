@@ -67,23 +67,33 @@ _REST = timedelta(milliseconds=20)
 class LiveLog(FixedPartitionedSource[LogItem, int]):
     """The journal from where the last run's state was kept, until somebody says stop."""
 
-    def __init__(self, open_log: Callable[[int], JournalLog], halt: Halt, stop: Event) -> None:
+    def __init__(
+        self,
+        open_log: Callable[[int], JournalLog],
+        halt: Halt,
+        stop: Event,
+        done_with: Callable[[int], None],
+    ) -> None:
+        """``done_with`` is told from which offset on a restart may ask for the log at the earliest."""
         self._open_log = open_log
         self._halt = halt
         self._stop = stop
+        self._done_with = done_with
 
     def list_parts(self) -> list[str]:
         return [_PART]
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _LivePart:
-        return _LivePart(self._open_log(resume_state or 0), self._halt, self._stop)
+        return _LivePart(self._open_log(resume_state or 0), self._halt, self._stop, self._done_with)
 
 
 class _LivePart(StatefulSourcePartition[LogItem, int]):
-    def __init__(self, log: JournalLog, halt: Halt, stop: Event) -> None:
+    def __init__(self, log: JournalLog, halt: Halt, stop: Event, done_with: Callable[[int], None]) -> None:
         self._log = log
         self._halt = halt
         self._stop = stop
+        self._done_with = done_with
+        self._kept = log.offset
         self._awake: datetime | None = None
 
     def next_batch(self) -> Iterable[LogItem]:
@@ -100,7 +110,11 @@ class _LivePart(StatefulSourcePartition[LogItem, int]):
         return self._awake
 
     def snapshot(self) -> int:
-        return self._log.offset
+        """Where a restart goes on; the offset told the last time is committed by now."""
+        with self._halt.at_fault():
+            self._done_with(self._kept)
+        self._kept = self._log.offset
+        return self._kept
 
     def close(self) -> None:
         self._log.close()

@@ -39,6 +39,16 @@ class Locator:
     def __init__(self, site: Site) -> None:
         self._roster = build_roster(divide(site, 1), 0)
 
+    def unsupervised(self, at_ms: int) -> list[str]:
+        """The devices that nobody under supervision carries at an instant."""
+        roster = self._roster
+        device = np.arange(len(roster.device_ids))
+        at = np.full(len(device), at_ms)
+        binding = roster.bindings.at(device, at)
+        person = np.where(binding >= 0, roster.binding_person[binding], -1)
+        over = np.flatnonzero(roster.rows.at(person, at) < 0)
+        return [roster.device_ids[number] for number in over.tolist()]
+
     def whereabouts(self, rows: PingBatch) -> Whereabouts:
         """The rows with a position, of devices bound to a supervised person at their event time."""
         roster = self._roster

@@ -50,13 +50,14 @@ class LiveSystem:
     in real time shows in what the log says.
     """
 
-    def __init__(self, home: Path, site: Path, now_ms: int, speed: float = 1.0) -> None:
+    def __init__(self, home: Path, site: Path, now_ms: int, speed: float = 1.0, more: str = "") -> None:
+        """``more`` is added to the configuration."""
         self.data = home / "data"
         self.data.mkdir(parents=True)
         self.clock = SimulatedClock.make(self.data / "clock", now_ms, speed)
         self._port = _free_port()
         self._config = home / "fencewatch.toml"
-        self._config.write_text(f'site = "{site}"\ndata = "data"\n[http]\nport = {self._port}\n')
+        self._config.write_text(f'site = "{site}"\ndata = "data"\n[http]\nport = {self._port}\n{more}')
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._started_ns: dict[str, int] = {}
         self.operator = self.token("--role", "operator")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
 from pipeline.gateway.arriving import Arriving, NoFigures, WriterFigures
 from pipeline.gateway.errors import WriterStopped
@@ -22,6 +23,8 @@ from pipeline.journal.record import Entry, clock_mark, start_mark
 TICK_S = 0.25
 #: The log's clock gets a mark when it is this far past the last one.
 MARK_EVERY_MS = 1_000
+#: How often, by the log's clock, old parts of the log are looked for.
+TIDY_EVERY_MS = 3_600_000
 #: No two marks are farther apart while somebody listens, however fast the clock runs.
 _STEP_MS = GAP_MOST_MS // 2
 #: Requests that may share one write, and rows that may wait for one.
@@ -63,13 +66,17 @@ class JournalWriter:
         horizon_ms: int,
         figures: WriterFigures | None = None,
         speed: float = 1.0,
+        kept_ms: int | None = None,
     ) -> None:
+        """What the log has from before ``kept_ms`` ago goes once nobody needs it (None: nothing does)."""
         self._journal = journal
         self._now_ms = now_ms
         self._horizon_ms = horizon_ms
         self._figures = figures or NoFigures()
         # A clock that runs faster makes a longer gap of the same real pause.
         self._pause_most_ms = GAP_MOST_MS * max(1.0, speed)
+        self._kept_ms = kept_ms
+        self._tidy_due_ms = BEGIN_MS
         self._submitted: SimpleQueue[_Submission[Any] | None] = SimpleQueue()
         self._waiting_rows = 0
         self._mutex = threading.Lock()
@@ -143,6 +150,17 @@ class JournalWriter:
             self._refuse(group, failure)
             return
         self._tell(judged)
+        self._tidy(now_ms)
+
+    def _tidy(self, now_ms: int) -> None:
+        """Once an hour; a log that cannot be made shorter can still be written."""
+        if self._kept_ms is None or now_ms < self._tidy_due_ms:
+            return
+        self._tidy_due_ms = now_ms + TIDY_EVERY_MS
+        try:
+            self._journal.drop_old(now_ms - self._kept_ms)
+        except OSError as failure:
+            _log.error("old parts of the log cannot be removed: %s", failure)
 
     def _append(self, entries: Sequence[Entry]) -> None:
         if entries:

@@ -14,6 +14,9 @@ from pipeline.journal.record import MARKS, START, Entry, Record, mark_payload
 from pipeline.journal.recovery import Recovered
 from pipeline.journal.segment import SegmentEnd, create_segment, segment_path
 
+#: A segment that spans so much of the log's time is followed by another.
+SEGMENT_MOST_MS = 86_400_000
+
 
 class Tail:
     """The last segment of a journal, open for writing.
@@ -39,7 +42,7 @@ class Tail:
         if self._broken is not None:
             raise AppendError(self._broken)
         size = sum(FRAME_BYTES + len(entry.payload) for entry in entries)
-        if self._position > HEAD_BYTES and self._position + size > self._segment_bytes:
+        if self._position > HEAD_BYTES and (self._position + size > self._segment_bytes or self._is_old()):
             self._roll()
         records = self._numbered(entries)
         frames = b"".join(frame_of(self._head, record, back) for back, record in enumerate(records))
@@ -53,6 +56,11 @@ class Tail:
     def close(self) -> None:
         """Lets go of the file."""
         os.close(self._handle)
+
+    def _is_old(self) -> bool:
+        """Whether the segment is a day old by its own marks: only whole segments are ever removed."""
+        begun_ms = max(self._head.clock_ms, self.start_ms)
+        return begun_ms != BEGIN_MS and self.clock_ms - begun_ms >= SEGMENT_MOST_MS
 
     def _numbered(self, entries: Sequence[Entry]) -> list[Record]:
         records = []

@@ -22,6 +22,7 @@ from pipeline.journal import (
     JournalReader,
     RecordsGoneError,
     clock_mark,
+    start_mark,
 )
 from pipeline.journal import tail as tail_module
 from pipeline.journal.disk import sync_file
@@ -279,3 +280,14 @@ def test_a_closed_journal_takes_nothing(tmp_path: Path) -> None:
     journal.close()
     with pytest.raises(AppendError, match="closed"):
         journal.append(rows("a"))
+
+
+def test_a_segment_spans_a_day_at_most(tmp_path: Path) -> None:
+    """Only whole segments are removed, so that none may hold what is much younger than its beginning."""
+    day_ms = 86_400_000
+    with Journal(tmp_path) as journal:
+        for at_ms in (0, day_ms - 1, day_ms, day_ms + 1, 2 * day_ms, 2 * day_ms + 1):
+            journal.append([start_mark(at_ms) if at_ms == 0 else clock_mark(at_ms)])
+        assert segments(tmp_path) == ["0", "3", "5"], "begun by the first append after a day is over"
+        Floors(tmp_path).put("engine", 6)
+        assert len(journal.drop_old(2 * day_ms)) == 1, "what ended before the second day"
