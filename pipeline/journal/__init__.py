@@ -14,7 +14,7 @@ from pipeline.journal.errors import (
 from pipeline.journal.floors import Floors
 from pipeline.journal.journal import SEGMENT_BYTES, Journal
 from pipeline.journal.log import JournalLog, Logged, logged
-from pipeline.journal.marks import Blindness, ClockMark, ClockMarks
+from pipeline.journal.marks import Blindness, ClockMark
 from pipeline.journal.reader import JournalReader
 from pipeline.journal.record import Entry, Record, clock_mark, start_mark
 from pipeline.journal.recovery import TailCut
@@ -25,7 +25,6 @@ __all__ = [
     "AppendError",
     "Blindness",
     "ClockMark",
-    "ClockMarks",
     "Entry",
     "Floors",
     "Journal",

@@ -1,14 +1,11 @@
-"""The log's clock: a mark each second while the journal is written, and what a gap between marks means."""
+"""The log's clock as a reader meets it: marks, and what a gap between them means."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from geofences.instant import BEGIN_MS
-from pipeline.journal.journal import Journal
-from pipeline.journal.record import START, Record, clock_mark, previous_ms, start_mark
-
-EVERY_MS = 1_000
+from pipeline.journal.record import START, Record, previous_ms
 
 #: Marks farther apart than this are a time in which nobody was listening (contract §4).
 GAP_MOST_MS = 60_000
@@ -46,26 +43,3 @@ class ClockMark:
         if self.previous_ms is None or self.at_ms - self.previous_ms <= GAP_MOST_MS:
             return None
         return Blindness(self.previous_ms, self.at_ms)
-
-
-class ClockMarks:
-    """Writes the marks of one journal. Whoever has the clock calls ``tick`` often; it never looks itself."""
-
-    def __init__(self, journal: Journal, every_ms: int = EVERY_MS) -> None:
-        self._journal = journal
-        self._every_ms = every_ms
-
-    def start(self, now_ms: int) -> None:
-        """The journal is written from now on; before any row of this opening."""
-        self._journal.append([start_mark(now_ms)])
-
-    def tick(self, now_ms: int) -> bool:
-        """Writes a mark if the last is a second old; whether it did. It is durable on return.
-
-        A jump is one mark: the time between was not listened to. A clock that was set back writes none
-        until it is past the last mark.
-        """
-        if now_ms - self._journal.clock_ms < self._every_ms:
-            return False
-        self._journal.append([clock_mark(now_ms)])
-        return True

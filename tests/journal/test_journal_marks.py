@@ -8,7 +8,7 @@ import pytest
 
 from geofences.instant import BEGIN_MS
 from pipeline.clock import system_now_ms
-from pipeline.journal import Blindness, ClockMark, ClockMarks, Entry, Journal, JournalReader
+from pipeline.journal import Blindness, ClockMark, Entry, Journal, JournalReader, clock_mark, start_mark
 from pipeline.journal.record import MARKS, PINGS
 
 
@@ -18,28 +18,12 @@ def marks_in(directory: Path, offset: int = 0) -> list[ClockMark]:
     ]
 
 
-def test_a_mark_each_second_of_the_given_clock(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
-        marks = ClockMarks(journal)
-        marks.start(10_000)
-        wrote = [marks.tick(now_ms) for now_ms in (10_500, 10_999, 11_000, 11_001, 12_300, 13_000, 13_300)]
-    assert wrote == [False, False, True, False, True, False, True]
-    assert [mark.at_ms for mark in marks_in(tmp_path)] == [10_000, 11_000, 12_300, 13_300]
-
-
 def test_a_clock_set_back_waits_until_it_has_caught_up(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
-        marks = ClockMarks(journal)
-        marks.start(10_000)
-        assert [marks.tick(now_ms) for now_ms in (11_000, 3_000, 11_500, 12_000)] == [
-            True,
-            False,
-            False,
-            True,
-        ]
-        marks.start(5_000)
+        journal.append([start_mark(10_000), clock_mark(12_000), clock_mark(3_000)])
+        journal.append([start_mark(5_000)])
         assert journal.clock_ms == 12_000
-    assert [mark.at_ms for mark in marks_in(tmp_path)] == [10_000, 11_000, 12_000, 12_000]
+    assert [mark.at_ms for mark in marks_in(tmp_path)] == [10_000, 12_000, 12_000, 12_000]
 
 
 @pytest.mark.parametrize(
@@ -54,9 +38,9 @@ def test_a_gap_of_more_than_a_minute_is_told_with_its_bounds(
     tmp_path: Path, stopped_ms: int, blindness: Blindness | None
 ) -> None:
     with Journal(tmp_path) as journal:
-        ClockMarks(journal).start(10_000)
+        journal.append([start_mark(10_000)])
     with Journal(tmp_path) as journal:
-        ClockMarks(journal).start(10_000 + stopped_ms)
+        journal.append([start_mark(10_000 + stopped_ms)])
     first, second = marks_in(tmp_path)
     assert (first.is_start, first.previous_ms, first.blindness) == (True, None, None)
     assert (second.is_start, second.blindness) == (True, blindness)
@@ -66,11 +50,11 @@ def test_a_gap_of_more_than_a_minute_is_told_with_its_bounds(
 def test_the_start_is_that_of_the_first_opening_whatever_is_kept(tmp_path: Path) -> None:
     with Journal(tmp_path, segment_bytes=200) as journal:
         assert journal.start_ms == BEGIN_MS
-        ClockMarks(journal).start(10_000)
+        journal.append([start_mark(10_000)])
         assert journal.start_ms == 10_000
     for at_ms in range(20_000, 60_000, 10_000):
         with Journal(tmp_path, segment_bytes=200) as journal:
-            ClockMarks(journal).start(at_ms)
+            journal.append([start_mark(at_ms)])
             journal.append([Entry(PINGS, b"x" * 100)])
     for path in sorted(tmp_path.glob("*.journal"))[:-1]:
         path.unlink()
@@ -80,11 +64,10 @@ def test_the_start_is_that_of_the_first_opening_whatever_is_kept(tmp_path: Path)
 
 def test_rows_bear_the_clock_they_follow(tmp_path: Path) -> None:
     with Journal(tmp_path, segment_bytes=200) as journal:
-        marks = ClockMarks(journal)
         journal.append([Entry(PINGS)])
-        marks.start(10_000)
+        journal.append([start_mark(10_000)])
         journal.append([Entry(PINGS), Entry(PINGS)])
-        marks.tick(11_000)
+        journal.append([clock_mark(11_000)])
         journal.append([Entry(PINGS)])
     clocks = [record.clock_ms for record in JournalReader(tmp_path).poll()]
     assert clocks == [BEGIN_MS, 10_000, 10_000, 10_000, 11_000, 11_000]

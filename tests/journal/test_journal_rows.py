@@ -14,13 +14,14 @@ from stream_rows import DEVICES, one_batch, opened, tuples_of
 from pipeline.intake import Intake
 from pipeline.journal import (
     ClockMark,
-    ClockMarks,
     Entry,
     Journal,
     JournalLog,
     JournalReader,
     RowDecoder,
+    clock_mark,
     rows_entry,
+    start_mark,
 )
 from pipeline.merge import RawBatch
 from pipeline.ping import CONFIRMATION, PING
@@ -104,8 +105,7 @@ def test_confirmations_bear_their_challenges_and_faces(tmp_path: Path) -> None:
 def test_records_between_two_marks_are_one_batch_in_their_order(tmp_path: Path) -> None:
     heartbeat = pings(("D2", 20)).set_column(2, "lon", pa.nulls(1)).set_column(3, "lat", pa.nulls(1))
     with Journal(tmp_path) as journal:
-        marks = ClockMarks(journal)
-        marks.start(NOON_MS)
+        journal.append([start_mark(NOON_MS)])
         journal.append(
             [
                 rows_entry(
@@ -116,7 +116,7 @@ def test_records_between_two_marks_are_one_batch_in_their_order(tmp_path: Path) 
                 rows_entry(PING, pings(("D1", 40)), source="d", arrival_ms=NOON_MS + 60),
             ]
         )
-        marks.tick(NOON_MS + 1000)
+        journal.append([clock_mark(NOON_MS + 1000)])
         journal.append([rows_entry(PING, pings(("D2", 50)), source="e", arrival_ms=NOON_MS + 1001)])
     log = log_of(tmp_path)
     start, rows, mark, later = log.poll()
@@ -134,7 +134,7 @@ def test_records_between_two_marks_are_one_batch_in_their_order(tmp_path: Path) 
 def test_no_row_arrives_before_the_mark_it_follows(tmp_path: Path) -> None:
     """It was stamped before the mark and appended after it: the clock has already gone on."""
     with Journal(tmp_path) as journal:
-        ClockMarks(journal).start(NOON_MS + 100)
+        journal.append([start_mark(NOON_MS + 100)])
         batch = pings(("D1", 0), ("D2", 0), arrival_ms=[99, 101])
         journal.append([rows_entry(PING, batch, source="app")])
     (batch_read,) = batches_in(tmp_path)
