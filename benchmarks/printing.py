@@ -14,7 +14,7 @@ def print_report(report: Report, console: Console) -> None:
     for column in ("median", "min", "max", "unit", "runs"):
         table.add_column(column, justify="left" if column == "unit" else "right")
     for name, figure in report.figures.items():
-        numbers = (f"{value:,.0f}" for value in (figure.value, figure.min, figure.max))
+        numbers = map(_number, (figure.value, figure.min, figure.max))
         table.add_row(name, *numbers, figure.unit, str(figure.runs))
     table.add_section()
     for name, ratio in report.ratios.items():
@@ -25,3 +25,8 @@ def print_report(report: Report, console: Console) -> None:
             f"{title}: " + ", ".join(f"{name} {value}" for name, value in facts.items()), highlight=False
         )
     console.print(f"commit: {report.commit}", highlight=False)
+
+
+def _number(value: float) -> str:
+    """Whole where it is large, three digits where it is small."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benchmarks.checkpoint import checkpoint
 from benchmarks.engine import engine
 from benchmarks.measurement import Progress, Report
 from benchmarks.replay import replay
 from benchmarks.settings import Settings
 
-BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {"engine": engine, "replay": replay}
+BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
+    "engine": engine,
+    "replay": replay,
+    "checkpoint": checkpoint,
+}

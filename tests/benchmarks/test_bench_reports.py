@@ -17,11 +17,18 @@ MACHINE = {"cpu", "cores", "memory_gb", "python", "numpy", "bytewax", "load_aver
 RATIOS = {
     "engine": ["vs_one_ping_at_a_time", "vs_decode_and_lookup"],
     "replay": ["vs_one_ping_at_a_time", "vs_engine", "vs_reference"],
+    "checkpoint": ["vs_writing_all"],
 }
 CONTESTANTS = {
     "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
     "replay": ["replay", "engine", "one_ping_at_a_time", "reference"],
 }
+FIGURES = {
+    name: [
+        f"{one}_{measure}" for measure in ("rows_per_s", "rows_per_cpu_s", "peak_mb") for one in contestants
+    ]
+    for name, contestants in CONTESTANTS.items()
+} | {"checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"]}
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +37,7 @@ def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_each_benchmark_is_looked_at_here() -> None:
-    assert BENCHMARKS.keys() == RATIOS.keys() == CONTESTANTS.keys()
+    assert BENCHMARKS.keys() == RATIOS.keys() == FIGURES.keys()
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -42,9 +49,7 @@ def test_a_benchmark_reports_its_figures(name: str, capfd: pytest.CaptureFixture
     assert report["machine"].keys() >= MACHINE
     assert {"people": 50, "hours": 0.25, "seed": 7}.items() <= report["parameters"].items()
     assert list(report["ratios"]) == RATIOS[name]
-    measures = ("rows_per_s", "rows_per_cpu_s", "peak_mb")
-    figures = [f"{contestant}_{measure}" for measure in measures for contestant in CONTESTANTS[name]]
-    assert list(report["figures"]) == figures
+    assert list(report["figures"]) == FIGURES[name]
     for figure in report["figures"].values():
         assert figure.keys() == {"value", "unit", "min", "max", "runs"}
         assert 0 < figure["min"] <= figure["value"] <= figure["max"] < math.inf
