@@ -39,7 +39,7 @@ help:  ## this list
 set-up: $(READY)  ## the environment alone
 
 demo: $(READY)  ## the whole system on a made-up fleet; ARGS="--duration 60s" ends by itself
-	@$(MAKE) --no-print-directory page || echo "the page's packages cannot be had here: no page, all else works"
+	@$(MAKE) --no-print-directory --silent page || echo "the page's packages cannot be had here: no page, all else works"
 	@$(BIN)/fencewatch demo $(ARGS)
 
 # A file stays in one process, for what its tests share. Half of the suite waits for processes of its own, so even two
@@ -47,7 +47,7 @@ demo: $(READY)  ## the whole system on a made-up fleet; ARGS="--duration 60s" en
 SPREAD ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: $(READY)  ## the test suite; SPREAD= in one process
-	@$(MAKE) --no-print-directory page || echo "the page's packages cannot be had here: its tests are skipped"
+	@$(MAKE) --no-print-directory --silent page || echo "the page's packages cannot be had here: its tests are skipped"
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: lint test  ## all that CI checks on one Python: format, lint, types, tests

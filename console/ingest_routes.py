@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -113,10 +113,13 @@ async def _body(request: Request) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise BadBody("send the body as it is, without Content-Encoding", 415)
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES_MOST:
-            raise BadBody(f"more than {BODY_BYTES_MOST} bytes; send fewer rows at a time", 413)
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > BODY_BYTES_MOST:
+                raise BadBody(f"more than {BODY_BYTES_MOST} bytes; send fewer rows at a time", 413)
+    except ClientDisconnect:  # nobody is there to be answered
+        raise BadBody("the sender hung up in the middle") from None
     return bytes(body)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
@@ -15,6 +15,9 @@ from pipeline.ping import PING
 from pipeline.reading.rows import REASONS, USABLE
 from sinks.disposal import QueueStats
 from sinks.run_metrics import RunMetrics
+
+# When a counter began says nothing here that its value does not.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _STREAM = {True: "pings", False: "confirmations"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,10 +25,15 @@ class ChildFailed(PipelineError):  # noqa: N818 - the name says what is the matt
 class Child:
     """One `fencewatch` command as a process; what it says goes to a file."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+    def __init__(self, name: str, arguments: list[str], log: Path, door: socket.socket | None = None) -> None:
+        """``door``: a socket that it listens on; connections wait there while it is begun again."""
         self.name = name
         self.restarts = 0
         self._command = [sys.executable, "-P", "-m", "fencewatch", *arguments, "--ends-with-stdin"]
+        self._doors = []
+        if door is not None:
+            self._command += ["--socket-fd", str(door.fileno())]
+            self._doors = [door.fileno()]
         self._log = log
         self._soon = 0
         self._start()
@@ -68,7 +74,12 @@ class Child:
         with self._log.open("ab") as log:
             # Its own session: Ctrl-C is for us, and we end it. Should we be killed, its input ends.
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=self._doors,
             )
         self._begun_s = time.monotonic()
 

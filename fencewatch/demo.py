@@ -18,6 +18,7 @@ from types import FrameType
 
 import httpx2
 
+from fencewatch import printing
 from fencewatch.children import Child
 from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, Settings
 from fencewatch.demo_result import Opening, Outcome, Pass, outcome
@@ -31,7 +32,6 @@ from pipeline.journal import JournalReader
 from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
 from simulators.recorded_fleet import RecordedFleet
-from simulators.request import Progress
 from simulators.scenario import simulate
 from simulators.sender import Sender
 from sinks.disposal import DisposalQueue
@@ -65,37 +65,47 @@ class _Ended(Exception):  # noqa: N818 - it is no error
     """Somebody asked for the end."""
 
 
-def run_demo(
-    request: DemoRequest, making: Progress | None, opened: Callable[[Opening], None], tell: Tell
-) -> Outcome:
+def run_demo(request: DemoRequest, opened: Callable[[Opening], None]) -> Outcome:
     """Make up a fleet, start everything, tell how to look at it, feed it until the end and count up.
 
     Raises InputError where the directory or the port is not ours to take, PipelineError where a part fails.
     """
-    port = _free_port(request.port)
-    with _own_directory(request.data) as home:
-        fleet = simulate("county", request.people, WEEK_H, request.seed, home, making, start=START)
+    with _door(request.port) as door, _own_directory(request.data) as home:
+        with printing.steps_bar("making up a fleet") as making:
+            fleet = simulate("county", request.people, WEEK_H, request.seed, home, making, start=START)
         site = load_site(fleet.site)
+        port = door.getsockname()[1]
         _configure(home, port)
         passes, operator = _tokens(home, site)
         clock = SimulatedClock.make(home / CLOCK, fleet.start_ms, request.speed)
         opening = Opening(f"http://{DEFAULT_HOST}:{port}", passes, fleet, site, request.speed, home)
-        with _Demonstration(request, opening, clock, operator) as demonstration:
+        with _Demonstration(request, opening, clock, operator, door) as demonstration:
             opened(opening)
-            return demonstration.run(tell)
+            with printing.status_line() as tell:
+                demonstration.feed(tell)
+            return demonstration.outcome()
 
 
 class _Demonstration:
     """Its processes and the feed; a signal to end it is heeded at the next step."""
 
-    def __init__(self, request: DemoRequest, opening: Opening, clock: SimulatedClock, operator: str) -> None:
+    def __init__(
+        self,
+        request: DemoRequest,
+        opening: Opening,
+        clock: SimulatedClock,
+        operator: str,
+        door: socket.socket,
+    ) -> None:
         self._request = request
         self._opening = opening
         self._clock = clock
+        self._door = door
         self._stop = Event()
         self._open = ExitStack()
         self._sender = Sender(opening.url, operator, self._between)
         self._told_s = 0.0
+        self._seconds = 0.0
 
     def __enter__(self) -> _Demonstration:
         home = self._opening.home
@@ -103,7 +113,10 @@ class _Demonstration:
             for number in (signal.SIGTERM, signal.SIGINT):
                 stack.callback(signal.signal, number, signal.signal(number, self._asked_to_end))
             config = ["--config", str(home / "fencewatch.toml")]
-            self._children = [Child(name, [name, *config], home / f"{name}.log") for name in ("serve", "run")]
+            self._children = [
+                Child("serve", ["serve", *config], home / "serve.log", self._door),
+                Child("run", ["run", *config], home / "run.log"),
+            ]
             for child in self._children:
                 stack.callback(child.end)
             stack.enter_context(closing(self._sender))
@@ -116,8 +129,8 @@ class _Demonstration:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def run(self, tell: Tell) -> Outcome:
-        """Feed to the end, wait for the engine, and count up."""
+    def feed(self, tell: Tell) -> None:
+        """Let the fleet report until the end."""
 
         def goes_on() -> bool:
             self._tell(tell)
@@ -133,12 +146,14 @@ class _Demonstration:
         )
         with suppress(_Ended):
             feed.run(goes_on)
-        seconds = time.monotonic() - self._begun_s
+        self._seconds = time.monotonic() - self._begun_s
+
+    def outcome(self) -> Outcome:
+        """Wait for the engine, end the processes, and count up."""
         figures = self._caught_up()
         rejected = self._sender.rejected + Counter(figures.rejected)
-        sent = dict(self._sender.sent)
-        now_ms = self._clock.now_ms()
-        return outcome(self._opening, self._queue, sent, rejected, now_ms, seconds)
+        sent, now_ms = dict(self._sender.sent), self._clock.now_ms()
+        return outcome(self._opening, self._queue, sent, rejected, now_ms, self._seconds)
 
     def _is_over(self) -> bool:
         duration_s = self._request.duration_s
@@ -159,7 +174,9 @@ class _Demonstration:
 
     def _wait_until_ready(self) -> None:
         ends_s = time.monotonic() + _READY_S
-        while time.monotonic() < ends_s and not self._stop.is_set():
+        while time.monotonic() < ends_s:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
             self._keep()
             try:
                 if httpx2.get(f"{self._opening.url}/readyz").is_success:
@@ -217,12 +234,14 @@ def _own_directory(data: Path) -> Iterator[Path]:
         yield home
 
 
-def _free_port(wanted: int | None) -> int:
-    """The port wanted, or the usual one, or any."""
+def _door(wanted: int | None) -> socket.socket:
+    """A socket that listens on the port wanted, or on the usual one, or on any.
+
+    It stays ours: nobody else can take it, and whoever connects while the gateway is begun again waits.
+    """
     for port in (DEFAULT_PORT, 0) if wanted is None else (wanted,):
         try:
-            with socket.create_server((DEFAULT_HOST, port)) as door:
-                return int(door.getsockname()[1])
+            return socket.create_server((DEFAULT_HOST, port), backlog=128)
         except OSError:
             continue
     raise InputError(f"--port {wanted}: something else listens there; expected a free port")

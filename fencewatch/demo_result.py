@@ -15,6 +15,8 @@ from simulators.request import Summary
 from sinks.alert import Alert, instant_text
 from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem, State
 
+Incident = Mapping[str, Any]
+
 KINDS = ("boundary_violation", "zone_entry", "silent_device", "missed_confirmation")
 
 
@@ -50,12 +52,28 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One kind: incidents over by the end, those an alert speaks of, the longest that none does, alerts."""
+    """One kind. Incidents that are over by the end, those of them that an alert speaks of, the longest that
+    none does, and incidents that still go on; alerts by state, those of them without any incident, and
+    withdrawn ones, which the others leave out.
+    """
 
-    happened: int
+    over: int
     raised: int
     longest_unraised_ms: int
+    ongoing: int
     states: Mapping[State, int]
+    unfounded: int
+    withdrawn: int
+
+    def truth(self) -> dict[str, int]:
+        """All but the alerts, for a machine."""
+        return {
+            "over": self.over,
+            "raised": self.raised,
+            "ongoing": self.ongoing,
+            "unfounded": self.unfounded,
+            "withdrawn": self.withdrawn,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,7 @@ class Outcome:
             "alerts": {
                 kind: {s.value: n for s, n in found.states.items()} for kind, found in self.kinds.items()
             },
-            "truth": {kind: {"happened": f.happened, "raised": f.raised} for kind, f in self.kinds.items()},
+            "truth": {kind: found.truth() for kind, found in self.kinds.items()},
             "clock": {
                 "simulated": True,
                 "speed": self.opening.speed,
@@ -114,12 +132,11 @@ def outcome(
     seconds: float,
 ) -> Outcome:
     """Count up what stands in the queue, beside the truth."""
-    items = [item for item in _items(queue, now_ms) if item.alert.withdrawn_ms is None]
+    items = list(_items(queue, now_ms))
     truth = [json.loads(line) for line in opening.fleet.truth_file.read_text("utf-8").splitlines()]
-    over = [incident for incident in truth if instant_ms(incident["to"]) <= now_ms]
-    kinds = {
-        kind: _found(kind, items, over) for kind in dict.fromkeys([*KINDS, *(i.alert.kind for i in items)])
-    }
+    begun = [incident for incident in truth if instant_ms(incident["from"]) <= now_ms]
+    names = dict.fromkeys([*KINDS, *(item.alert.kind for item in items)])
+    kinds = {kind: _found(kind, items, begun, now_ms) for kind in names}
     return Outcome(opening, sent, rejected, kinds, now_ms, seconds)
 
 
@@ -133,24 +150,32 @@ def _items(queue: DisposalQueue, now_ms: int) -> Iterator[QueueItem]:
         cursor = page.next
 
 
-def _found(kind: str, items: Sequence[QueueItem], over: Sequence[Mapping[str, Any]]) -> Found:
+def _found(kind: str, items: Sequence[QueueItem], begun: Sequence[Incident], now_ms: int) -> Found:
     of_kind = [item for item in items if item.alert.kind == kind]
-    happened = [incident for incident in over if incident["kind"] == kind]
-    alerts = [item.alert for item in of_kind]
-    unraised = [incident for incident in happened if not _is_raised(incident, alerts)]
+    standing = [item for item in of_kind if item.alert.withdrawn_ms is None]
+    alerts = [item.alert for item in standing]
+    happened = [incident for incident in begun if incident["kind"] == kind]
+    over = [incident for incident in happened if instant_ms(incident["to"]) <= now_ms]
+    unraised = [incident for incident in over if not any(_speaks_of(alert, incident) for alert in alerts)]
     longest_ms = max((instant_ms(one["to"]) - instant_ms(one["from"]) for one in unraised), default=0)
-    states = Counter(item.state for item in of_kind)
-    return Found(len(happened), len(happened) - len(unraised), longest_ms, states)
+    return Found(
+        over=len(over),
+        raised=len(over) - len(unraised),
+        longest_unraised_ms=longest_ms,
+        ongoing=len(happened) - len(over),
+        states=Counter(item.state for item in standing),
+        unfounded=sum(not any(_speaks_of(alert, one) for one in happened) for alert in alerts),
+        withdrawn=len(of_kind) - len(standing),
+    )
 
 
-def _is_raised(incident: Mapping[str, Any], alerts: Sequence[Alert]) -> bool:
-    """Is there an alert of the same person and device that overlaps the incident?"""
+def _speaks_of(alert: Alert, incident: Incident) -> bool:
+    """Are they of the same person, device and place, and do they overlap?"""
     begin_ms, end_ms = instant_ms(incident["from"]), instant_ms(incident["to"])
-    return any(
+    return (
         (alert.person_id, alert.device_id) == (incident["person_id"], incident["device_id"])
         and alert.group == incident["group"]
         and (alert.group is not None or alert.fence_id == incident["fence_id"])
         and alert.onset_ms <= end_ms
         and (alert.cleared_ms is None or alert.cleared_ms >= begin_ms)
-        for alert in alerts
     )

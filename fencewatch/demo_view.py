@@ -45,7 +45,8 @@ def show_outcome(result: Outcome, console: Console) -> None:
         f"{sum(result.rejected.values()):,} rejected{': ' + reasons if reasons else ''}",
         f"clock      simulated, {_speed(result)} as real time, {span}",
     )
-    console.print(_table(result))
+    console.print(_truth_table(result))
+    console.print(_state_table(result))
     _say(
         console,
         _unraised(result),
@@ -72,17 +73,26 @@ def _speed(result: Outcome) -> str:
     return asked if result.speed > 0.9 * result.opening.speed else f"{result.speed:.0f} instead of {asked}"
 
 
-def _table(result: Outcome) -> Table:
-    kinds = result.kinds.items()
-    table = Table(title="What really happened, and the alerts by state")
-    states = [state for state in State if any(found.states.get(state) for _, found in kinds)]
+def _truth_table(result: Outcome) -> Table:
+    table = Table(title="What really happened, and the alerts about it", title_justify="left")
     table.add_column("kind", no_wrap=True)
-    for column in ("happened", "raised", "alerts", *(state.value.replace("_", "-") for state in states)):
+    for column in ("over", "raised", "ongoing", "alerts", "false", "withdrawn"):
         table.add_column(column, justify="right")
-    for kind, found in kinds:
-        by_state = [found.states.get(state, 0) for state in states]
-        counts = (found.happened, found.raised, sum(by_state), *by_state)
+    for kind, found in result.kinds.items():
+        alerts = sum(found.states.values())
+        counts = (found.over, found.raised, found.ongoing, alerts, found.unfounded, found.withdrawn)
         table.add_row(kind, *(f"{count:,}" for count in counts))
+    return table
+
+
+def _state_table(result: Outcome) -> Table:
+    states = [s for s in State if any(found.states.get(s) for found in result.kinds.values())]
+    table = Table(title="How far people have come with the alerts", title_justify="left")
+    table.add_column("kind", no_wrap=True)
+    for state in states:
+        table.add_column(state.value.replace("_", "-"), justify="right")
+    for kind, found in result.kinds.items():
+        table.add_row(kind, *(f"{found.states.get(state, 0):,}" for state in states))
     return table
 
 
@@ -91,7 +101,7 @@ def _unraised(result: Outcome) -> str:
     longest_ms = max(found.longest_unraised_ms for found in result.kinds.values())
     if not longest_ms:
         return "All that happened and is over was raised."
-    count = sum(found.happened - found.raised for found in result.kinds.values())
+    count = sum(found.over - found.raised for found in result.kinds.values())
     minutes = -(-longest_ms // 60_000)
     return (
         f"Of what happened and is over {count} were not raised, none longer than {minutes} min; "

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from fencewatch import printing
 from fencewatch.children import end_with_stdin
 from fencewatch.config import DEFAULT_DATA, read_settings
 from fencewatch.faults import exit_codes
@@ -62,8 +61,7 @@ def demo_command(
 
     with exit_codes():
         request = DemoRequest(people, seed, speed, _duration_s(duration), data, port)
-        with printing.steps_bar("making up a fleet") as making, printing.status_line() as standing:
-            tell(run_demo(request, making, tell, standing))
+        tell(run_demo(request, tell))
 
 
 @live_app.command("run", epilog="Example: fencewatch run --config fencewatch.toml")
@@ -77,13 +75,19 @@ def run_command(config: Config, ends_with_stdin: EndsWithStdin = False) -> None:
 
 
 @live_app.command("serve", epilog="Example: fencewatch serve --config fencewatch.toml")
-def serve_command(config: Config, ends_with_stdin: EndsWithStdin = False) -> None:
+def serve_command(
+    config: Config,
+    socket_fd: Annotated[
+        int | None, typer.Option(min=0, help="An open socket to listen on, handed down by whoever starts it.")
+    ] = None,
+    ends_with_stdin: EndsWithStdin = False,
+) -> None:
     """The gateway, the disposal API and the console, until told to stop."""
     from fencewatch.serving import serve
 
     with exit_codes():
         _attach(ends_with_stdin)
-        serve(read_settings(config))
+        serve(read_settings(config), socket_fd)
 
 
 @token_app.command("create", epilog="Example: fencewatch token create --role officer --office O1")
@@ -106,7 +110,11 @@ def token_create(
             text = tokens.create(role, now_ms=system_now_ms(), **given)
         except WrongToken as error:
             raise InputError(str(error)) from None
-    print(json.dumps({"token": text, "role": role, "office": office, "device": device}) if as_json else text)
+    print(
+        json.dumps({"token": text, "role": role, "office": office, "device": device, "name": name})
+        if as_json
+        else text
+    )
 
 
 def _attach(ends_with_stdin: bool) -> None:

@@ -7,7 +7,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from threading import Event, Thread
@@ -59,7 +59,8 @@ def run(settings: Settings) -> None:
             stop,
         )
         outputs.engine = engine
-        with opened_inbox(settings, site, stop), outputs.figures_saved():
+        with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved():
+            print(f"judging the log of {settings.data}", flush=True)
             engine.run()
 
 

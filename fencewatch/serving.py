@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import NoReturn
 
 import uvicorn
 
 from console.app import create_app
+from console.parts import ConsoleParts
 from fencewatch.config import Settings
 from fencewatch.opened import opened_console
+from sinks.access import Identity
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; what was accepted is durable by then."""
+def serve(settings: Settings, socket_fd: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; what was accepted is durable by then.
+
+    ``socket_fd``: a socket that whoever started us listens on, in place of one of our own.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it is done
         signal.signal(number, _leave)
     with opened_console(settings) as parts:
@@ -26,8 +32,26 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=2,
             lifespan="on",
         )
+        for identity in strangers(parts):
+            print(f"warning: the token of {identity.name} is for {_whose(identity)}, which the site lacks")
         print(f"serving on http://{settings.host}:{settings.port}, {parts.clock_text}", flush=True)
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(None if socket_fd is None else [socket.socket(fileno=socket_fd)])
+
+
+def strangers(parts: ConsoleParts) -> list[Identity]:
+    """Tokens whose office or device the site lacks: they open nothing."""
+    offices = {office.office_id for office in parts.site.offices}
+    devices = {binding.device_id for binding in parts.site.bindings}
+    return [
+        identity
+        for identity in parts.tokens.identities()
+        if (identity.office_id and identity.office_id not in offices)
+        or (identity.device_id and identity.device_id not in devices)
+    ]
+
+
+def _whose(identity: Identity) -> str:
+    return f"office {identity.office_id}" if identity.office_id else f"device {identity.device_id}"
 
 
 def _leave(*_: object) -> NoReturn:

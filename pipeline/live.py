@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from bytewax.testing import run_main
 from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.dataflow import Parts, build
 from pipeline.division import SHARDS
-from pipeline.errors import InputError
+from pipeline.errors import InputError, PipelineError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.journal import Floors, JournalLog, JournalReader, RowDecoder
+from pipeline.journal.disk import LockedError, taken_lock
 from pipeline.reading import Challenges, DeviceIds
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
@@ -54,8 +56,9 @@ class LiveEngine:
     """A run of the live engine in this process; ``stop`` lets it drain and end."""
 
     def __init__(self, request: LiveRequest, stop: Event) -> None:
-        """Raises InputError where the state kept is another site's."""
+        """Raises StateLockedError where another engine runs on it, InputError where it is another site's."""
         self._request = request
+        self._lock = _locked(request.state)
         self._stop = stop
         self._challenges = Challenges()
         self._compiled = CompiledSite.of(request.site, SHARDS)
@@ -83,6 +86,10 @@ class LiveEngine:
         run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
         halt.reraise()
 
+    def close(self) -> None:
+        """Let another engine go on."""
+        os.close(self._lock)
+
     def _make_intake(self, state: Stored | None) -> Intake:
         if state is not None:
             self.intake.restore(state)
@@ -99,9 +106,21 @@ class LiveEngine:
         return self.log
 
 
+class StateLockedError(PipelineError):
+    """Another engine runs on the same state."""
+
+
+def _locked(state: Path) -> int:
+    """Two engines would take each other's checkpoints away."""
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        return taken_lock(state / "lock")
+    except LockedError as error:
+        raise StateLockedError(f"{state}: process {error.holder} runs an engine on it already") from None
+
+
 def _prepared(state: Path, fingerprint: str) -> Path:
     """The runtime's recovery directory, made at the first start for this site and no other."""
-    state.mkdir(parents=True, exist_ok=True)
     recovery, told = state / "recovery", state / "site-fingerprint"
     if not recovery.exists():
         scratch = state / "recovery.new"

@@ -133,7 +133,7 @@ def _checked(role: str, office_id: str | None, device_id: str | None) -> Role:
     if (role == Role.DEVICE) != (device_id is not None):
         raise WrongToken("device: a token of a device names it, and no other does")
     if role in OF_OFFICE and not office_id:
-        raise WrongToken(f"office: a token of a {role} needs one")
+        raise WrongToken(f"office: a token of the role {role} needs one")
     return Role(role)
 
 

@@ -39,6 +39,7 @@ function whose(alert, zh) {
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
 function crossing(alert, site, zh, now_ms) {
   const since = shortMoment(alert.onset_ms, now_ms);
+  const over_ms = alert.cleared_ms;
   const place = alert.place ?? site.fenceName(alert.fence_id) ?? "?";
   const outside = alert.kind === "boundary_violation";
   const far = Math.max(...alert.evidence.map((fix) => Math.abs(fix.distance_m)), Math.abs(alert.distance_m ?? 0));
@@ -46,15 +47,18 @@ function crossing(alert, site, zh, now_ms) {
   const isOne = alert.raised_ms === alert.onset_ms; // a check-in from the wrong place raises at once
   const lasted = span(alert.raised_ms - alert.onset_ms);
   if (zh) {
-    const where = `${since} 起在“${place}”之${outside ? "外" : "内"}`;
-    const most = `${outside ? "最远" : "最深"} ${length(far)}`;
+    const until = over_ms === null ? "起" : `至 ${shortMoment(over_ms, now_ms)}（${span(over_ms - alert.onset_ms)}）`;
+    const where = `${since} ${until}在“${place}”之${outside ? "外" : "内"}`;
     const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
-    return `${whose(alert, zh)} ${where}，${most}，${fixes}${isOne ? "" : `，历时 ${lasted}`}`;
+    const proof = isOne ? fixes : `${lasted}内${fixes}`;
+    return `${whose(alert, zh)} ${where}；触发依据：${proof}，${outside ? "最远" : "最深"} ${length(far)}`;
   }
-  const where = `has been ${outside ? "outside" : "inside"} “${place}” since ${since}`;
-  const most = `${length(far)} at most`;
+  const side = `${outside ? "outside" : "inside"} “${place}”`;
+  const where = over_ms === null ? `has been ${side} since ${since}`
+    : `was ${side} from ${since} to ${shortMoment(over_ms, now_ms)} (${span(over_ms - alert.onset_ms)})`;
   const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
-  return `${whose(alert, zh)} ${where}, ${most}, ${fixes}${isOne ? "" : ` over ${lasted}`}`;
+  const proof = isOne ? fixes : `${fixes} within ${lasted}`;
+  return `${whose(alert, zh)} ${where}; raised upon ${proof}, ${length(far)} at most`;
 }
 
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */

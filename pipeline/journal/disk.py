@@ -48,3 +48,28 @@ def put_file(path: Path, content: bytes) -> None:
 
 #: What the name of a file that is not whole yet ends in.
 SCRATCH = ".writing"
+
+
+class LockedError(Exception):
+    """Another process has the lock."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"process {holder} has it")
+        self.holder = holder
+
+
+def taken_lock(path: Path) -> int:
+    """The handle of a lock that is ours until it is closed; the system lets go of it however we end.
+
+    Raises LockedError.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
+        os.close(handle)
+        raise LockedError(holder) from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.journal.disk import sync_directory
+from pipeline.journal.disk import LockedError, sync_directory, taken_lock
 from pipeline.journal.errors import AppendError, JournalLockedError
 from pipeline.journal.floors import Floors
 from pipeline.journal.frame import PAYLOAD_BYTES_MOST
@@ -183,14 +182,9 @@ def _make_directory(directory: Path) -> None:
 
 
 def _taken_lock(path: Path) -> int:
-    """The lock's handle; the system lets go of it however the process ends."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.pread(handle, 20, 0).decode(errors="replace").strip()
-        os.close(handle)
-        raise JournalLockedError(f"{path.parent}: process {holder} writes this journal already") from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    return handle
+        return taken_lock(path)
+    except LockedError as error:
+        raise JournalLockedError(
+            f"{path.parent}: process {error.holder} writes this journal already"
+        ) from None

@@ -45,8 +45,9 @@ class Verdict(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What was done about an alert, from the mildest to the gravest; the comment is the officers' word."""
+    """What was done about an alert, from the mildest to the gravest."""
 
+    # Beside each is the officers' word.
     REMINDER = "reminder"  # 提醒教育
     FALSE_ALARM = "false_alarm"  # 误报
     EQUIPMENT_FAULT = "equipment_fault"  # 系统/设备原因

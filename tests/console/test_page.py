@@ -203,9 +203,13 @@ def test_why_an_alert_fired(visitor: Visit, console: PageConsole) -> None:
     visitor.page.get_by_label("按类型筛选").select_option(label="越界")
     visitor.page.locator("ol#alerts button", has_text="越界").last.click()
     why = visitor.page.locator(".why")
-    assert all(part in why.inner_text() for part in ("越界：", "起在“", "之外，最远", "个定位点，历时"))
+    assert all(
+        part in why.inner_text() for part in ("越界：", "起在“", "之外；触发依据：", "秒内3 个定位点，最远")
+    )
     visitor.click("English")
-    assert all(part in why.inner_text() for part in ("outside “", "since", "at most", "fixes over"))
+    assert all(
+        part in why.inner_text() for part in ("outside “", "since", "raised upon", "fixes within", "at most")
+    )
 
 
 def test_an_alert_moves_the_map(visitor: Visit, console: PageConsole) -> None:
