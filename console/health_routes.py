@@ -14,6 +14,9 @@ from sinks.disposal import DisposalError
 
 router = APIRouter(tags=["health"])
 
+#: A clock that was ahead for a moment took the log's along: until it has caught up no deadline is due.
+AHEAD_MOST_S = 60
+
 
 @router.get("/healthz")
 async def alive(parts: Parts) -> Response:
@@ -28,6 +31,8 @@ def ready(request: Request, parts: Parts) -> Response:
     writer: JournalWriter | None = request.app.state.writer
     if writer is not None and not writer.is_writing:
         problems.append(f"the log cannot be written: {writer.failure or 'not started'}")
+    if writer is not None and (ahead_s := (parts.journal_clock_ms - parts.now_ms()) // 1000) > AHEAD_MOST_S:
+        problems.append(f"the clock is {ahead_s} s behind the log's, which waits; rows may be too late")
     try:
         parts.queue.last_seq()
     except (DisposalError, SQLAlchemyError, OSError, RuntimeError) as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from geofences.instant import BEGIN_MS
 from pipeline.journal import Journal, JournalReader
 from pipeline.sites.records import Site
 from sinks.access import TokenStore
@@ -46,6 +47,11 @@ class ConsoleParts:
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""
+
+    @property
+    def journal_clock_ms(self) -> int:
+        """The log's clock, where it is written here; BEGIN_MS else."""
+        return self.journal.clock_ms if isinstance(self.journal, Journal) else BEGIN_MS
 
     @property
     def clock_text(self) -> str:

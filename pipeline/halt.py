@@ -12,11 +12,20 @@ from pipeline.errors import PipelineError
 FAULTS = (GeofenceError, PipelineError, OSError)
 
 
-class Halt:
-    """Set by the step that meets a fault; the source then ends, and later steps do nothing more."""
+class Halted(RuntimeError):  # noqa: N818 - what happened, not that it is wrong
+    """State was to be kept after a fault; only the runtime sees this, and cannot commit the epoch."""
 
-    def __init__(self) -> None:
+
+class Halt:
+    """Set by the step that meets a fault; the source then ends, and later steps do nothing more.
+
+    Where ``commits``, a run keeps its state: what came since it was last kept must then be read again, so
+    nothing of the epoch in which the fault was met may be committed.
+    """
+
+    def __init__(self, *, commits: bool = False) -> None:
         self.error: Exception | None = None
+        self._commits = commits
 
     def __bool__(self) -> bool:
         return self.error is not None
@@ -28,6 +37,11 @@ class Halt:
             yield
         except FAULTS as error:
             self.error = self.error or error
+
+    def forbid_commit(self) -> None:
+        """Called wherever state is kept. Raises Halted after a fault."""
+        if self._commits and self.error is not None:
+            raise Halted("no state is kept after a fault") from self.error
 
     def reraise(self) -> None:
         """Raise the fault, if there was one, where somebody can tell the user."""

@@ -68,7 +68,7 @@ class LiveEngine:
 
     def run(self) -> None:
         """Judge what the journal has and gets, until told to stop."""
-        request, halt = self._request, Halt()
+        request, halt = self._request, Halt(commits=True)
         parts = Parts(
             source=LiveLog(self._open_log, halt, self._stop, self._done_with),
             make_intake=self._make_intake,
@@ -83,8 +83,10 @@ class LiveEngine:
         )
         gc.freeze()  # a site is many objects that live on
         recovery = RecoveryConfig(str(self._recovery))
-        run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
-        halt.reraise()
+        try:
+            run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
+        finally:
+            halt.reraise()  # in place of whatever the runtime makes of it
 
     def close(self) -> None:
         """Let another engine go on."""

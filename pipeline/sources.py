@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
 from pipeline.halt import Halt
 from pipeline.journal import JournalLog
@@ -97,7 +97,9 @@ class _LivePart(StatefulSourcePartition[LogItem, int]):
         self._awake: datetime | None = None
 
     def next_batch(self) -> Iterable[LogItem]:
-        if self._stop.is_set() or self._halt:
+        if self._halt:
+            raise AbortExecution  # the end of the input would commit what the fault left undone
+        if self._stop.is_set():
             raise StopIteration
         items: list[LogItem] = []
         with self._halt.at_fault():
@@ -113,6 +115,7 @@ class _LivePart(StatefulSourcePartition[LogItem, int]):
         """Where a restart goes on; the offset told the last time is committed by now."""
         with self._halt.at_fault():
             self._done_with(self._kept)
+        self._halt.forbid_commit()
         self._kept = self._log.offset
         return self._kept
 

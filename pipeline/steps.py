@@ -80,6 +80,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         return [Accepted(None, start_ms, until_ms + 1)]
 
     def snapshot(self) -> str | None:
+        self._halt.forbid_commit()
         return None if self._store is None else self._store.put("intake", self._intake.checkpoint())
 
 
@@ -125,6 +126,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
         return self._shard
 
     def snapshot(self) -> str | None:
+        self._halt.forbid_commit()
         if self._store is None or self._shard is None:
             return self._token
         self._token = self._store.put(f"shard-{self._number}", self._shard.checkpoint())
@@ -167,3 +169,4 @@ class _WriterPart(StatefulSinkPartition[X, None]):
         with self._halt.at_fault():
             if self._flush is not None:
                 self._flush()
+        self._halt.forbid_commit()

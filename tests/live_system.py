@@ -98,6 +98,10 @@ class LiveSystem:
         for name in names:
             assert self._processes.pop(name).wait(PATIENCE_S) == 0, f"{name} did not end well"
 
+    def ended(self, name: str) -> int:
+        """The exit code of a process that ends by itself."""
+        return self._processes.pop(name).wait(PATIENCE_S)
+
     def send(self, at_ms: int, pings: Sequence[Row] = (), confirmations: Sequence[Row] = ()) -> None:
         """Put the clock to an instant and make rows durable, sent again for as long as nobody answers.
 

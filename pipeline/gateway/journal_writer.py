@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -115,9 +116,10 @@ class JournalWriter:
 
     def _run(self) -> None:
         goes_on = True
-        while goes_on:
-            group, goes_on = self._gathered()
-            self._write(group)
+        with suppress(BaseException):  # told already
+            while goes_on:
+                group, goes_on = self._gathered()
+                self._write(group)
         # What came between the last look and the end of the thread is told, not left waiting.
         with self._mutex:
             self.failure = self.failure or WriterStopped("the log is closed")
@@ -144,13 +146,23 @@ class JournalWriter:
             entries = [entry for found in judged for entry in found.rows.entries(found.source, now_ms)]
             self._append([*self._marks(now_ms), *entries])
         except BaseException as failure:
-            is_bug = not isinstance(failure, PipelineError | OSError)
-            _log.error("the log could not be written: %s", failure, exc_info=is_bug)
-            self.failure = failure
-            self._refuse(group, failure)
+            self._fail(group, failure)
             return
+        if self.failure is not None:
+            _log.warning("the log can be written again")
+            self.failure = None
         self._tell(judged)
         self._tidy(now_ms)
+
+    def _fail(self, group: list[_Submission[Any]], failure: BaseException) -> None:
+        """Nothing of the group is acknowledged; the next mark of the clock tries again, but after a bug."""
+        is_bug = not isinstance(failure, PipelineError | OSError)
+        if self.failure is None or is_bug:
+            _log.error("the log cannot be written: %s", failure, exc_info=is_bug)
+        self.failure = failure
+        self._refuse(group, failure)
+        if is_bug:
+            raise failure
 
     def _tidy(self, now_ms: int) -> None:
         """Once an hour; a log that cannot be made shorter can still be written."""

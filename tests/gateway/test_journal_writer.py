@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from console_world import NOW_MS, ping
 from pipeline.gateway import JournalWriter, WriterStopped
 from pipeline.gateway.bodies import received
 from pipeline.gateway.received import Received
+from pipeline.journal import AppendError
 from pipeline.journal.journal import Journal
 from pipeline.journal.record import MARKS, PINGS
 from pipeline.journal.rows import RowDecoder
@@ -121,3 +123,35 @@ def test_more_than_can_wait_is_refused(
         writer.submit(rows(3), "http")
         with pytest.raises(WriterStopped, match="send again later"):
             writer.submit(rows(), "http")
+
+
+def test_a_log_that_can_be_written_again_is(
+    tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full for a while: what came meanwhile is refused, and the clock goes on afterwards."""
+    with Journal(tmp_path) as journal, writing(journal, clock) as writer:
+        append = journal.append
+        full = AppendError("no space left")
+        monkeypatch.setattr(journal, "append", lambda _: (_ for _ in ()).throw(full))
+        with pytest.raises(WriterStopped, match="no space left"):
+            writer.submit(rows(), "http").result(5)
+        assert not writer.is_writing
+        with pytest.raises(WriterStopped):
+            writer.submit(rows(), "http")
+        monkeypatch.setattr(journal, "append", append)
+        clock.now_ms += 2_000
+        ends_s = time.monotonic() + 5
+        while not writer.is_writing and time.monotonic() < ends_s:
+            time.sleep(0.05)
+        assert len(writer.submit(rows(), "http").result(5).batch) == 1
+
+
+def test_a_bug_ends_the_writer(tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal(tmp_path) as journal, writing(journal, clock) as writer:
+        monkeypatch.setattr(journal, "append", lambda _: 1 // 0)
+        with pytest.raises(WriterStopped, match="by zero"):
+            writer.submit(rows(), "http").result(5)
+        monkeypatch.undo()
+        clock.now_ms += 2_000
+        time.sleep(0.3)  # many ticks
+        assert not writer.is_writing
