@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -13,6 +14,9 @@ SEVERAL = ("--pings", "--confirmations")
 
 def main() -> None:
     """The console script: checks where the packages come from, then does what the arguments say."""
+    if sys.argv[1:2] in (["run"], ["serve"]):
+        # Importing takes a second; whoever is told to end before the work has begun ends well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     require_one_home()
     from fencewatch.commands import app  # not before the check: it imports all packages
 

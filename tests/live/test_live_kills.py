@@ -114,7 +114,8 @@ def check_facts(item: QueueItem) -> None:
     told = Counter(entry.kind for entry in item.timeline if entry.actor is None)
     alert = item.alert
     assert told["raised"] == 1
-    assert told["cleared"] - told["resumed"] == (alert.cleared_ms is not None)
+    # What is judged again for late fixes may be cleared at another time than was told before.
+    assert (told["cleared"] > told["resumed"]) == (alert.cleared_ms is not None)
     assert told["withdrawn"] - told["reinstated"] == (alert.withdrawn_ms is not None)
 
 
