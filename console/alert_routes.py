@@ -123,13 +123,13 @@ def answer(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def refusal(error: TransitionRefused) -> dict[str, Any]:
+def refusal(error: TransitionRefused, caller: Caller, people: Roll) -> dict[str, Any]:
     """What whoever came second is told."""
     return {
         "detail": str(error),
         "state": error.state,
         "holder": error.holder,
-        "alert": item_json(error.item),
+        "alert": shown(error.item, caller, people),
     }
 
 

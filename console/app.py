@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
 from console import alert_routes, alert_stream, health_routes, ingest_routes, place_routes, site_routes
@@ -13,18 +15,21 @@ from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
 from console.description import describe
 from console.errors import NoToken, Refused
-from console.gate import Gate
+from console.gate import Gate, caller_of, roll_of
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.roll import Roll
-from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, WriterStopped
+from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.journal import Journal
 from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
 
 __all__ = ["ConsoleParts", "create_app"]
+
+#: What the gateway refuses as a whole; else 400.
+_NOT_TAKEN: dict[type[GatewayError], int] = {OtherDevice: 403, TooManyRows: 413}
 
 
 def create_app(parts: ConsoleParts) -> FastAPI:
@@ -102,7 +107,7 @@ def _put_refusals(app: FastAPI) -> None:
     @app.exception_handler(GatewayError)
     async def not_taken(_: Request, error: GatewayError) -> Response:
         if not isinstance(error, WriterStopped):
-            return answer({"detail": str(error)}, 403 if isinstance(error, OtherDevice) else 400)
+            return answer({"detail": str(error)}, _NOT_TAKEN.get(type(error), 400))
         response = answer({"detail": str(error)}, 503)
         response.headers["Retry-After"] = "1"
         return response
@@ -112,13 +117,19 @@ def _put_refusals(app: FastAPI) -> None:
         return answer({"detail": str(error)}, 404)
 
     @app.exception_handler(TransitionRefused)
-    async def conflict(_: Request, error: TransitionRefused) -> Response:
-        return answer(refusal(error), 409)
+    async def conflict(request: Request, error: TransitionRefused) -> Response:
+        return answer(refusal(error, caller_of(request), roll_of(request)), 409)
 
     @app.exception_handler(WrongInput)
     async def wrong(_: Request, error: WrongInput) -> Response:
         said = {"detail": str(error), "field": error.field, "expected": error.expected}
         return answer(said, 422)
+
+    @app.exception_handler(RequestValidationError)
+    async def unfit(_: Request, error: RequestValidationError) -> Response:
+        # Without what was given: it need not be text or numbers that an answer can hold.
+        said = [{part: one[part] for part in ("type", "loc", "msg")} for one in error.errors()]
+        return Response(json.dumps({"detail": said}), 422, media_type="application/json")
 
     @app.exception_handler(PurposeMissing)
     async def purposeless(_: Request, error: PurposeMissing) -> Response:

@@ -120,6 +120,6 @@ _FAILURES = {
     "401": {"description": "no token that counts"},
     "403": {"description": "the role may not send, or a device sends for another"},
     "409": {"description": "rows come as files by the inbox of `fencewatch run`, and are not taken here"},
-    "413": {"description": "too many bytes at once"},
+    "413": {"description": "too many bytes or rows at once"},
     "503": {"description": "nothing can be made durable at the moment; send again"},
 }

@@ -99,10 +99,18 @@ def roll_of(request: Request) -> Roll:
     return roll
 
 
+def caller_of(request: Request) -> Caller:
+    """Who was let in with a request, for an answer that is made after the route."""
+    caller: Caller = request.state.caller
+    return caller
+
+
 def _needs(right: Right) -> Callable[[Request, HTTPAuthorizationCredentials | None], Caller]:
     def caller(request: Request, credentials: _Credentials) -> Caller:
         gate: Gate = request.app.state.gate
-        return gate.caller(None if credentials is None else credentials.credentials, right)
+        found = gate.caller(None if credentials is None else credentials.credentials, right)
+        request.state.caller = found
+        return found
 
     return caller
 

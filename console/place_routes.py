@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from console.alert_routes import answer
 from console.gate import Caller, Parts, People, Reader
 from console.roll import Roll
-from geofences.instant import instant_ms
+from geofences.instant import END_MS, instant_ms
 from sinks.access_log import PURPOSE_MOST, Access
 from sinks.alert import instant_text
 from sinks.positions import Box, Position
@@ -21,6 +21,9 @@ router = APIRouter(prefix="/v1", tags=["places"])
 _POSITIONS_MOST = 100_000
 _TRACK_MOST = 100_000
 _TRACK_SPAN_MOST_MS = 31 * 86_400_000
+#: Tracks lie between these: a day off both ends of the calendar, so that every zone has a local time for it.
+_TRACK_FIRST_MS = instant_ms("0001-01-02T00:00:00Z")
+_TRACK_LAST_MS = instant_ms("9999-12-30T23:59:59.999Z")
 
 
 @router.get("/positions")
@@ -106,9 +109,12 @@ def _span(start: str, end: str) -> tuple[int, int]:
     times = []
     for name, text in (("from", start), ("to", end)):
         try:
-            times.append(instant_ms(text))
+            at_ms = instant_ms(text)
         except (ValueError, OverflowError):
-            raise wrong_query(name, text, "a time such as 2025-07-14T08:00:00+08:00") from None
+            at_ms = END_MS
+        if not _TRACK_FIRST_MS <= at_ms <= _TRACK_LAST_MS:
+            raise wrong_query(name, text, "a time such as 2025-07-14T08:00:00+08:00")
+        times.append(at_ms)
     if not 0 < times[1] - times[0] <= _TRACK_SPAN_MOST_MS:
         raise wrong_query("to", end, "a time after `from`, at most 31 days later")
     return times[0], times[1]

@@ -9,6 +9,7 @@ import numpy as np
 from pyproj import Geod
 from shapely.geometry import mapping
 
+from console.gate import Caller, Right
 from console.roll import Roll
 from geofences.fence import Fence
 from geofences.instant import BEGIN_MS, END_MS
@@ -20,35 +21,47 @@ _GEOD = Geod(ellps="WGS84")
 
 
 def fence_features(
-    fences: tuple[Fence, ...], people: Roll, offices: frozenset[str], at_ms: int
+    fences: tuple[Fence, ...], people: Roll, caller: Caller, at_ms: int
 ) -> Iterator[dict[str, Any]]:
-    """The fences that may judge somebody of these offices, in no order that means anything."""
+    """The fences that may judge somebody of the caller's offices, in no order that means anything.
+
+    Of its selectors a fence shows those that say nothing of anybody else. Its name may be a person's ("Home
+    of …") where it is meant for one; then only who may know people's names is told it.
+    """
     for fence in fences:
-        if any(_concerns(selector, people, offices, at_ms) for selector in fence.applies_to):
-            yield _feature(fence)
+        selectors = [_own(selector, people, caller, at_ms) for selector in fence.applies_to]
+        seen = [*dict.fromkeys(selector for selector in selectors if selector is not None)]
+        if seen:
+            is_personal = any(selector.startswith("person:") for selector in fence.applies_to)
+            name = fence.name if caller.may(Right.NAME) or not is_personal else None
+            yield _feature(fence, name, seen)
 
 
-def _concerns(selector: str, people: Roll, offices: frozenset[str], at_ms: int) -> bool:
+def _own(selector: str, people: Roll, caller: Caller, at_ms: int) -> str | None:
+    """A selector as far as it is about the caller's people; None where it is about others alone.
+
+    An office above the caller's is as good as not there, so the caller's own stands for it.
+    """
     what, _, name = selector.partition(":")
     if what == "person":
         person = people.person(name, at_ms)
-        return person is not None and person.office_id in offices
-    if what == "office":
-        return not offices.isdisjoint(people.within(name))
-    return True
+        return selector if person is not None and person.office_id in caller.offices else None
+    if what == "office" and name not in caller.offices:
+        return f"office:{caller.office}" if caller.office in people.within(name) else None
+    return selector
 
 
-def _feature(fence: Fence) -> dict[str, Any]:
+def _feature(fence: Fence, name: str | None, applies_to: list[str]) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": fence.fence_id,
         "geometry": _geometry(fence),
         "properties": {
             "fence_id": fence.fence_id,
-            "name": fence.name,
+            "name": name,
             "rule": fence.rule,
             "group": fence.group,
-            "applies_to": list(fence.applies_to),
+            "applies_to": applies_to,
             "shape": {"Point": "circle", "LineString": "corridor"}.get(fence.area.shape.geom_type, "polygon"),
             "reach_m": fence.area.reach_m or None,
             "tolerance_m": fence.tolerance_m,

@@ -27,7 +27,7 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
     return answer(
         {
             "type": "FeatureCollection",
-            "features": list(fence_features(parts.site.fences, people, caller.offices, now_ms)),
+            "features": list(fence_features(parts.site.fences, people, caller, now_ms)),
             "offices": _offices(people, caller),
             "policy_version": policy.version,
             "timezone": policy.timezone,

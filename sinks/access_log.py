@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -67,9 +68,10 @@ class AccessLog:
     def record(self, access: Access) -> int:
         """Writes one look and returns its number; durable on return. Raises PurposeMissing."""
         purpose = access.purpose.strip()
-        if not purpose or len(purpose) > PURPOSE_MOST:
+        is_text = all(unicodedata.category(letter) not in ("Cc", "Cs") for letter in purpose)
+        if not purpose or len(purpose) > PURPOSE_MOST or not is_text:
             raise PurposeMissing(
-                f"purpose: 1 to {PURPOSE_MOST} letters that say what the track is wanted for"
+                f"purpose: 1 to {PURPOSE_MOST} letters, no control signs: what the track is wanted for"
             )
         values = (access.at_ms, access.actor, access.role, access.office_id, access.person_id)
         with self._file.writing() as connection:

@@ -3,7 +3,14 @@
 Knows nothing of HTTP: ``console/ingest_routes.py`` is that side of it.
 """
 
-from pipeline.gateway.errors import GatewayError, OtherDevice, UnreadableMessage, WriterStopped
+from pipeline.gateway.errors import GatewayError, OtherDevice, TooManyRows, UnreadableMessage, WriterStopped
 from pipeline.gateway.journal_writer import JournalWriter
 
-__all__ = ["GatewayError", "JournalWriter", "OtherDevice", "UnreadableMessage", "WriterStopped"]
+__all__ = [
+    "GatewayError",
+    "JournalWriter",
+    "OtherDevice",
+    "TooManyRows",
+    "UnreadableMessage",
+    "WriterStopped",
+]

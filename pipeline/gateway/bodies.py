@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pipeline.gateway.errors import OtherDevice, UnreadableMessage
+from pipeline.gateway.counting import has_more_elements, has_more_lines
+from pipeline.gateway.errors import OtherDevice, TooManyRows, UnreadableMessage
 from pipeline.gateway.log_columns import log_batch
 from pipeline.gateway.received import Received
 from pipeline.reading.challenges import Challenges
@@ -21,16 +22,25 @@ from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
 from pipeline.reading.text_stream import BOM, LINE_MOST
 from pipeline.reading.unjudged import unjudged, unjudged_columns
 
+#: Rows of one body: memory goes by their number, and a short row takes fifty times its length. A device
+#: sends what one person gathered.
+ROWS_MOST = 100_000
+DEVICE_ROWS_MOST = 10_000
 _ORDER_MOST = 64
 
 
 def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_ndjson: bool) -> Received:
     """The rows of a body, a JSON array or one object a line (``is_ndjson``: surely the latter).
 
-    ``own`` is the only device a row may name (None: any). Raises UnreadableMessage and OtherDevice.
+    ``own`` is the only device a row may name (None: any). Raises TooManyRows, UnreadableMessage and
+    OtherDevice.
     """
     text = body.removeprefix(BOM)
-    if not is_ndjson and text.lstrip(b" \t\r\n")[:1] == b"[":
+    is_array = not is_ndjson and text.lstrip(b" \t\r\n")[:1] == b"["
+    rows_most = ROWS_MOST if own is None else DEVICE_ROWS_MOST
+    if has_more_elements(text, rows_most) if is_array else has_more_lines(text, rows_most):
+        raise TooManyRows(f"more than {rows_most} rows; send fewer at a time")
+    if is_array:
         text = b"\n".join(_elements(text))
     text += b"\n"
     fields = _decoded(text, kind, devices)
@@ -49,7 +59,7 @@ def _elements(text: bytes) -> list[bytes]:
     try:
         raw = [bytes(element) for element in msgspec.json.decode(text, type=list[msgspec.Raw])]
         plain = not any(b"\n" in element or b"\r" in element for element in raw)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         plain = False
     if plain:
         return raw

@@ -3,6 +3,7 @@
 PipelineError
 └── GatewayError
     ├── UnreadableMessage   not the rows that were expected, so that nothing can be said of any row
+    ├── TooManyRows         more of them than one message may have
     ├── OtherDevice         a device sends for another
     └── WriterStopped       nothing can be made durable at the moment
 """
@@ -18,6 +19,10 @@ class GatewayError(PipelineError):
 
 class UnreadableMessage(GatewayError):  # noqa: N818 - the name says what happens
     """Not the rows that were expected, so that nothing can be said of any row."""
+
+
+class TooManyRows(GatewayError):  # noqa: N818 - the same
+    """More rows than one message may have."""
 
 
 class OtherDevice(GatewayError):  # noqa: N818 - the same

@@ -27,6 +27,7 @@ def actor_name(actor: str) -> str:
         raise WrongInput(
             "actor", repr(actor[:NAME_LENGTH_MAX]), f"a name of 1 to {NAME_LENGTH_MAX} characters"
         )
+    _check_unicode("actor", actor)
     return actor
 
 
@@ -35,6 +36,7 @@ def free_text(field: str, given: str | None) -> str | None:
     stripped = (given or "").strip()
     if len(stripped) > TEXT_LENGTH_MAX:
         raise WrongInput(field, f"{len(stripped)} characters", f"at most {TEXT_LENGTH_MAX}")
+    _check_unicode(field, stripped)
     return stripped or None
 
 
@@ -60,3 +62,11 @@ def fit(outcome: Outcome, verdict: Verdict) -> None:
     fitting = fitting_outcomes(verdict)
     if outcome not in fitting:
         raise WrongInput("outcome", f"{outcome} after the verdict {verdict}", "one of " + ", ".join(fitting))
+
+
+def _check_unicode(field: str, text: str) -> None:
+    """No database keeps a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise WrongInput(field, repr(text[error.start]), "text that is Unicode") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -94,6 +95,10 @@ def test_whoever_comes_second_is_told_who_was_first(world: World, client: TestCl
         assert said.status_code == 409
         assert (said.json()["state"], said.json()["holder"]) == ("claimed", _name(world, "county"))
         assert said.json()["alert"]["alert_key"] == key
+        # The alert is the one that is seen everywhere else.
+        seen = client.get(f"/v1/alerts/{key}").json()
+        assert said.json()["alert"] == {name: seen[name] for name in said.json()["alert"]}
+        assert {"person_name", "device_kind"} <= said.json()["alert"].keys()
 
 
 @pytest.mark.parametrize(
@@ -102,14 +107,19 @@ def test_whoever_comes_second_is_told_who_was_first(world: World, client: TestCl
         ("verify", {"verdict": "perhaps"}),
         ("verify", {"verdict": "false"}),  # a false one wants a reason
         ("verify", {}),
+        ("verify", {"verdict": "true", "reason": "\ud800"}),  # no Unicode, which no answer can hold either
+        ("verify", {"verdict": "\ud800"}),
+        ("verify", {"verdict": float("nan")}),
         ("dispose", {"outcome": "party"}),
+        ("dispose", {"outcome": "warning", "note": "\ud800"}),
         ("dispose", None),
     ],
 )
 def test_steps_that_could_never_be_right(world: World, client: TestClient, step: str, body: Any) -> None:
     (key,) = apply(world, violation(1))
     client.post(f"/v1/alerts/{key}/claim")
-    assert client.post(f"/v1/alerts/{key}/{step}", json=body).status_code == 422
+    said = client.post(f"/v1/alerts/{key}/{step}", content=json.dumps(body))
+    assert (said.status_code, said.json().keys() >= {"detail"}) == (422, True)
 
 
 def test_pages_have_every_alert_once(world: World, client: TestClient) -> None:
@@ -193,6 +203,12 @@ def test_no_track_without_a_trace(world: World, client: TestClient) -> None:
         span,
         span | {"purpose": ""},
         span | {"purpose": "  "},
+        span | {"purpose": "\0"},
+        span | {"purpose": "\0why"},
+        span | {"purpose": "alert\x077"},
+        {"purpose": "x", "from": "0001-01-01T00:00:00+23:59", "to": "0001-01-05T00:00:00Z"},
+        {"purpose": "x", "from": "9999-12-30T00:00:00Z", "to": "9999-12-31T23:59:59Z"},
+        {"purpose": "x", "from": "9999-12-30T00:00:00Z", "to": "9999-12-31T23:59:59-23:59"},
         {**span, "purpose": "x", "to": "2025-07-14T10:00:00+08:00"},
         {**span, "purpose": "x", "to": "2025-09-14T10:00:00+08:00"},
         {**span, "purpose": "x", "from": "2025-07-14T10:00:00"},

@@ -188,6 +188,36 @@ def test_too_large_and_packed_bodies_are_refused(client: TestClient, monkeypatch
     assert said.status_code == 415
 
 
+@pytest.mark.parametrize("depth", [900, 1500, 100_000])
+def test_nesting_without_end_is_refused_and_no_fault(client: TestClient, depth: int) -> None:
+    deep = json.dumps(ping())[:-1] + f', "unheard_of": {"[" * depth}{"]" * depth}}}'
+    fine = json.dumps(ping(minutes_ago=1))
+    lines = client.post("/v1/pings", content=f"{fine}\n{deep}")
+    assert lines.json()["accepted"] == (2 if depth == 900 else 1)
+    for gap in ("", "\n"):  # rows that stand on several lines are read another way
+        array = client.post("/v1/pings", content=f"[{fine},{gap}{deep}]")
+        assert array.status_code == (202 if depth == 900 else 400)
+    said = client.post("/osmand", content=f'{{"device_id":"D1","location":{{"coords":{deep}}}}}')
+    assert said.status_code == (200 if depth == 900 else 400)
+
+
+def test_more_rows_than_one_request_may_have(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.gateway.bodies.ROWS_MOST", 3)
+    monkeypatch.setattr("pipeline.gateway.bodies.DEVICE_ROWS_MOST", 2)
+    # Commas, brackets and quotes within a row end none.
+    row = json.dumps(ping(app_version='],",\\', unheard_of=[1, {"a": [2, 3]}]))
+    for who, most in (("operator", 3), ("device", 2)):
+        for number, status in ((most, 202), (most + 1, 413)):
+            bodies = ["\n".join([row] * number), "\n".join([row] * number) + "\n"]
+            for body in (*bodies, "[" + ",".join([row] * number) + "]"):
+                said = client.post("/v1/pings", content=body, headers=world.bearer(who))
+                assert said.status_code == status, (who, body)
+        assert said.json()["detail"] == f"more than {most} rows; send fewer at a time"
+    assert client.post("/v1/pings", content="[1,1,1,1").status_code == 413, "told before it is decoded"
+
+
 def test_many_rows_at_once(world: World, client: TestClient) -> None:
     rows = [ping(f"D{1 + number % 3}", minutes_ago=number / 100) for number in range(5_000)]
     said = client.post("/v1/pings", content="\n".join(map(json.dumps, rows)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from console_world import NOW_MS, World, apply, console_world, ping, violation
@@ -107,6 +109,27 @@ def test_who_is_told_names(world: World, client: TestClient, role: str, name: st
     ]
     assert [item["person_name"] for item in found] == [name] * 4
     assert {item["person_id"] for item in found} == {"P1"}
+
+
+def test_a_fence_tells_nothing_of_other_offices(world: World) -> None:
+    """A fence of two offices' people, as each role sees it: who else is in it is nobody's business."""
+    home, zone = world.parts.site.fences
+    selectors = ("person:P1", "person:P2", "person:P9", "office:O1", "office:C2", "class:general")
+    fences = (replace(home, name="Home of One", applies_to=selectors), replace(zone, name="Zone"))
+    parts = replace(world.parts, site=replace(world.parts.site, fences=fences))
+    with TestClient(create_app(parts)) as client:
+
+        def seen(role: str) -> tuple[list[str], list[str | None]]:
+            said: dict[str, Any] = client.get("/v1/site", headers=world.bearer(role)).json()
+            shown = [feature["properties"] for feature in said["features"]]
+            return shown[0]["applies_to"], [fence["name"] for fence in shown]
+
+        of_one, names = ["person:P1", "office:O1", "class:general"], ["Home of One", "Zone"]
+        assert seen("officer") == (of_one, names)
+        assert seen("county") == (of_one, names)
+        assert seen("prosecutor") == (of_one, [None, "Zone"])
+        # An office above the caller's is seen as the caller's own.
+        assert seen("elsewhere") == (["person:P2", "office:O2", "class:general"], names)
 
 
 def test_what_needs_no_token(client: TestClient) -> None:

@@ -171,6 +171,9 @@ def test_only_what_is_true_weighs_on_a_person() -> None:
         ("verify", {"verdict": "true", "reason": "w" * 4001}, "reason"),
         ("dispose", {"outcome": "shrug"}, "outcome"),
         ("dispose", {"outcome": "warning", "note": "w" * 4001}, "note"),
+        ("claim", {"actor": "wang\ud800"}, "actor"),
+        ("verify", {"verdict": "true", "reason": "\ud800"}, "reason"),
+        ("dispose", {"outcome": "warning", "note": "\udfff"}, "note"),
     ],
 )
 def test_wrong_input_changes_nothing(
