@@ -15,6 +15,8 @@ from pathlib import Path
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from fencewatch.config import Settings
 from fencewatch.housekeeping import Housekeeping
 from fencewatch.opened import FIGURES, opened_inbox
@@ -27,6 +29,7 @@ from pipeline.sites.records import Site
 from pipeline.stream import Accepted, Told
 from pipeline.whereabouts import Locator, Whereabouts
 from sinks.disposal import AlertChange, DisposalQueue
+from sinks.errors import SinkFailed
 from sinks.positions import Position, PositionStore
 from sinks.run_metrics import RunMetrics
 from sinks.tracks import TrackArchive, TrackColumn
@@ -120,7 +123,10 @@ class Outputs:
     def write_alerts(self, told: list[Told]) -> None:
         """Alerts into the queue: durable when this returns."""
         begun = time.perf_counter()
-        self._queue.apply([AlertChange(item.alert, item.offset, item.clock_ms) for item in told])
+        try:
+            self._queue.apply([AlertChange(item.alert, item.offset, item.clock_ms) for item in told])
+        except SQLAlchemyError as error:
+            raise SinkFailed(f"{self._settings.queue}: the queue cannot be written: {error}") from error
         seconds = time.perf_counter() - begun
         self._writes += 1
         self._write_s_sum += seconds
