@@ -10,6 +10,9 @@ from pipeline.errors import PipelineError
 
 #: A name such as `localhost` may stand for addresses that this machine has not.
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+#: As many connections wait to be taken as with uvicorn's own sockets.
+_BACKLOG = 2048
+_PORT_MOST = 65_535
 
 
 class CannotListen(PipelineError):  # noqa: N818 - the name says what is the matter
@@ -22,6 +25,8 @@ def listening(host: str, port: int) -> list[socket.socket]:
     missing: OSError | None = None
     with ExitStack() as opened:
         try:
+            if not 0 <= port <= _PORT_MOST:
+                raise OverflowError(f"a port is at most {_PORT_MOST}")
             found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             for family, address in dict.fromkeys((family, address) for family, *_, address in found):
                 try:
@@ -39,7 +44,3 @@ def listening(host: str, port: int) -> list[socket.socket]:
             raise CannotListen(f"{host}:{port}: cannot be listened on: {why}") from None
         opened.pop_all()
     return doors
-
-
-#: As many connections wait to be taken as with uvicorn's own sockets.
-_BACKLOG = 2048

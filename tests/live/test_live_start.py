@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from threading import Event
 
+import pytest
 from bytewax.recovery import init_db_dir
 from live_system import RUN, SERVE, LiveSystem, until
 from minimal_site import WHOLE, write_site
@@ -13,7 +14,7 @@ from replay.command_line import run_fencewatch
 
 from fencewatch.running import fingerprint, holidays_warning
 from geofences.instant import instant_ms
-from pipeline.live import LiveEngine, LiveRequest
+from pipeline.live import LiveEngine, LiveRequest, StateUnusable, _prepared
 from pipeline.sites.load import load_site
 
 START_MS = 1_752_444_000_000
@@ -100,3 +101,19 @@ def test_the_end_of_the_holidays_is_warned_of(tmp_path: Path) -> None:
         assert "the public holidays of 2027 are missing" in str(holidays_warning(site, now_ms))
     added = load_site(write_site(tmp_path, ON_HOLIDAYS, ("holidays.toml", WHOLE, NEXT_YEAR)))
     assert holidays_warning(added, over) is None
+
+
+def test_a_state_that_the_runtime_cannot_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A panic of the runtime over its database, as it comes from a full disk."""
+
+    class Panic(BaseException):
+        pass
+
+    def panic(*_: object) -> None:
+        raise Panic(
+            'called `Result::unwrap()` on an `Err` value: SqliteFailure(Error, Some("disk I/O error"))'
+        )
+
+    monkeypatch.setattr("pipeline.live.init_db_dir", panic)
+    with pytest.raises(StateUnusable, match=r"recovery: cannot be used: disk I/O error$"):
+        _prepared(tmp_path, "a site")
