@@ -27,8 +27,12 @@ class SqliteFile:
         self._of_thread = threading.local()
         self._mutex = threading.Lock()
         self._all: list[sqlite3.Connection] = []
-        with self._named():
-            self.reading().executescript(schema)
+        try:
+            with self._named():
+                self.reading().executescript(schema)
+        except BaseException:
+            self.close()
+            raise
 
     def reading(self) -> sqlite3.Connection:
         """The thread's connection; every statement sees what is committed by then."""
@@ -79,6 +83,10 @@ class SqliteFile:
             self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
