@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ def read_settings(path: Path) -> Settings:
     if "site" not in content:
         raise InputError(f"{path}: site is missing; expected the directory of a site")
     http, kept, home = content.get("http", {}), content.get("retention", {}), path.parent
-    return Settings(
+    settings = Settings(
         site=home / content["site"],
         data=home / content.get("data", DEFAULT_DATA),
         inbox=home / content["inbox"] if "inbox" in content else None,
@@ -88,6 +89,26 @@ def read_settings(path: Path) -> Settings:
         log_days=kept.get("log_days", DEFAULT_LOG_DAYS),
         tracks_days=kept.get("tracks_days", DEFAULT_TRACKS_DAYS),
     )
+    _check_inbox(path, content.get("inbox"), settings)
+    return settings
+
+
+def _check_inbox(path: Path, told: str | None, settings: Settings) -> None:
+    """What is put into the inbox is moved about there, so it must not lie among what the system keeps."""
+    if settings.inbox is None:
+        return
+    if not told:
+        raise InputError(f"{path}: inbox is empty; expected a directory for files of rows, or no inbox")
+    inbox, data = _real(settings.inbox), _real(settings.data)
+    kept = [_real(place) for place in (settings.journal, settings.state, settings.tracks)]
+    if inbox == data or any(inbox.is_relative_to(place) for place in kept):
+        raise InputError(
+            f"{path}: inbox is {told!r}, where the system keeps its files; expected another directory"
+        )
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # unlike Path.resolve it takes a link to itself
 
 
 def _check(path: Path, content: dict[str, Any]) -> None:

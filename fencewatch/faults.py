@@ -12,6 +12,7 @@ from io import UnsupportedOperation
 from geofences.errors import GeofenceError
 from pipeline.errors import InputError, PipelineError, SiteError
 from simulators.errors import ScenarioError, SendError
+from sinks.errors import SinkFailed
 
 FAILED, WRONG_INPUT = 1, 2
 
@@ -34,6 +35,26 @@ def exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(FAILED)
+    except Exception as error:
+        if (line := _store_fault(error)) is None:
+            raise
+        print(line, file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def _store_fault(error: BaseException | None) -> str | None:
+    """What a store or the disk did, the first line of it; None where the error is none of theirs.
+
+    The runtime of the dataflow wraps what a step raises, so causes are looked through.
+    """
+    # Whose module was never imported cannot have raised; importing SQLAlchemy here would take half a second.
+    libraries = (("sqlite3", "Error"), ("sqlalchemy.exc", "SQLAlchemyError"))
+    kinds = [getattr(sys.modules[module], name) for module, name in libraries if module in sys.modules]
+    while error is not None:
+        if isinstance(error, (SinkFailed, OSError, PipelineError, *kinds)):
+            return str(error).partition("\n")[0]
+        error = error.__cause__
+    return None
 
 
 @contextmanager

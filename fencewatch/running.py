@@ -5,31 +5,39 @@ from __future__ import annotations
 import hashlib
 import math
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import fields
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from fencewatch.config import Settings
 from fencewatch.housekeeping import Housekeeping
 from fencewatch.opened import FIGURES, opened_inbox
+from geofences.instant import EPOCH
 from pipeline.clock import clock_of
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
-from pipeline.sites.load import FILES, load_site
+from pipeline.sites.load import FILES, HOLIDAYS, load_site
 from pipeline.sites.records import Site
 from pipeline.stream import Accepted, Told
 from pipeline.whereabouts import Locator, Whereabouts
 from sinks.disposal import AlertChange, DisposalQueue
+from sinks.errors import SinkFailed
 from sinks.positions import Position, PositionStore
 from sinks.run_metrics import RunMetrics
 from sinks.tracks import TrackArchive, TrackColumn
 
 #: How often the engine's figures are written.
 _FIGURES_EVERY_S = 1.0
+#: A table of holidays that ends in fewer days is warned of; the next year's are published in November.
+_HOLIDAYS_AHEAD = 60
 
 
 def run(settings: Settings) -> None:
@@ -60,18 +68,37 @@ def run(settings: Settings) -> None:
         )
         outputs.engine = engine
         with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved():
+            if (warning := holidays_warning(site, clock_of(settings.data).now_ms())) is not None:
+                print(warning, file=sys.stderr, flush=True)
             print(f"judging the log of {settings.data}", flush=True)
             engine.run()
 
 
 def fingerprint(site: Path) -> str:
-    """What the files of a site hold, as one name."""
+    """What the files of a site hold, as one name; its holidays count as if there were none."""
     digest = hashlib.sha256()
     for name in FILES:
         path = site / name
-        digest.update(f"{name} {path.stat().st_size if path.exists() else -1}\n".encode())
-        digest.update(path.read_bytes() if path.exists() else b"")
+        # A new year's days off are published, and added, while a system runs. They say only what is yet to
+        # come: of a year that the table lacks nothing has been judged.
+        counts = name != HOLIDAYS and path.exists()
+        digest.update(f"{name} {path.stat().st_size if counts else -1}\n".encode())
+        digest.update(path.read_bytes() if counts else b"")
     return digest.hexdigest()
+
+
+def holidays_warning(site: Site, now_ms: int) -> str | None:
+    """What to say where a schedule uses public holidays and the table of them ends soon, or has ended."""
+    if not any(fence.schedule is not None and fence.schedule.uses_holidays for fence in site.fences):
+        return None
+    last = max(site.holidays.years)
+    today = (EPOCH + timedelta(milliseconds=now_ms)).astimezone(ZoneInfo(site.policy.timezone)).date()
+    if (date(last, 12, 31) - today).days >= _HOLIDAYS_AHEAD:
+        return None
+    return (
+        f"warning: {HOLIDAYS}: the public holidays of {last + 1} are missing; schedules use them, and the "
+        f"engine stops where {last} ends; expected the year in the site's {HOLIDAYS}, and then a restart"
+    )
 
 
 class Outputs:
@@ -96,7 +123,10 @@ class Outputs:
     def write_alerts(self, told: list[Told]) -> None:
         """Alerts into the queue: durable when this returns."""
         begun = time.perf_counter()
-        self._queue.apply([AlertChange(item.alert, item.offset, item.clock_ms) for item in told])
+        try:
+            self._queue.apply([AlertChange(item.alert, item.offset, item.clock_ms) for item in told])
+        except SQLAlchemyError as error:
+            raise SinkFailed(f"{self._settings.queue}: the queue cannot be written: {error}") from error
         seconds = time.perf_counter() - begun
         self._writes += 1
         self._write_s_sum += seconds

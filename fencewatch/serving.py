@@ -11,6 +11,7 @@ import uvicorn
 from console.app import create_app
 from console.parts import ConsoleParts
 from fencewatch.config import Settings
+from fencewatch.listening import listening
 from fencewatch.opened import opened_console
 from sinks.access import Identity
 
@@ -34,8 +35,10 @@ def serve(settings: Settings, socket_fd: int | None = None) -> None:
         )
         for identity in strangers(parts):
             print(f"warning: the token of {identity.name} is for {_whose(identity)}, which the site lacks")
+        handed = None if socket_fd is None else [socket.socket(fileno=socket_fd)]
+        doors = handed or listening(settings.host, settings.port)
         print(f"serving on http://{settings.host}:{settings.port}, {parts.clock_text}", flush=True)
-        uvicorn.Server(config).run(None if socket_fd is None else [socket.socket(fileno=socket_fd)])
+        uvicorn.Server(config).run(doors)
 
 
 def strangers(parts: ConsoleParts) -> list[Identity]:

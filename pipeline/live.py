@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -84,7 +86,8 @@ class LiveEngine:
         gc.freeze()  # a site is many objects that live on
         recovery = RecoveryConfig(str(self._recovery))
         try:
-            run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
+            with _state_faults(request.state):
+                run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
         finally:
             halt.reraise()  # in place of whatever the runtime makes of it
 
@@ -112,6 +115,22 @@ class StateLockedError(PipelineError):
     """Another engine runs on the same state."""
 
 
+class StateUnusable(PipelineError):  # noqa: N818 - the name says what is the matter
+    """The disk does not take, or give, what the runtime keeps."""
+
+
+@contextmanager
+def _state_faults(state: Path) -> Iterator[None]:
+    """The runtime panics where its own database fails; what it says of that is all there is."""
+    try:
+        yield
+    except BaseException as error:  # a panic need not be an Exception
+        found = re.search(r'SqliteFailure\(.*Some\("(.+?)"\)', str(error))
+        if found is None:
+            raise
+        raise StateUnusable(f"{state / 'recovery'}: cannot be used: {found[1]}") from None
+
+
 def _locked(state: Path) -> int:
     """Two engines would take each other's checkpoints away."""
     state.mkdir(parents=True, exist_ok=True)
@@ -128,7 +147,8 @@ def _prepared(state: Path, fingerprint: str) -> Path:
         scratch = state / "recovery.new"
         shutil.rmtree(scratch, ignore_errors=True)  # of a start that was killed; the runtime wants it empty
         scratch.mkdir()
-        init_db_dir(scratch, 1)
+        with _state_faults(state):
+            init_db_dir(scratch, 1)
         told.write_text(fingerprint)
         scratch.rename(recovery)
     if told.read_text() != fingerprint:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sinks.errors import SinkFailed
+
 #: How long a write waits for another program's before it gives up.
 _BUSY_S = 30.0
 
@@ -16,13 +18,21 @@ class SqliteFile:
     """Connections to one file, one per thread, so that readers never wait for a writer (write-ahead log)."""
 
     def __init__(self, path: Path, schema: str) -> None:
-        """Opens or makes the file; ``schema`` is a script that may run any number of times."""
+        """Opens or makes the file; ``schema`` is a script that may run any number of times.
+
+        Raises SinkFailed where that cannot be.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._of_thread = threading.local()
         self._mutex = threading.Lock()
         self._all: list[sqlite3.Connection] = []
-        self.reading().executescript(schema)
+        try:
+            with self._named():
+                self.reading().executescript(schema)
+        except BaseException:
+            self.close()
+            raise
 
     def reading(self) -> sqlite3.Connection:
         """The thread's connection; every statement sees what is committed by then."""
@@ -36,15 +46,20 @@ class SqliteFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, durable when the block is left, undone where an error leaves it."""
-        connection = self.reading()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        """One transaction, durable when the block is left, undone where an error leaves it.
+
+        Raises SinkFailed where it cannot be, and IntegrityError as it comes.
+        """
+        with self._named():
+            connection = self.reading()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # of a full disk SQLite may have undone it by itself
+                    connection.execute("ROLLBACK")
+                raise
 
     def close(self) -> None:
         """Closes the connections of all threads; call it when no thread works any longer."""
@@ -53,11 +68,25 @@ class SqliteFile:
                 self._all.pop().close()
         self._of_thread = threading.local()
 
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What SQLite says, with the file that it says it of; a row that breaks a rule is no fault of it."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise SinkFailed(f"{self._path}: cannot be used: {error}") from error
+
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection

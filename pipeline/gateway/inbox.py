@@ -45,6 +45,7 @@ class Inbox:
         self._devices = devices
         self._tell = tell
         self._stop = stop
+        self._left: set[str] = set()  # entries told of already
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
 
@@ -76,13 +77,21 @@ class Inbox:
         """Every file that waits now; without any, at least that rows could be written."""
         if not self._writer.is_writing:
             raise WriterStopped(f"the log cannot be written: {self._writer.failure}")
-        for path in self._folder.waiting():
+        for path in self._folder.waiting(self._leave):
             if self._stop.is_set():
                 return
             if len(os.fsencode(path.name)) > _NAME_BYTES_MOST:
                 self._refuse(path, path.name, f"a name of more than {_NAME_BYTES_MOST} bytes")
-            elif (claim := self._folder.claim(path, self._journal.end_offset)) is not None:
+            elif (claim := self._folder.claim(path, self._journal.end_offset, self._leave)) is not None:
                 self._take(claim, 0)
+
+    def _leave(self, name: str, error: OSError) -> None:
+        """An entry that cannot be looked at or moved stays where it is, and is told of once."""
+        if name not in self._left:
+            self._left.add(name)
+            self._tell(
+                _one_line(f"{_shown(name)}: cannot be taken: {error.strerror}; it is left where it is")
+            )
 
     def _take(self, claim: Claim, after_row: int) -> None:
         """The rows of a file after its first ``after_row``, which the log has already."""
@@ -94,7 +103,12 @@ class Inbox:
                 self._refuse(claim.path, claim.name, _fault_text(source_of(claim), fault, taken))
                 return
             if rows is None:
-                self._folder.put_away(claim.path, claim.name, self._folder.done)
+                if self._folder.put_away(claim.path, claim.name, self._folder.done) is None:
+                    self._tell(
+                        _one_line(
+                            f"{source_of(claim)}: was removed while it was taken; its rows are in the log"
+                        )
+                    )
                 return
             self._writer.submit(rows, source_of(claim)).result()
             taken = rows.first_row + len(rows) - 1
@@ -117,12 +131,12 @@ class Inbox:
 
     def _refuse(self, path: Path, name: str, why: str) -> None:
         now = self._folder.put_away(path, name, self._folder.refused)
-        self._tell(_one_line(f"{why}; it is in {now}"))
+        self._tell(_one_line(f"{why}; it is {'not there any more' if now is None else f'in {now}'}"))
 
 
 def source_of(claim: Claim) -> str:
     """What rejects and texts call a file: the name it came by, as far as Unicode can say it."""
-    return os.fsencode(claim.name).decode(errors="replace")
+    return _shown(claim.name)
 
 
 def rows_in_log(journal: Journal, claim: Claim) -> int:
@@ -146,6 +160,10 @@ def _fault_text(source: str, fault: Exception, taken: int) -> str:
     """Why a file was refused; what the reader does not expect is told with its kind."""
     text = str(fault) if isinstance(fault, InputError) else f"{source}: {type(fault).__name__}: {fault}"
     return f"{text}; its rows up to {taken} are taken" if taken else text
+
+
+def _shown(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _one_line(text: str) -> str:

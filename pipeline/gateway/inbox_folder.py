@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ _SUFFIXES = (".parquet", ".ndjson", ".csv")
 _OFFSET_DIGITS = 20
 #: A stem may be cut to so many characters where a name is taken already; any system takes as many.
 _STEM_MOST = 40
+
+#: Told of an entry that is left where it is, and why.
+Leave = Callable[[str, OSError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,11 @@ class InboxFolder:
                 raise InputError(f"{path}: cannot be a directory of the inbox: {error.strerror}") from None
             sync_directory(path.parent)
 
-    def waiting(self) -> list[Path]:
-        """Files of rows that nobody has taken yet, by time of last change, then by name."""
+    def waiting(self, leave: Leave) -> list[Path]:
+        """Files of rows that nobody has taken yet, by time of last change, then by name.
+
+        ``leave`` is told of each entry that cannot be looked at.
+        """
         found = []
         with os.scandir(self.directory) as entries:
             for entry in entries:
@@ -70,6 +77,8 @@ class InboxFolder:
                         found.append((entry.stat().st_mtime_ns, os.fsencode(entry.name), entry.path))
                 except FileNotFoundError:  # taken away again since
                     continue
+                except OSError as error:  # such as a symbolic link to itself; the others are still taken
+                    leave(entry.name, error)
         return [Path(path) for _, _, path in sorted(found)]
 
     def claimed(self) -> list[Claim]:
@@ -79,27 +88,39 @@ class InboxFolder:
             Claim(path, path.name[_OFFSET_DIGITS + 1 :], int(path.name[:_OFFSET_DIGITS])) for path in found
         ]
 
-    def claim(self, path: Path, offset: int) -> Claim | None:
+    def claim(self, path: Path, offset: int, leave: Leave) -> Claim | None:
         """Makes a waiting file the one that is taken, durably; None where it is not there any more.
 
-        ``offset`` is where the log ends now: no row of the file is in it yet. Raises OSError.
+        ``offset`` is where the log ends now: no row of the file is in it yet. A file that cannot be moved is
+        told to ``leave`` and stays. Raises OSError.
         """
         taken = self._taking / f"{offset:0{_OFFSET_DIGITS}d}-{path.name}"
         try:
             path.rename(taken)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            leave(path.name, error)
+            return None
         self._keep(self._taking)
         return Claim(taken, path.name, offset)
 
-    def put_away(self, path: Path, name: str, into: Path) -> Path:
-        """Moves a file to ``done`` or ``refused``, durably; where it is now, under a name of its own."""
+    def put_away(self, path: Path, name: str, into: Path) -> Path | None:
+        """Moves a file to ``done`` or ``refused``, durably; where it is now, under a name of its own.
+
+        None where somebody has removed it meanwhile.
+        """
         target, number = into / name, 1
         while target.exists():
             number += 1
             stem, suffix = Path(name).stem, Path(name).suffix
             target = into / f"{stem[:_STEM_MOST]}-{number}{suffix}"
-        path.rename(target)
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            if os.path.lexists(path):  # it is the directory that is missing
+                raise
+            return None
         self._keep(into)
         return target
 

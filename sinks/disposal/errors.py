@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sinks.errors import SinkFailed
+
 if TYPE_CHECKING:
     from sinks.disposal.items import QueueItem
 
@@ -57,5 +59,5 @@ class WrongInput(DisposalError):  # noqa: N818 - the same
         self.expected = expected
 
 
-class StoreUnusable(DisposalError):  # noqa: N818 - the same
+class StoreUnusable(DisposalError, SinkFailed):  # noqa: N818 - the same
     """The database is missing, foreign, too old a SQLite or written by a newer program."""

@@ -67,7 +67,7 @@ class Store:
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
                 settings.attributes["connection"] = connection
                 command.upgrade(settings, "head")
-        except (SQLAlchemyError, CommandError) as error:
+        except (SQLAlchemyError, sqlite3.Error, CommandError, OSError) as error:
             raise StoreUnusable(f"{self._shown}: {error}") from error
 
     def disconnect(self) -> None:

@@ -29,6 +29,10 @@ def test_without_an_inbox_there_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
+        ('inbox = ""', "inbox is empty; expected a directory"),
+        ('inbox = "fencewatch-data"', "where the system keeps its files"),
+        ('inbox = "site/../fencewatch-data/journal"', "where the system keeps its files"),
+        ('inbox = "fencewatch-data/state/in"', "where the system keeps its files"),
         ("inbox = 3", "inbox is 3; expected text"),
         ('in_box = "x"', "in_box is unknown; expected one of site, data, inbox"),
     ],
@@ -36,3 +40,8 @@ def test_without_an_inbox_there_is_none(tmp_path: Path) -> None:
 def test_mistakes_are_named(tmp_path: Path, line: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         settings(tmp_path, 'site = "site"', line)
+
+
+def test_an_inbox_may_lie_beside_what_is_kept(tmp_path: Path) -> None:
+    found = settings(tmp_path, 'site = "site"', 'inbox = "fencewatch-data/inbox"')
+    assert found.inbox == tmp_path / "fencewatch-data" / "inbox"

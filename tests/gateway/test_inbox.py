@@ -210,6 +210,63 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
     assert not any("\n" in line for line in told)
 
 
+def test_what_cannot_be_looked_at_is_left_and_told_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "inbox").mkdir()
+    loop = tmp_path / "inbox" / "pings-loop.csv"
+    loop.symlink_to(loop)
+    with watching(tmp_path, told) as (_, journal):
+        for name in ("pings-1.csv", "pings-2.csv"):
+            put(tmp_path, name, csv(2))
+            until_there(tmp_path / "inbox" / "done" / name)
+        assert len(rows_of(journal)) == 4
+    assert loop.is_symlink()
+    (line,) = told
+    assert line.startswith("pings-loop.csv: cannot be taken: ")
+
+
+def test_what_cannot_be_moved_is_left_and_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    rename = Path.rename
+
+    def rename_others(self: Path, target: Path) -> Path:
+        if self.name == "pings-1.csv":
+            raise PermissionError(1, "Operation not permitted")
+        return rename(self, target)
+
+    put(tmp_path, "pings-1.csv", csv(2))
+    put(tmp_path, "pings-2.csv", csv(3))
+    monkeypatch.setattr(Path, "rename", rename_others)
+    with watching(tmp_path, told) as (_, journal):
+        until_there(tmp_path / "inbox" / "done" / "pings-2.csv")
+        assert len(rows_of(journal)) == 3
+    assert told == ["pings-1.csv: cannot be taken: Operation not permitted; it is left where it is"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("pings.csv", "its rows are in the log"), ("pings.parquet", "not there any more")]
+)
+def test_a_file_may_be_removed_while_it_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    told: list[str] = []
+    put_away = InboxFolder.put_away
+
+    def put_away_removed(self: InboxFolder, path: Path, came_as: str, into: Path) -> Path | None:
+        if came_as == name:
+            path.unlink()
+        return put_away(self, path, came_as, into)
+
+    monkeypatch.setattr(InboxFolder, "put_away", put_away_removed)
+    put(tmp_path, name, csv(2), changed_s=1)
+    put(tmp_path, "pings-next.csv", csv(1), changed_s=2)
+    with watching(tmp_path, told):
+        until_there(tmp_path / "inbox" / "done" / "pings-next.csv")
+    (line,) = told
+    assert line.startswith(f"{name}: ")
+    assert says in line
+
+
 def test_a_file_that_breaks_off_says_how_far_it_was_taken(tmp_path: Path) -> None:
     told: list[str] = []
     path = tmp_path / "whole.parquet"
