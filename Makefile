@@ -43,8 +43,9 @@ demo: $(READY)  ## the whole system on a made-up fleet; ARGS="--duration 60s" en
 	@$(BIN)/fencewatch demo $(ARGS)
 
 # A file stays in one process, for what its tests share. Half of the suite waits for processes of its own, so even two
-# cores halve its time; more than four workers would only get into each other's way.
-SPREAD ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+# cores save much of its time; more than four workers would only get into each other's way. Files in their own order:
+# by number of tests the few longest ones would come last, one after another.
+SPREAD ?= --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(READY)  ## the test suite; SPREAD= in one process
 	@$(MAKE) --no-print-directory --silent page || echo "the page's packages cannot be had here: its tests are skipped"
