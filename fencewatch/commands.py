@@ -11,6 +11,7 @@ import typer
 from fencewatch import __version__, printing
 from fencewatch.faults import exit_codes
 from fencewatch.live_commands import live_app, token_app
+from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
@@ -30,8 +31,6 @@ app.add_typer(site_app, name="site")
 app.add_typer(live_app)
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
 
 def _version(wanted: bool) -> None:

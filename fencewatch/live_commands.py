@@ -13,13 +13,12 @@ from rich.console import Console
 from fencewatch.children import end_with_stdin
 from fencewatch.config import DEFAULT_DATA, read_settings
 from fencewatch.faults import exit_codes
+from fencewatch.options import Data, Json
 from pipeline.errors import InputError
 
 live_app = typer.Typer(rich_markup_mode=None)
 token_app = typer.Typer(help="Access tokens.", no_args_is_help=True, rich_markup_mode=None)
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
-Data = Annotated[Path, typer.Option(help="The data directory.")]
 Config = Annotated[Path, typer.Option(help="The configuration file (TOML).")]
 EndsWithStdin = Annotated[
     bool, typer.Option("--ends-with-stdin", help="End when standard input does: with whoever started it.")

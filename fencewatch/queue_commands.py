@@ -13,23 +13,39 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fencewatch.config import DEFAULT_DATA
+from fencewatch.options import Data, Json
 
 if TYPE_CHECKING:
     from fencewatch.queue_desk import Desk
 
 queue_app = typer.Typer(help="Work the disposal queue off.", no_args_is_help=True, rich_markup_mode=None)
 
-Data = Annotated[Path, typer.Option(help="The data directory.")]
 Office = Annotated[str | None, typer.Option(help="Only this office and those below it.")]
 Actor = Annotated[str | None, typer.Option(help="Who acts; by default the user.")]
 Key = Annotated[str, typer.Argument(help="The alert's key, or its first digits: at least 6.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 
 
 def _at_desk(data: Path, office: str | None, as_json: bool) -> AbstractContextManager[Desk]:
     from fencewatch.queue_desk import opened_desk
 
     return opened_desk(data, office, as_json=as_json)
+
+
+def _add_step(name: str, says: str, *, is_leased: bool = False) -> None:
+    """The command of a step of the queue that wants to be told nothing but the alert."""
+
+    def command(
+        alert_key: Key,
+        data: Data = DEFAULT_DATA,
+        office: Office = None,
+        actor: Actor = None,
+        as_json: Json = False,
+    ) -> None:
+        with _at_desk(data, office, as_json) as desk:
+            said = {"lease_ms": desk.lease_ms} if is_leased else {}
+            desk.take(getattr(desk.queue, name), alert_key, actor, **said)
+
+    queue_app.command(name, help=says, epilog=f"Example: fencewatch queue {name} 3f2a9c --actor li")(command)
 
 
 @queue_app.command("list", epilog="Example: fencewatch queue list --office O1 --state open --state claimed")
@@ -69,43 +85,9 @@ def show_command(
         desk.show(alert_key)
 
 
-@queue_app.command("claim", epilog="Example: fencewatch queue claim 3f2a9c --actor li")
-def claim_command(
-    alert_key: Key,
-    data: Data = DEFAULT_DATA,
-    office: Office = None,
-    actor: Actor = None,
-    as_json: Json = False,
-) -> None:
-    """Take an alert up; exactly one person can."""
-    with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.claim, alert_key, actor, lease_ms=desk.lease_ms)
-
-
-@queue_app.command("renew", epilog="Example: fencewatch queue renew 3f2a9c --actor li")
-def renew_command(
-    alert_key: Key,
-    data: Data = DEFAULT_DATA,
-    office: Office = None,
-    actor: Actor = None,
-    as_json: Json = False,
-) -> None:
-    """Hold on to an alert for another half an hour."""
-    with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.renew, alert_key, actor, lease_ms=desk.lease_ms)
-
-
-@queue_app.command("release", epilog="Example: fencewatch queue release 3f2a9c --actor li")
-def release_command(
-    alert_key: Key,
-    data: Data = DEFAULT_DATA,
-    office: Office = None,
-    actor: Actor = None,
-    as_json: Json = False,
-) -> None:
-    """Give an alert back."""
-    with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.release, alert_key, actor)
+_add_step("claim", "Take an alert up; exactly one person can.", is_leased=True)
+_add_step("renew", "Hold on to an alert for another half an hour.", is_leased=True)
+_add_step("release", "Give an alert back.")
 
 
 @queue_app.command("verify", epilog="Example: fencewatch queue verify 3f2a9c true --actor li")
@@ -140,17 +122,7 @@ def dispose_command(
         desk.take(desk.queue.dispose, alert_key, actor, outcome=outcome, note=note)
 
 
-@queue_app.command("close", epilog="Example: fencewatch queue close 3f2a9c --actor li")
-def close_command(
-    alert_key: Key,
-    data: Data = DEFAULT_DATA,
-    office: Office = None,
-    actor: Actor = None,
-    as_json: Json = False,
-) -> None:
-    """Put a disposed alert away."""
-    with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.close, alert_key, actor)
+_add_step("close", "Put a disposed alert away.")
 
 
 @queue_app.command("watch", epilog="Example: fencewatch queue watch --office O1")
