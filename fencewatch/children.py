@@ -28,7 +28,6 @@ class Child:
     def __init__(self, name: str, arguments: list[str], log: Path, door: socket.socket | None = None) -> None:
         """``door``: a socket that it listens on; connections wait there while it is begun again."""
         self.name = name
-        self.restarts = 0
         self._command = [sys.executable, "-P", "-m", "fencewatch", *arguments, "--ends-with-stdin"]
         self._doors = []
         if door is not None:
@@ -38,22 +37,15 @@ class Child:
         self._soon = 0
         self._start()
 
-    @property
-    def pid(self) -> int:
-        """Its process id, for whoever wants to kill it."""
-        return self._process.pid
-
-    def keep(self) -> bool:
-        """Begin it again where it has died; whether it had. Raises ChildFailed where that is of no use."""
+    def keep(self) -> None:
+        """Begin it again where it has died. Raises ChildFailed where that is of no use."""
         code = self._process.poll()
         if code is None:
-            return False
+            return
         self._soon = self._soon + 1 if time.monotonic() - self._begun_s < _SOON_S else 0
         if code in (1, 2) or self._soon >= _SOON_MOST:
             raise ChildFailed(f"{self.name} ended with {code}; its last words:\n{self.last_words()}")
-        self.restarts += 1
         self._start()
-        return True
 
     def last_words(self, lines: int = 5) -> str:
         """The end of what it said."""

@@ -11,6 +11,8 @@ from typing import Any
 from pipeline.errors import InputError
 
 DEFAULT_DATA = Path("fencewatch-data")
+#: The disposal queue within a data directory.
+QUEUE = "queue.sqlite"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS = 30, 180
 
@@ -50,7 +52,7 @@ class Settings:
     @property
     def queue(self) -> Path:
         """The disposal queue's database."""
-        return self.data / "queue.sqlite"
+        return self.data / QUEUE
 
     @property
     def positions(self) -> Path:

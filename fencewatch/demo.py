@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 import shutil
 import signal
 import socket
@@ -20,7 +20,7 @@ import httpx2
 
 from fencewatch import printing
 from fencewatch.children import Child
-from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, Settings
+from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, read_settings
 from fencewatch.demo_result import Opening, Outcome, Pass, outcome
 from fencewatch.demo_view import local
 from fencewatch.feeding import Feed
@@ -29,6 +29,7 @@ from pipeline.clock import FILE as CLOCK
 from pipeline.clock import SimulatedClock, system_now_ms
 from pipeline.errors import InputError, PipelineError
 from pipeline.journal import JournalReader
+from pipeline.journal.disk import LockedError, taken_lock
 from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
 from simulators.recorded_fleet import RecordedFleet
@@ -41,6 +42,7 @@ from sinks.run_metrics import RunMetrics
 START = "2025-07-14T06:00:00+08:00"
 WEEK_H = 7 * 24
 _WEEK_MS = WEEK_H * 3_600_000
+CONFIG = "fencewatch.toml"
 #: Names the directory as one that a demonstration made and may throw away.
 _MARK = "demonstration.json"
 _READY_S, _CAUGHT_UP_S = 120.0, 60.0
@@ -99,6 +101,8 @@ class _Demonstration:
     ) -> None:
         self._request = request
         self._opening = opening
+        self._config = opening.home / CONFIG
+        self._settings = read_settings(self._config)
         self._clock = clock
         self._door = door
         self._stop = Event()
@@ -112,7 +116,7 @@ class _Demonstration:
         with ExitStack() as stack:
             for number in (signal.SIGTERM, signal.SIGINT):
                 stack.callback(signal.signal, number, signal.signal(number, self._asked_to_end))
-            config = ["--config", str(home / "fencewatch.toml")]
+            config = ["--config", str(self._config)]
             self._children = [
                 Child("serve", ["serve", *config], home / "serve.log", self._door),
                 Child("run", ["run", *config], home / "run.log"),
@@ -121,7 +125,7 @@ class _Demonstration:
                 stack.callback(child.end)
             stack.enter_context(closing(self._sender))
             self._wait_until_ready()
-            self._queue = stack.enter_context(DisposalQueue.open(Settings(home, home).queue))
+            self._queue = stack.enter_context(DisposalQueue.open(self._settings.queue))
             self._open = stack.pop_all()
         self._begun_s = time.monotonic()
         return self
@@ -203,7 +207,7 @@ class _Demonstration:
         serve, run = self._children
         serve.end()
         home = self._opening.home
-        end = JournalReader(Settings(home, home).journal).end_offset
+        end = JournalReader(self._settings.journal).end_offset
         ends_s = time.monotonic() + _CAUGHT_UP_S
         while time.monotonic() < ends_s:
             figures = RunMetrics.read(home / FIGURES)
@@ -220,11 +224,11 @@ def _own_directory(data: Path) -> Iterator[Path]:
     """An empty directory of our own, what an earlier demonstration left there thrown away."""
     home = data / "demo"
     data.mkdir(parents=True, exist_ok=True)
-    with (data / "demo.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{home}: another demonstration runs there; expected --data elsewhere") from None
+    try:
+        lock = taken_lock(data / "demo.lock")
+    except LockedError:
+        raise InputError(f"{home}: another demonstration runs there; expected --data elsewhere") from None
+    try:
         if home.exists():
             if any(home.iterdir()) and not (home / _MARK).exists():
                 raise InputError(f"{home}: holds something else; expected an empty directory, or none")
@@ -232,6 +236,8 @@ def _own_directory(data: Path) -> Iterator[Path]:
         home.mkdir()
         (home / _MARK).write_text(json.dumps({"started_ms": system_now_ms()}) + "\n")
         yield home
+    finally:
+        os.close(lock)
 
 
 def _door(wanted: int | None) -> socket.socket:
@@ -248,7 +254,7 @@ def _door(wanted: int | None) -> socket.socket:
 
 
 def _configure(home: Path, port: int) -> None:
-    (home / "fencewatch.toml").write_text(f'site = "site"\ndata = "."\n\n[http]\nport = {port}\n')
+    (home / CONFIG).write_text(f'site = "site"\ndata = "."\n\n[http]\nport = {port}\n')
 
 
 def _tokens(home: Path, site: Site) -> tuple[dict[str, Pass], str]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from fencewatch.config import QUEUE
 from fencewatch.faults import FAILED, ending_with_the_reader, exit_codes, reader_has_left
 from fencewatch.opened import FIGURES, lease_ms
 from fencewatch.queue_views import Views
@@ -140,7 +141,7 @@ def opened_desk(data: Path, office: str | None, *, as_json: bool) -> Iterator[De
     state or its holder does not allow is 1: the same words may be right at another time.
     """
     with exit_codes(), ending_with_the_reader():
-        path = data / "queue.sqlite"
+        path = data / QUEUE
         if not path.exists():
             raise InputError(f"{path}: there is no queue; expected the data directory of a running system")
         views = Views(_zone_of(data))
