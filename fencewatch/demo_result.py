@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from geofences.instant import instant_ms
 from pipeline.sites.records import Site
 from simulators.request import Summary
 from sinks.alert import Alert, instant_text
-from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem, State
+from sinks.disposal import DisposalQueue, QueueItem, State
 
 Incident = Mapping[str, Any]
 
@@ -132,22 +132,12 @@ def outcome(
     seconds: float,
 ) -> Outcome:
     """Count up what stands in the queue, beside the truth."""
-    items = list(_items(queue, now_ms))
+    items = list(queue.every_alert(now_ms=now_ms))
     truth = [json.loads(line) for line in opening.fleet.truth_file.read_text("utf-8").splitlines()]
     begun = [incident for incident in truth if instant_ms(incident["from"]) <= now_ms]
     names = dict.fromkeys([*KINDS, *(item.alert.kind for item in items)])
     kinds = {kind: _found(kind, items, begun, now_ms) for kind in names}
     return Outcome(opening, sent, rejected, kinds, now_ms, seconds)
-
-
-def _items(queue: DisposalQueue, now_ms: int) -> Iterator[QueueItem]:
-    cursor = None
-    while True:
-        page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=PAGE_MAX)
-        yield from page.items
-        if page.next is None:
-            return
-        cursor = page.next
 
 
 def _found(kind: str, items: Sequence[QueueItem], begun: Sequence[Incident], now_ms: int) -> Found:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minimal_site import WHOLE, write_site
+from replay.command_line import fencewatch_words, surroundings
 
 from sinks.alert import alert_line
 from sinks.disposal import DisposalQueue
@@ -43,7 +43,6 @@ FENCES = """\
  "geometry": {"type": "Polygon", "coordinates": [[[106, 29], [107, 29], [107, 30], [106, 30], [106, 29]]]}}]}
 """
 ENDS_IN_S = 60.0
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def make_home(directory: Path, *settings: str) -> Path:
@@ -68,9 +67,8 @@ def make_home(directory: Path, *settings: str) -> Path:
 def command(
     home: Path, *arguments: str, out: int | None = None, err: int | None = None
 ) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    called = [sys.executable, "-m", "fencewatch", *arguments]
-    return subprocess.Popen(called, cwd=home, env=environment, stdout=out, stderr=err, text=True)
+    called = fencewatch_words(*arguments)
+    return subprocess.Popen(called, cwd=home, env=surroundings(), stdout=out, stderr=err, text=True)
 
 
 @contextmanager
@@ -118,10 +116,5 @@ def send(address: str, bearer: str, rows: list[dict[str, Any]]) -> dict[str, Any
 def queue_lines(path: Path) -> list[bytes]:
     """The alerts of a queue as an alert file has them."""
     with DisposalQueue.open(path) as queue:
-        now_ms, cursor, lines = time.time_ns() // 1_000_000, None, []
-        while True:
-            page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=200)
-            lines += [alert_line(item.alert) for item in page.items]
-            if page.next is None:
-                return sorted(lines)
-            cursor = page.next
+        now_ms = time.time_ns() // 1_000_000
+        return sorted(alert_line(item.alert) for item in queue.every_alert(now_ms=now_ms))

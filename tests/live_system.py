@@ -20,7 +20,7 @@ from replay.command_line import fencewatch_words, invoked, surroundings
 
 from pipeline.clock import SimulatedClock
 from sinks.alert import alert_line
-from sinks.disposal import PAGE_MAX, DisposalQueue, QueueItem
+from sinks.disposal import DisposalQueue, QueueItem
 from sinks.run_metrics import RunMetrics
 
 SERVE, RUN = "serve", "run"
@@ -158,13 +158,9 @@ class LiveSystem:
         if not path.exists():
             return []
         with DisposalQueue.open(path) as queue:
-            found, cursor = [], None
-            while True:
-                page = queue.alerts(now_ms=now_ms, cursor=cursor, limit=PAGE_MAX)
-                found += [queue.alert(item.alert.alert_key, now_ms=now_ms) for item in page.items]
-                if page.next is None:
-                    return sorted(found, key=lambda item: (item.alert.raised_ms, item.alert.alert_key))
-                cursor = page.next
+            keys = [item.alert.alert_key for item in queue.every_alert(now_ms=now_ms)]
+            found = [queue.alert(key, now_ms=now_ms) for key in keys]
+            return sorted(found, key=lambda item: (item.alert.raised_ms, item.alert.alert_key))
 
     def lines(self) -> list[bytes]:
         """The alerts of the queue as an alert file has them."""

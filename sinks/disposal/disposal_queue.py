@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +21,7 @@ from sinks.disposal.changes import AlertChange
 from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
 from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
-from sinks.disposal.listing import EVERYTHING, AlertFilter, alert_page, count_alerts
+from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter, alert_page, count_alerts
 from sinks.disposal.offices import office_parents, put_offices
 from sinks.disposal.states import TRANSITIONS, Outcome, State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
@@ -174,6 +174,16 @@ class DisposalQueue:
         """Every office that was told of, with the one above each."""
         with self._store.reading() as connection:
             return office_parents(connection)
+
+    def every_alert(self, wanted: AlertFilter = EVERYTHING, *, now_ms: int) -> Iterator[QueueItem]:
+        """All pages one after another, each read when it is come to."""
+        cursor = None
+        while True:
+            page = self.alerts(wanted, now_ms=now_ms, cursor=cursor, limit=PAGE_MAX)
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = page.next
 
     def counts(self, *, now_ms: int, office: str | None = None) -> dict[State, int]:
         """How many alerts stand in each state."""

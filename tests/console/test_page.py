@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from page_console import PageConsole, page_console
+from page_script import CLICKS_MOST, dispose_of_the_first_alert
 from page_visit import CHROMIUM, Visit, chromium, visit
 from playwright.sync_api import Browser, Route, expect
 
@@ -25,7 +26,6 @@ pytestmark = [
     pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="`npm ci` has not run in console/web"),
 ]
 
-CLICKS_MOST = 8
 _ANYTHING = re.compile(r"\S")
 
 
@@ -71,18 +71,7 @@ def test_from_the_first_page_to_a_disposed_alert(visitor: Visit, console: PageCo
     disposed = "/v1/alerts?state=disposed&limit=500"
     before = len(asked(console, disposed, console.token)["items"])
 
-    visitor.page.goto(console.url)
-    visitor.labelled("访问令牌").fill(console.token)
-    visitor.click("进入")
-    visitor.sees_board()
-    visitor.click_first_alert()
-    visitor.click("认领")
-    visitor.click("属实")
-    visitor.click("提交核实")
-    visitor.click("提醒教育")
-    visitor.labelled("备注").fill("已电话核实")
-    visitor.click("提交处置")
-    visitor.sees("这条预警已处置：提醒教育")
+    dispose_of_the_first_alert(visitor, console.url, console.token)
 
     assert visitor.clicks <= CLICKS_MOST
     visitor.sees("的手机")

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 from documents import CHECKOUT, first_column, section
 from page_script import CLICKS_MOST, dispose_of_the_first_alert
 from page_visit import CHROMIUM, chromium, visit
+from replay.command_line import fencewatch_words, surroundings
 
 from console.parts import WEB
 from fencewatch.demo_result import KINDS
@@ -65,17 +65,13 @@ class Demo:
 
 
 def command(data: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "fencewatch", "demo", "--data", str(data), *arguments]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    return fencewatch_words("demo", "--data", data, *arguments)
 
 
 @contextmanager
 def started(data: Path, *arguments: str) -> Iterator[Demo]:
     called = command(data, "--json", "--port", "0", *arguments)
-    with subprocess.Popen(called, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(called, env=surroundings(), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield Demo(process, json.loads(process.stdout.readline()))
@@ -197,7 +193,7 @@ def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str
         taken = str(door.getsockname()[1])
         given = [argument.format(taken=taken) for argument in arguments]
         called = command(tmp_path, "--people", "20", *given)
-        done = subprocess.run(called, env=environment(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
@@ -206,6 +202,6 @@ def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str
 def test_two_in_one_directory_are_one_too_many(tmp_path: Path) -> None:
     with started(tmp_path, "--people", "20"):
         called = command(tmp_path, "--people", "20")
-        done = subprocess.run(called, env=environment(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "another demonstration runs there" in done.stderr
