@@ -66,8 +66,7 @@ def run(settings: Settings) -> None:
             ),
             stop,
         )
-        outputs.engine = engine
-        with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved():
+        with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved(engine):
             if (warning := holidays_warning(site, clock_of(settings.data).now_ms())) is not None:
                 print(warning, file=sys.stderr, flush=True)
             print(f"judging the log of {settings.data}", flush=True)
@@ -105,7 +104,6 @@ class Outputs:
     """Where the engine's findings go; alerts are durable at once, rows at the end of an epoch."""
 
     def __init__(self, settings: Settings, site: Site, queue: DisposalQueue) -> None:
-        self.engine: LiveEngine | None = None
         self._settings = settings
         self._now_ms = clock_of(settings.data).now_ms
         self._timezone = site.policy.timezone
@@ -136,9 +134,9 @@ class Outputs:
         """Positions at once, for the map; tracks wait for the end of the epoch. A clock mark has no rows."""
         for item in accepted:
             self._offset, self._clock_ms = item.offset, item.clock_ms
-            if item.rows is not None and len(found := self._locator.whereabouts(item.rows)):
-                self._waiting.append(found)
-                self._positions.put(_positions(found))
+        found = [self._locator.whereabouts(item.rows) for item in accepted if item.rows is not None]
+        self._waiting += (part for part in found if len(part))
+        self._positions.put([position for part in found for position in _positions(part)])
 
     def flush_rows(self) -> None:
         """What came in this epoch into the archive: durable when this returns."""
@@ -161,13 +159,13 @@ class Outputs:
             file.writelines(reject.line() for reject in rejects)
 
     @contextmanager
-    def figures_saved(self) -> Iterator[None]:
+    def figures_saved(self, engine: LiveEngine) -> Iterator[None]:
         """Saves the figures now and then, also while nothing comes, and once more at the end."""
         ended = Event()
 
         def save() -> None:
             while not ended.wait(_FIGURES_EVERY_S):
-                self._save_figures()
+                self._save_figures(engine)
 
         saver = Thread(target=save, name="figures", daemon=True)
         saver.start()
@@ -176,13 +174,11 @@ class Outputs:
         finally:
             ended.set()
             saver.join()
-            self._save_figures()
+            self._save_figures(engine)
 
-    def _save_figures(self) -> None:
+    def _save_figures(self, engine: LiveEngine) -> None:
         """What `serve` shows of the engine."""
-        if self.engine is None:
-            return
-        intake, log = self.engine.intake, self.engine.log
+        intake, log = engine.intake, engine.log
         told = RunMetrics(
             at_ms=self._now_ms(),
             timezone=self._timezone,
