@@ -148,9 +148,6 @@ class JournalWriter:
         except BaseException as failure:
             self._fail(group, failure)
             return
-        if self.failure is not None:
-            _log.warning("the log can be written again")
-            self.failure = None
         self._tell(judged)
         self._tidy(now_ms)
 
@@ -179,6 +176,9 @@ class JournalWriter:
             begun = time.perf_counter()
             self._journal.append(entries)
             self._figures.appended(time.perf_counter() - begun)
+            if self.failure is not None:
+                _log.warning("the log can be written again")
+                self.failure = None
 
     def _marks(self, now_ms: int) -> Iterable[Entry]:
         """The clock where it is due: in steps as long as somebody listened all the time, else at once."""
