@@ -102,6 +102,7 @@ class Room {
     const ended = new AbortController();
     for await (const event of this.api.events("/v1/alerts/stream", this.lastId, ended.signal)) {
       if (event.id !== null) this.lastId = event.id;
+      if (event.event === "reset") this.detail.alert = null; // another queue, which counts anew
       if (event.event === "alert" || event.event === "reset" || event.event === "hello") this.gather();
     }
   }

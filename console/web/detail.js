@@ -56,6 +56,7 @@ export class Detail {
   /** @param {AlertItem} alert @param {boolean} isNew */
   show(alert, isNew) {
     const before = this.alert?.alert_key === alert.alert_key ? this.alert : null;
+    if (before !== null && alert.seq < before.seq) return; // asked before the last step, answered after it
     this.alert = alert;
     if (before?.seq !== alert.seq || before.state !== alert.state || before.holder !== alert.holder) {
       this.draw(before !== null && nextStep(before) === nextStep(alert));

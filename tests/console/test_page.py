@@ -17,7 +17,7 @@ import pytest
 from page_console import PageConsole, page_console
 from page_script import CLICKS_MOST, dispose_of_the_first_alert
 from page_visit import CHROMIUM, Visit, chromium, visit
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import APIResponse, Browser, Route, expect
 
 from console.parts import WEB
 
@@ -135,6 +135,29 @@ def test_what_is_being_filled_in_stays_whatever_happens(visitor: Visit, console:
     visitor.click("提交处置")
     visitor.sees("这条预警已处置：提醒教育")
     visitor.sees("已电话核实")
+
+
+def test_an_answer_that_comes_late_takes_nothing_back(visitor: Visit, console: PageConsole) -> None:
+    """The alert was being read anew when somebody claimed it: how it stood before comes after."""
+    if console.clear is None:
+        pytest.skip("needs a console of our own")
+    one_alert = re.compile(r"/v1/alerts/[0-9a-f]{32}$")
+    held: list[tuple[Route, APIResponse]] = []
+    enter(visitor, console)
+    with visitor.page.expect_response(one_alert) as read:
+        visitor.click_first_alert()
+    visitor.sees("经过")
+    visitor.page.route(one_alert, lambda route: held.append((route, route.fetch())), times=1)
+    console.clear(read.value.json()["alert_key"])
+    while not held:
+        visitor.page.wait_for_timeout(50)  # lets the route be asked
+    with visitor.page.expect_response(one_alert):  # of the claim, which is told as well
+        visitor.click("认领")
+    route, before = held[0]
+    with visitor.page.expect_response(one_alert):
+        route.fulfill(response=before)
+    visitor.page.wait_for_timeout(300)  # what would go wrong goes wrong at once
+    expect(visitor.labelled("属实")).to_be_visible()
 
 
 def test_a_claimed_alert_can_be_given_back(visitor: Visit, console: PageConsole) -> None:
