@@ -11,6 +11,7 @@ import typer
 from fencewatch import __version__, printing
 from fencewatch.faults import exit_codes
 from fencewatch.live_commands import live_app, token_app
+from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
 from geofences.instant import instant_ms
@@ -29,6 +30,7 @@ app = typer.Typer(
 site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(site_app, name="site")
 app.add_typer(live_app)
+app.add_typer(operations_app)
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")
 

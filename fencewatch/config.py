@@ -13,6 +13,8 @@ from pipeline.errors import InputError
 DEFAULT_DATA = Path("fencewatch-data")
 #: The disposal queue within a data directory.
 QUEUE = "queue.sqlite"
+#: What the engine tells of itself, within a data directory.
+FIGURES = "run-metrics.json"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS = 30, 180
 

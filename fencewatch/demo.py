@@ -20,11 +20,11 @@ import httpx2
 
 from fencewatch import printing
 from fencewatch.children import Child
-from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, read_settings
+from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, FIGURES, read_settings
 from fencewatch.demo_result import Opening, Outcome, Pass, outcome
 from fencewatch.demo_view import local
 from fencewatch.feeding import Feed
-from fencewatch.opened import FIGURES, opened_tokens
+from fencewatch.opened import opened_tokens
 from pipeline.clock import FILE as CLOCK
 from pipeline.clock import SimulatedClock, system_now_ms
 from pipeline.errors import InputError, PipelineError

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from console.parts import ConsoleParts
 from fencewatch import __version__
-from fencewatch.config import Settings
+from fencewatch.config import FIGURES, Settings
 from pipeline.clock import Clock, clock_of
 from pipeline.gateway import JournalWriter
 from pipeline.gateway.inbox import Inbox
@@ -26,7 +26,7 @@ from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
 from sinks.positions import PositionStore
 from sinks.tracks import TrackArchive
 
-TOKENS, ACCESSES, FIGURES = "tokens.sqlite", "accesses.sqlite", "run-metrics.json"
+TOKENS, ACCESSES = "tokens.sqlite", "accesses.sqlite"
 
 
 @contextmanager

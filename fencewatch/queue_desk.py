@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from fencewatch.config import QUEUE
 from fencewatch.faults import FAILED, ending_with_the_reader, exit_codes, reader_has_left
-from fencewatch.opened import FIGURES, lease_ms
+from fencewatch.opened import lease_ms
 from fencewatch.queue_views import Views
+from fencewatch.terminal_text import zone_of
 from pipeline.clock import Clock, clock_of
 from pipeline.errors import InputError
 from sinks.disposal import (
@@ -35,7 +35,6 @@ from sinks.disposal import (
     item_json,
     stats_json,
 )
-from sinks.run_metrics import RunMetrics
 
 _LOOK_EVERY_S = 0.5
 _AT_ONCE = 1000
@@ -144,7 +143,7 @@ def opened_desk(data: Path, office: str | None, *, as_json: bool) -> Iterator[De
         path = data / QUEUE
         if not path.exists():
             raise InputError(f"{path}: there is no queue; expected the data directory of a running system")
-        views = Views(_zone_of(data))
+        views = Views(zone_of(data))
         try:
             with DisposalQueue.open(path) as queue:
                 _require_office(queue, office)
@@ -159,12 +158,6 @@ def opened_desk(data: Path, office: str | None, *, as_json: bool) -> Iterator[De
         except (StoreUnusable, SQLAlchemyError) as error:
             print(f"{path}: the queue cannot be used: {str(error).splitlines()[0]}", file=sys.stderr)
             sys.exit(FAILED)
-
-
-def _zone_of(data: Path) -> ZoneInfo:
-    """The policy's time zone as the engine told it; UTC before any engine ran here."""
-    told = RunMetrics.read(data / FIGURES)
-    return ZoneInfo("UTC" if told is None or told.timezone is None else told.timezone)
 
 
 def _require_office(queue: DisposalQueue, office: str | None) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.cells import cell_len
-
+from fencewatch.terminal_text import aligned, moment, plain
 from sinks.alert import Alert
 from sinks.disposal import AlertPage, QueueItem, QueueStats, State, TimelineEvent, TransitionRefused
 
@@ -51,9 +49,7 @@ class Views:
         alert = item.alert
         head = f"{alert.kind}, severity {alert.severity}: {self._standing(item)}"
         facts = [(name, shown) for name, shown in self._facts(item) if shown]
-        entries = [
-            (self._moment(e.at_ms), _plain(e.actor or "engine"), self._entry(e)) for e in item.timeline
-        ]
+        entries = [(self._moment(e.at_ms), plain(e.actor or "engine"), self._entry(e)) for e in item.timeline]
         return [
             head,
             self._sentence(alert),
@@ -67,7 +63,7 @@ class Views:
     def step(self, item: QueueItem, actor: str) -> Sequence[str]:
         """What somebody has just done, and to which alert."""
         done = next(entry for entry in reversed(item.timeline) if entry.actor == actor)
-        what = f"{item.alert.kind} of {_plain(item.alert.person_id)}, {item.alert.alert_key[:_KEY_SHOWN]}"
+        what = f"{item.alert.kind} of {plain(item.alert.person_id)}, {item.alert.alert_key[:_KEY_SHOWN]}"
         return [f"{what}: {self._entry(done)} ({self.zone_words})"]
 
     def entry(self, event: TimelineEvent, item: QueueItem) -> str:
@@ -77,9 +73,9 @@ class Views:
             alert.alert_key[:_KEY_SHOWN],
             str(alert.severity),
             alert.kind,
-            _plain(alert.person_id or "-"),
+            plain(alert.person_id or "-"),
         )
-        who = _plain(event.actor or "engine")
+        who = plain(event.actor or "engine")
         return "  ".join((self._moment(event.at_ms), *about, f"{who}: {self._entry(event)}"))
 
     def stats(self, stats: QueueStats) -> Sequence[str]:
@@ -96,23 +92,23 @@ class Views:
         """Why a step was not taken."""
         until_ms = error.item.lease_until_ms
         until = "" if until_ms is None else f" until {self._moment(until_ms)} ({self.zone.key})"
-        return _plain(f"{error}{until}")
+        return plain(f"{error}{until}")
 
     def _row(self, item: QueueItem) -> Sequence[str]:
         alert = item.alert
         state = f"{item.state}, withdrawn" if alert.withdrawn_ms is not None else str(item.state)
         return (
-            alert.alert_key[:_KEY_SHOWN], str(alert.severity), alert.kind, _plain(alert.person_id or "-"),
-            _plain(alert.office_id), state, _plain(item.holder or "-"), self._moment(alert.raised_ms),
+            alert.alert_key[:_KEY_SHOWN], str(alert.severity), alert.kind, plain(alert.person_id or "-"),
+            plain(alert.office_id), state, plain(item.holder or "-"), self._moment(alert.raised_ms),
         )  # fmt: skip
 
     def _standing(self, item: QueueItem) -> str:
-        held = f" by {_plain(item.holder)}" if item.holder else ""
+        held = f" by {plain(item.holder)}" if item.holder else ""
         until = "" if item.lease_until_ms is None else f" until {self._moment(item.lease_until_ms)}"
         return f"{item.state}{held}{until}"
 
     def _sentence(self, alert: Alert) -> str:
-        return _plain(
+        return plain(
             _SENTENCES.get(alert.kind, _OTHER_SENTENCE).format(
                 kind=alert.kind,
                 person=alert.person_id,
@@ -128,7 +124,7 @@ class Views:
         alert = item.alert
         yield "key", alert.alert_key
         for name in ("person_id", "device_id", "office_id", "group", "fence_id", "authorised_by"):
-            yield name, _plain(getattr(alert, name) or "")
+            yield name, plain(getattr(alert, name) or "")
         if alert.lon is not None and alert.lat is not None:
             yield "lon, lat", f"{alert.lon:.7f}, {alert.lat:.7f}"
         for name in ("onset_ms", "raised_ms", "cleared_ms", "withdrawn_ms"):
@@ -145,8 +141,8 @@ class Views:
         ]
         words = ", ".join(filter(None, told))
         if words.startswith(("until ", "at ")):
-            return _plain(f"{entry.kind} {words}")
-        return _plain(f"{entry.kind}: {words}" if words else entry.kind)
+            return plain(f"{entry.kind} {words}")
+        return plain(f"{entry.kind}: {words}" if words else entry.kind)
 
     def _detail(self, name: str, value: Any) -> str:
         if name == "lease_until_ms":
@@ -169,37 +165,18 @@ class Views:
         return f"{value:.7g}" if isinstance(value, float) else str(value)
 
     def _moment(self, ms: int) -> str:
-        # Not from a float of seconds, which would round up: what is shown is cut towards the past.
-        at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)
-        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
-
-
-def aligned(rows: Sequence[Sequence[str]], *, right_from: int | None = None) -> list[str]:
-    """Cells under each other, Chinese ones too; from a column on flush right, as numbers are read."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(_padded(cell, widths[n], right_from is not None and n >= right_from)
-                      for n, cell in enumerate(row)).rstrip() for row in rows]  # fmt: skip
-
-
-def _padded(cell: str, width: int, is_right: bool) -> str:
-    room = " " * (width - cell_len(cell))
-    return room + cell if is_right else cell + room
+        return moment(ms, self.zone)
 
 
 def _with_words(code: str | None, words: str | None, who: str | None) -> str:
     if code is None:
         return ""
-    return _plain(f"{code}{f' “{words}”' if words else ''}, {who}")
+    return plain(f"{code}{f' “{words}”' if words else ''}, {who}")
 
 
 def _is_empty(entry: TimelineEvent, value: Any) -> bool:
     """A person left it out; the engine leaves out what is too long to be told."""
     return entry.actor is not None and value in (None, "")
-
-
-def _plain(text: str) -> str:
-    """People's text on one line and without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _span(ms: int) -> str:

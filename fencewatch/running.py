@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from fencewatch.config import Settings
+from fencewatch.config import FIGURES, Settings
 from fencewatch.housekeeping import Housekeeping
-from fencewatch.opened import FIGURES, opened_inbox
+from fencewatch.opened import opened_inbox
 from geofences.instant import EPOCH
 from pipeline.clock import clock_of
 from pipeline.intake import Reject
