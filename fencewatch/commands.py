@@ -16,9 +16,10 @@ from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
+from pipeline.outputs import is_standard_output, refuse_clashes
 from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
 from pipeline.sites.findings import Findings
-from pipeline.sites.load import check_site, read_site
+from pipeline.sites.load import check_site, read_site, site_files
 
 app = typer.Typer(
     name="fencewatch",
@@ -70,6 +71,9 @@ def replay_command(
 ) -> None:
     """Run recorded streams through the engine by their own times."""
     with exit_codes():
+        inputs = [("the input", path) for path in (*pings, *(confirmations or ()))]
+        inputs += [("a file of the site,", path) for path in site_files(site)]
+        refuse_clashes({"--alerts": alerts, "--rejects": rejects}, inputs)
         findings = Findings()
         loaded = read_site(site, findings)
         if loaded is None:
@@ -81,7 +85,8 @@ def replay_command(
         )  # fmt: skip
         with printing.bytes_bar("replaying") as progress:
             summary = replay(request, progress)
-        printing.replay_summary(summary, alerts, as_json=as_json)
+        taken = any(path is not None and is_standard_output(path) for path in (alerts, rejects))
+        printing.replay_summary(summary, alerts, sys.stderr if taken else sys.stdout, as_json=as_json)
 
 
 @site_app.command("check", epilog="Example: fencewatch site check my-site")

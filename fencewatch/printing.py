@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -88,8 +89,8 @@ def _fields(fault: Fault) -> dict[str, str]:
     }  # fmt: skip
 
 
-def replay_summary(summary: ReplaySummary, alerts: Path, *, as_json: bool) -> None:
-    """What was read and found."""
+def replay_summary(summary: ReplaySummary, alerts: Path, out: TextIO, *, as_json: bool) -> None:
+    """What was read and found, printed to ``out``."""
     warnings(summary.warnings)
     times = (summary.start_ms, summary.until_ms)
     start, until = (None if ms is None else instant_text(ms) for ms in times)
@@ -105,15 +106,15 @@ def replay_summary(summary: ReplaySummary, alerts: Path, *, as_json: bool) -> No
             "seconds": round(summary.seconds, 3),
             "rows_per_second": round(summary.rows_per_second),
         }
-        print(json.dumps(fields))
+        print(json.dumps(fields), file=out)
         return
     refused = _counts(summary.rejected, "rejected")
-    print(f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{refused}")
-    print(f"clock      {start or '-'} to {until or '-'}")
+    print(f"rows       {summary.rows:,} read, {summary.accepted:,} accepted{refused}", file=out)
+    print(f"clock      {start or '-'} to {until or '-'}", file=out)
     total = sum(summary.alerts.values())
-    print(f"alerts     {total:,}{_counts(summary.alerts)}; {summary.withdrawn:,} of them withdrawn")
-    print(f"speed      {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows a second")
-    print(f"written    {alerts}")
+    print(f"alerts     {total:,}{_counts(summary.alerts)}; {summary.withdrawn:,} of them withdrawn", file=out)
+    print(f"speed      {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows a second", file=out)
+    print(f"written    {alerts}", file=out)
 
 
 def _counts(counts: dict[str, int], word: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +16,10 @@ from bytewax.testing import cluster_main, run_main
 
 from pipeline.dataflow import Parts, build
 from pipeline.division import SHARDS, Division
-from pipeline.errors import InputError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.merge import RawBatch, merged
+from pipeline.outputs import whole_file
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
 from pipeline.shard import CompiledSite, Shard
@@ -82,17 +82,14 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     schedule needs a year that the site's holiday table lacks. Files are written whole or not at all.
     """
     begun = time.perf_counter()
-    for path in (request.alerts, request.rejects):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: no directory {path.parent}; expected one to write the file in")
     compiled = CompiledSite.of(request.site, SHARDS)
     log = _Recording(request, compiled.division, progress)
     ledger = AlertLedger()
-    with _scratch(request.rejects) as rejects:
+    with whole_file(request.alerts) as alerts, _whole_or_none(request.rejects) as rejects:
         parts = _parts(request, compiled, log, ledger, rejects)
         _run(build(parts), request.workers)
         parts.halt.reraise()
-        ledger.save(request.alerts)
+        ledger.save(alerts)
     intake = log.intake
     until_ms = request.until_ms if request.until_ms is not None else intake.clock_ms
     return ReplaySummary(
@@ -180,16 +177,5 @@ def _run(flow: Dataflow, workers: int) -> None:
         gc.unfreeze()
 
 
-@contextmanager
-def _scratch(path: Path | None) -> Iterator[BinaryIO | None]:
-    """A file that takes its name when all went well."""
-    if path is None:
-        yield None
-        return
-    scratch = path.with_name(path.name + ".writing")
-    try:
-        with scratch.open("wb") as file:
-            yield file
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+def _whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    return nullcontext() if path is None else whole_file(path)

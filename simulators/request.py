@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simulators.ground import Boundary, LocalPlane, Place
@@ -15,6 +15,9 @@ from simulators.truth import Incident
 
 #: Called with the slices of time done and those in all.
 Progress = Callable[[int, int], None]
+
+#: What a scenario writes beside the truth, by which a directory of ours is known.
+WRITTEN, TRUTH = ("site", "pings.parquet", "confirmations.parquet"), "truth.ndjson"
 
 #: Rows that are made and sorted at a time: what bounds the memory.
 _SLICE_ROWS = 400_000
@@ -53,6 +56,22 @@ class Summary:
     incidents: dict[str, int] = field(default_factory=dict)
     look_alikes: dict[str, int] = field(default_factory=dict)
 
+    def moved(self, out: Path) -> Summary:
+        """The same with the usual files in another directory."""
+        site, pings_file, confirmations_file, truth_file = _usual_files(out)
+        return replace(
+            self,
+            site=site,
+            pings_file=pings_file,
+            confirmations_file=confirmations_file,
+            truth_file=truth_file,
+        )
+
+
+def _usual_files(out: Path) -> tuple[Path, Path, Path, Path]:
+    site, pings, confirmations = (out / name for name in WRITTEN)
+    return site, pings, confirmations, out / TRUTH
+
 
 def summary(
     request: Request,
@@ -63,17 +82,13 @@ def summary(
 ) -> Summary:
     """A summary of the usual files; ``rows`` are those of pings and confirmations."""
     kinds = Counter(incident.kind for incident in incidents)
-    out = request.out
     return Summary(
         request.scenario,
         request.people,
         devices,
         *rows,
         *request.bounds_ms,
-        out / "site",
-        out / "pings.parquet",
-        out / "confirmations.parquet",
-        out / "truth.ndjson",
+        *_usual_files(request.out),
         dict(sorted(kinds.items())),
         look_alikes,
     )

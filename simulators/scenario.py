@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from geofences.instant import instant_ms
+from pipeline.outputs import whole_directory
 from simulators.county_scenario import county
 from simulators.errors import ScenarioError
 from simulators.ground import Boundary, Place
-from simulators.request import Progress, Request, Summary
+from simulators.request import TRUTH, WRITTEN, Progress, Request, Summary
 from simulators.rest_scenario import rest
 
 #: A Monday at midnight in China.
@@ -37,7 +38,8 @@ def simulate(
     The same arguments give the same bytes (``boundary="auto"`` plays on a real county where the
     boundary data are installed, so installing them changes the outcome). ``interval_s`` overrides how
     often phones report. ``progress`` is told (slices done, slices in all). Raises ScenarioError for an
-    unknown scenario or a setting that makes no sense.
+    unknown scenario or a setting that makes no sense, and where ``out`` holds such files that no
+    simulation wrote. Files take their places when all are whole.
     """
     if scenario not in SCENARIOS:
         raise ScenarioError(f"unknown scenario {scenario!r}; there are {', '.join(sorted(SCENARIOS))}")
@@ -46,20 +48,34 @@ def simulate(
     if interval_s is not None and not 1 <= interval_s <= 86_400:
         raise ScenarioError(f"interval {interval_s} s: expected 1 to 86400")
     start_ms = _start(start)
-    out.mkdir(parents=True, exist_ok=True)
-    return SCENARIOS[scenario](
-        Request(
-            scenario,
-            people,
-            (start_ms, start_ms + round(hours * 3_600_000)),
-            seed,
-            out,
-            progress or (lambda done, total: None),
-            None if interval_s is None else round(interval_s * 1_000),
-            boundary,
-            place or Place(),
+    _refuse_what_is_not_ours(out)
+    with whole_directory(out) as scratch:
+        done = SCENARIOS[scenario](
+            Request(
+                scenario,
+                people,
+                (start_ms, start_ms + round(hours * 3_600_000)),
+                seed,
+                scratch,
+                progress or (lambda done, total: None),
+                None if interval_s is None else round(interval_s * 1_000),
+                boundary,
+                place or Place(),
+            )
         )
-    )
+    return done.moved(out)
+
+
+def _refuse_what_is_not_ours(out: Path) -> None:
+    """A real site or stream must not be replaced by a made-up one."""
+    if out.exists() and not out.is_dir():
+        raise ScenarioError(f"{out} is a file; expected a directory to write to")
+    found = [name for name in WRITTEN if (out / name).exists()]
+    if found and not (out / TRUTH).exists():
+        raise ScenarioError(
+            f"{out} has {', '.join(found)} but no {TRUTH}, so no simulation wrote it; expected a directory "
+            "that is new, or of an earlier simulation"
+        )
 
 
 def _start(text: str) -> int:

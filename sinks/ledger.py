@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
+from typing import BinaryIO
 
 from sinks.alert import Alert, alert_line, sort_key
 
@@ -31,9 +31,6 @@ class AlertLedger:
         """How many are withdrawn."""
         return sum(alert.withdrawn_ms is not None for alert in self._alerts.values())
 
-    def save(self, path: Path) -> None:
-        """Write the alert file in one go: it is there whole or not at all."""
-        scratch = path.with_name(path.name + ".writing")
-        with scratch.open("wb") as file:
-            file.writelines(alert_line(alert) for alert in self.alerts())
-        scratch.replace(path)
+    def save(self, file: BinaryIO) -> None:
+        """Write all of them as an alert file."""
+        file.writelines(alert_line(alert) for alert in self.alerts())

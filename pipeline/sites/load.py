@@ -35,6 +35,11 @@ def load_site(directory: Path) -> Site:
     return site
 
 
+def site_files(directory: Path) -> list[Path]:
+    """The files that a site in this directory has or may have, there or not."""
+    return [directory / name for name in FILES]
+
+
 def check_site(directory: Path) -> tuple[list[Fault], list[Fault]]:
     """All faults and all warnings; what is merely odd is looked for once there are no faults."""
     findings = Findings()

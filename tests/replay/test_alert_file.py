@@ -83,9 +83,9 @@ def test_the_file_is_sorted_and_holds_last_states(tmp_path: Path) -> None:
     same_time = replace(ALERT, alert_key="00" * 16, withdrawn_ms=RAISED_MS)
     ledger.write([later, ALERT, same_time])
     ledger.write([replace(later, cleared_ms=RAISED_MS + 2)])
-    ledger.save(tmp_path / "alerts.ndjson")
+    with (tmp_path / "alerts.ndjson").open("wb") as file:
+        ledger.save(file)
     lines = [json.loads(line) for line in (tmp_path / "alerts.ndjson").read_bytes().splitlines()]
     assert [line["alert_key"][:2] for line in lines] == ["00", "0f", "aa"]
     assert lines[2]["cleared_at"] == "2025-07-14T00:30:15.002Z"
     assert (ledger.by_kind(), ledger.withdrawn()) == ({"zone_entry": 3}, 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["alerts.ndjson"]
