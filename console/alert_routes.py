@@ -24,7 +24,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Chosen(BaseModel):
+class Choice(BaseModel):
     """Which alerts; a filter may be repeated, nothing given means all."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,6 +35,23 @@ class Chosen(BaseModel):
     office: str | None = Field(None, description="this office and all below it")
     person: str | None = None
     withdrawn: bool | None = None
+
+    def within(self, office: str) -> AlertFilter:
+        """The same as the queue takes it, of an office and those below it."""
+        return AlertFilter(
+            states=self.state,
+            kinds=self.kind,
+            severities=self.severity,
+            office=self.office,
+            person_id=self.person,
+            withdrawn=self.withdrawn,
+            scope=office,
+        )
+
+
+class Chosen(Choice):
+    """A page of a choice."""
+
     cursor: str | None = Field(None, description="`next` of the page before")
     limit: int = Field(100, ge=1, le=PAGE_MAX)
 
@@ -56,16 +73,9 @@ class Disposal(BaseModel):
 @router.get("")
 def alerts(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, caller: Reader) -> Response:
     """Alerts, open and unhandled first: `{"items": [...], "next": cursor or null}`."""
-    wanted = AlertFilter(
-        states=chosen.state,
-        kinds=chosen.kind,
-        severities=chosen.severity,
-        office=chosen.office,
-        person_id=chosen.person,
-        withdrawn=chosen.withdrawn,
-        scope=caller.office,
+    page = parts.queue.alerts(
+        chosen.within(caller.office), now_ms=parts.now_ms(), cursor=chosen.cursor, limit=chosen.limit
     )
-    page = parts.queue.alerts(wanted, now_ms=parts.now_ms(), cursor=chosen.cursor, limit=chosen.limit)
     items = [shown(item, caller, people) for item in page.items]
     return answer({"items": items, "next": page.next})
 

@@ -10,7 +10,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
-from console import alert_routes, alert_stream, health_routes, ingest_routes, place_routes, site_routes
+from console import (
+    alert_routes,
+    alert_stream,
+    health_routes,
+    ingest_routes,
+    place_routes,
+    site_routes,
+    tally_routes,
+)
 from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
 from console.description import describe
@@ -43,7 +51,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
     )
     _put_state(app, parts)
     app.router.routes.extend(ingest_routes.ROUTES)
-    for module in (alert_stream, alert_routes, place_routes, site_routes, health_routes):
+    for module in (alert_stream, tally_routes, alert_routes, place_routes, site_routes, health_routes):
         app.include_router(module.router)
     mount_page(app, parts.web, parts.vendor)
     _put_refusals(app)

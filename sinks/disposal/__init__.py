@@ -1,6 +1,7 @@
 """The disposal queue: alerts as work that one person at a time claims, verifies, disposes of and closes."""
 
 from sinks.disposal.abbreviation import KEY_DIGITS_LEAST
+from sinks.disposal.alerted import AlertedPerson
 from sinks.disposal.arguments import LEASE_MS, LEASE_MS_MAX
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.disposal_queue import DisposalQueue
@@ -22,6 +23,7 @@ __all__ = [
     "AlertFilter",
     "AlertPage",
     "AlertUnknown",
+    "AlertedPerson",
     "DisposalError",
     "DisposalQueue",
     "Outcome",

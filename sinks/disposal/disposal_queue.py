@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sinks.disposal.abbreviation import full_key
+from sinks.disposal.alerted import AlertedPerson, alerted_people
 from sinks.disposal.applying import apply_changes
 from sinks.disposal.arguments import (
     LEASE_MS,
@@ -21,7 +22,14 @@ from sinks.disposal.changes import AlertChange
 from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
 from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
-from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter, alert_page, count_alerts
+from sinks.disposal.listing import (
+    EVERYTHING,
+    PAGE_MAX,
+    AlertFilter,
+    alert_page,
+    count_alerts,
+    counts_by_state,
+)
 from sinks.disposal.offices import office_parents, put_offices
 from sinks.disposal.states import TRANSITIONS, Outcome, State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
@@ -164,6 +172,16 @@ class DisposalQueue:
         """How many alerts there are on all pages."""
         with self._store.reading() as connection:
             return count_alerts(connection, wanted, now_ms=now_ms)
+
+    def count_states(self, wanted: AlertFilter = EVERYTHING, *, now_ms: int) -> dict[State, int]:
+        """How many alerts of a choice stand in each state, whatever states the choice names."""
+        with self._store.reading() as connection:
+            return counts_by_state(connection, wanted, now_ms=now_ms)
+
+    def alerted_people(self, *, now_ms: int, office: str | None = None) -> tuple[AlertedPerson, ...]:
+        """Everybody with an alert that is not settled yet."""
+        with self._store.reading() as connection:
+            return alerted_people(connection, now_ms=now_ms, office=office)
 
     def full_key(self, beginning: str, *, office: str | None = None) -> str:
         """The key that begins so; AlertUnknown if none within the office does, WrongInput if several do."""

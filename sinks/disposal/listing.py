@@ -12,10 +12,22 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
 from sinks.disposal.errors import WrongInput
 from sinks.disposal.items import AlertPage, item_of
@@ -97,6 +109,22 @@ def count_alerts(connection: Connection, wanted: AlertFilter, *, now_ms: int) ->
     """How many alerts all pages together have."""
     counted = select(func.count()).select_from(alert).where(*wanted.conditions(now_ms))
     return int(connection.execute(counted).scalar_one())
+
+
+def counts_by_state(connection: Connection, wanted: AlertFilter, *, now_ms: int) -> dict[State, int]:
+    """How many alerts of a choice stand in each state; the states of the choice itself do not matter."""
+    conditions = replace(wanted, states=()).conditions(now_ms)
+    # Two halves, so that what is closed is counted from its index.
+    counted = union_all(
+        *(
+            select(shown.label("shown_state"), func.count()).where(half, *conditions).group_by("shown_state")
+            for shown, half in ((shown_state(now_ms), UNFINISHED), (literal(State.CLOSED.value), CLOSED))
+        )
+    )
+    found = dict.fromkeys(State, 0)
+    for state, n in connection.execute(counted):
+        found[State(state)] = n
+    return found
 
 
 def _unfinished(wanted: AlertFilter, now_ms: int, after: _Place | None) -> Select[Any]:

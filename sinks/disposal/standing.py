@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, text, true
 
-from sinks.disposal.states import State
+from sinks.disposal.states import HELD, State
 from sinks.disposal.tables import alert, office
 
 # Literally, or SQLite would not see that the partial indexes serve.
@@ -27,6 +27,11 @@ def shown_state(now_ms: int) -> ColumnElement[str]:
 def held_by_no_other(actor: str, now_ms: int) -> ColumnElement[bool]:
     """Nobody but the actor is at work on the alert."""
     return or_(alert.c.holder == actor, _lapsed(now_ms))
+
+
+def is_held(now_ms: int) -> ColumnElement[bool]:
+    """Somebody is at work on the alert, and the lease runs."""
+    return and_(alert.c.state.in_([state.value for state in HELD]), ~_lapsed(now_ms))
 
 
 def within_office(office_id: str | None) -> ColumnElement[bool]:

@@ -285,6 +285,8 @@ def test_what_the_application_says_of_itself(client: TestClient) -> None:
         "POST /v1/alerts/{alert_key}/verify",
         "POST /v1/alerts/{alert_key}/dispose",
         "GET /v1/alerts/stream",
+        "GET /v1/alerts/people",
+        "GET /v1/alerts/counts",
         "GET /v1/positions",
         "GET /v1/people/{person_id}/track",
         "GET /v1/site",

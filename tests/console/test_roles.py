@@ -20,6 +20,8 @@ KEY = violation(1).alert_key
 TABLE: list[tuple[str, str, tuple[int, int, int, int, int]]] = [
     ("GET", "/v1/alerts", (200, 200, 200, 403, 403)),
     ("GET", f"/v1/alerts/{KEY}", (200, 200, 200, 403, 403)),
+    ("GET", "/v1/alerts/people", (200, 200, 200, 403, 403)),
+    ("GET", "/v1/alerts/counts", (200, 200, 200, 403, 403)),
     ("GET", "/v1/positions", (200, 200, 200, 403, 403)),
     ("GET", TRACK, (200, 200, 200, 403, 403)),
     ("GET", "/v1/site", (200, 200, 200, 403, 403)),
@@ -84,6 +86,10 @@ def test_another_office_is_as_good_as_not_there(world: World, client: TestClient
     said = client.get("/v1/alerts", headers=elsewhere).json()
     assert [item["alert_key"] for item in said["items"]] == [own]
     assert client.get("/v1/alerts?office=O1", headers=elsewhere).json()["items"] == []
+    alerted = client.get("/v1/alerts/people", headers=elsewhere).json()["items"]
+    assert [person["person_id"] for person in alerted] == ["P2"]
+    counts = client.get("/v1/alerts/counts?office=O1", headers=elsewhere).json()
+    assert (sum(counts["by_state"].values()), sum(counts["of"].values())) == (0, 1)
     for where in (f"/v1/alerts/{KEY}", "/v1/alerts/nope", TRACK, TRACK.replace("P1", "P9")):
         assert client.get(where, headers=elsewhere).status_code == 404
     for step in ("claim", "renew", "release", "close"):
