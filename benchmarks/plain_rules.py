@@ -13,7 +13,7 @@ from shapely.geometry import Point
 
 from benchmarks.plain_fences import Ground, PlainMap
 from geofences.instant import EPOCH
-from geofences.schedule import local_ms
+from geofences.wall_time import wall_span
 from pipeline.policy import BoundaryRule, Policy
 from pipeline.sites.records import Leave, Site
 from sinks.alert import BOUNDARY_VIOLATION, MISSED_CONFIRMATION, SILENT_DEVICE, ZONE_ENTRY
@@ -207,8 +207,7 @@ def _windows(policy: Policy, start_ms: int, until_ms: int) -> Iterator[tuple[int
     while day <= last:
         for class_name, windows in policy.windows.items():
             for window in windows:
-                start = local_ms(day, window.start_min, zone)
-                deadline = local_ms(day, window.end_min, zone) + policy.grace_ms
-                if start >= start_ms and deadline <= until_ms:
-                    yield start, deadline, class_name
+                span = wall_span(day, window.start_min, window.end_min, zone)
+                if span and span[0] >= start_ms and span[1] + policy.grace_ms <= until_ms:
+                    yield span[0], span[1] + policy.grace_ms, class_name
         day += timedelta(days=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from heapq import heappop, heappush
@@ -12,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
-from geofences.schedule import local_ms
+from geofences.wall_time import wall_instants, wall_span
 from pipeline.columns import Columns
-from pipeline.policy import Policy
+from pipeline.policy import DailyWindow, Policy
 from pipeline.roster import Roster
 
 Ints = NDArray[np.int64]
+
+#: A window is longer than on the wall where clocks are put back meanwhile: by a day where a date comes twice.
+_CLOCKS_BACK_MOST_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +58,7 @@ class ConfirmationWatch:
         self._day, self._day_ms = date.min, END_MS
         self._coming: list[Window] = []
         lengths = [window.end_min - window.start_min for day in policy.windows.values() for window in day]
-        self._longest_ms = max(lengths, default=0) * 60_000 + policy.grace_ms
+        self._longest_ms = max(lengths, default=0) * 60_000 + policy.grace_ms + _CLOCKS_BACK_MOST_MS
 
     def start(self, start_ms: int) -> None:
         """Begin the clock: windows that opened before owe nothing."""
@@ -95,13 +99,11 @@ class ConfirmationWatch:
 
     def _open_day(self, day: date) -> None:
         """Put the windows that begin on a local day among those to come."""
-        self._day, self._day_ms = day, local_ms(day, 0, self._zone)
+        self._day, self._day_ms = day, wall_instants(day, 0, self._zone)[0]
         for class_name, windows in self._policy.windows.items():
-            for window in windows:
-                start_ms = local_ms(day, window.start_min, self._zone)
-                deadline_ms = local_ms(day, window.end_min, self._zone) + self._policy.grace_ms
+            for start_ms, end_ms in spans_of_day(day, windows, self._zone):
                 if start_ms >= self._start_ms:
-                    heappush(self._coming, Window(deadline_ms, start_ms, class_name))
+                    heappush(self._coming, Window(end_ms + self._policy.grace_ms, start_ms, class_name))
 
     def _judge(self, window: Window) -> list[Missed]:
         start_ms, deadline_ms = window.start_ms, window.deadline_ms
@@ -139,6 +141,21 @@ class ConfirmationWatch:
                 self._missed[person] = kept
             else:
                 del self._missed[person]
+
+
+def spans_of_day(day: date, windows: Sequence[DailyWindow], zone: ZoneInfo) -> list[tuple[int, int]]:
+    """Starts and ends of a class's windows of a local day, in order of start.
+
+    Of windows that begin at one instant, because clocks skip their starts, the one that ends first is
+    left: who misses another of them misses that one too, and both would be one alert.
+    """
+    first: dict[int, tuple[int, date]] = {}
+    for near in (day + timedelta(days=days) for days in (-1, 0, 1)):
+        for window in windows:
+            span = wall_span(near, window.start_min, window.end_min, zone)
+            if span is not None:
+                first[span[0]] = min((span[1], near), first.get(span[0], (END_MS, date.max)))
+    return sorted((start_ms, end_ms) for start_ms, (end_ms, of) in first.items() if of == day)
 
 
 def _local_day(at_ms: int, zone: ZoneInfo) -> date:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
-from geofences.instant import EPOCH
-from geofences.schedule import local_ms
-from pipeline.policy import Policy
+from geofences.instant import END_MS, EPOCH
+from pipeline.policy import DailyWindow, Policy
 from pipeline.reference.roster import Roster
 from sinks.alert import DEFAULT_SEVERITY, MISSED_CONFIRMATION, Alert, alert_key
+
+_MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,60 @@ def missed(
 def _owed(policy: Policy, roster: Roster, person_id: str, start_ms: int, until_ms: int) -> Iterator[Window]:
     """The windows wholly inside the clock and the supervision."""
     timezone = ZoneInfo(policy.timezone)
-    day = (EPOCH + timedelta(milliseconds=start_ms)).astimezone(timezone).date() - timedelta(days=2)
-    last: datetime = (EPOCH + timedelta(milliseconds=until_ms)).astimezone(timezone)
-    while day <= last.date() + timedelta(days=1):
-        for class_name, windows in policy.windows.items():
-            for daily in windows:
-                begin_ms = local_ms(day, daily.start_min, timezone)
-                deadline_ms = local_ms(day, daily.end_min, timezone) + policy.grace_ms
-                row = roster.person_at(person_id, begin_ms)
-                if row is None or row.class_name != class_name:
-                    continue
-                spell = next(s for s in roster.supervision[person_id] if s.holds(begin_ms))
-                if begin_ms >= start_ms and deadline_ms <= min(spell.to_ms, until_ms):
-                    yield Window(begin_ms, deadline_ms)
+    for class_name, windows in policy.windows.items():
+        for window in _begun(tuple(windows), policy.grace_ms, timezone, start_ms, until_ms):
+            row = roster.person_at(person_id, window.start_ms)
+            if row is None or row.class_name != class_name:
+                continue
+            spell = next(s for s in roster.supervision[person_id] if s.holds(window.start_ms))
+            if window.start_ms >= start_ms and window.deadline_ms <= min(spell.to_ms, until_ms):
+                yield window
+
+
+@cache
+def _begun(
+    windows: tuple[DailyWindow, ...], grace_ms: int, timezone: ZoneInfo, start_ms: int, until_ms: int
+) -> list[Window]:
+    """A class's windows about the time of the clock; of those that begin at one instant the first to end."""
+    day = _at(start_ms, timezone).date() - timedelta(days=2)
+    last = _at(until_ms, timezone).date() + timedelta(days=1)
+    deadlines: dict[int, int] = {}
+    while day <= last:
+        for daily in windows:
+            begin_ms = _first(day, daily.start_min, timezone)
+            end_ms = _last(day, daily.end_min, timezone)
+            if end_ms > begin_ms:
+                deadlines[begin_ms] = min(end_ms + grace_ms, deadlines.get(begin_ms, END_MS))
         day += timedelta(days=1)
+    return [Window(*item) for item in sorted(deadlines.items())]
+
+
+def _first(day: date, minute: int, timezone: ZoneInfo) -> int:
+    """The first instant at which the wall shows a time, or a later one where clocks skip it."""
+    wall = datetime.combine(day, time()) + timedelta(minutes=minute)
+    return next(at_ms for at_ms in _about(wall, timezone) if _wall(at_ms, timezone) >= wall)
+
+
+def _last(day: date, minute: int, timezone: ZoneInfo) -> int:
+    """The last instant at which the wall shows a time; where clocks skip it, the moment of the skip."""
+    wall = datetime.combine(day, time()) + timedelta(minutes=minute)
+    shown = [at_ms for at_ms in _about(wall, timezone) if _wall(at_ms, timezone) == wall]
+    return shown[-1] if shown else _first(day, minute, timezone)
+
+
+def _about(wall: datetime, timezone: ZoneInfo) -> range:
+    """The minutes in which the wall must come to a time, whichever offset holds."""
+    seconds = [int(wall.replace(tzinfo=timezone, fold=fold).timestamp()) for fold in (0, 1)]
+    return range(min(seconds) * 1000, max(seconds) * 1000 + 1, _MINUTE_MS)
+
+
+def _wall(at_ms: int, timezone: ZoneInfo) -> datetime:
+    return _at(at_ms, timezone).replace(tzinfo=None)
+
+
+def _at(at_ms: int, timezone: ZoneInfo) -> datetime:
+    moment: datetime = (EPOCH + timedelta(milliseconds=at_ms)).astimezone(timezone)
+    return moment
 
 
 def _alert(policy: Policy, roster: Roster, person_id: str, window: Window, cleared_ms: int | None) -> Alert:
