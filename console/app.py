@@ -47,6 +47,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         version=parts.version or "0",
         docs_url=None,  # those pages would fetch their scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a phone follows no redirect, and loses the fix
         lifespan=_lifespan,
     )
     _put_state(app, parts)

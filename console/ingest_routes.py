@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 import json
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -19,13 +18,21 @@ from console.errors import BadBody, RowsElsewhere
 from console.gate import Caller, Gate, Right
 from pipeline.gateway import JournalWriter
 from pipeline.gateway.bodies import received
-from pipeline.gateway.device_protocols import Message, osmand_message, owntracks_message, traccar_message
+from pipeline.gateway.device_protocols import (
+    Message,
+    osmand_message,
+    owntracks_message,
+    phone_object,
+    traccar_message,
+)
 from pipeline.gateway.received import Received, refused
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import NOT_FIXED
 
 BODY_BYTES_MOST = 32 << 20
+#: A phone sends one fix at a time.
+PHONE_BODY_BYTES_MOST = 1 << 20
 #: A larger body is decoded beside the loop that serves the others.
 _DECODED_INLINE_BYTES = 1 << 16
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -47,9 +54,9 @@ async def osmand(request: Request) -> Response:
     A row that can never be accepted is answered by 200 as well, or the phone would send it for ever.
     """
     caller = await _caller(request)
-    body = await _body(request)
+    body = await _body(request, PHONE_BODY_BYTES_MOST)
     if "json" in request.headers.get("content-type", "") or body[:1] == b"{":
-        message = traccar_message(_object(body))
+        message = traccar_message(phone_object(body))
     else:
         form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
         message = osmand_message({**request.query_params, **dict(form)})
@@ -59,24 +66,30 @@ async def osmand(request: Request) -> Response:
 async def owntracks(request: Request) -> Response:
     """``POST /owntracks``: answers the list of commands that the app expects, which is empty."""
     caller = await _caller(request)
-    body = await _body(request)
-    message = owntracks_message(_object(body), caller.identity.device_id) if body else None
+    body = await _body(request, PHONE_BODY_BYTES_MOST)
+    message = owntracks_message(phone_object(body), caller.identity.device_id) if body else None
     if message is not None:
         await _sent(request, caller, message, "owntracks")
     return answer([])
 
 
+#: Each path with what it takes; phones' settings often end in a slash.
+_TAKEN = (
+    ("/v1/pings", pings, ["POST"]),
+    ("/v1/confirmations", confirmations, ["POST"]),
+    ("/osmand", osmand, ["GET", "POST"]),
+    ("/owntracks", owntracks, ["POST"]),
+)
 ROUTES = [
-    Route("/v1/pings", pings, methods=["POST"]),
-    Route("/v1/confirmations", confirmations, methods=["POST"]),
-    Route("/osmand", osmand, methods=["GET", "POST"]),
-    Route("/owntracks", owntracks, methods=["POST"]),
+    Route(path + slash, endpoint, methods=methods)
+    for path, endpoint, methods in _TAKEN
+    for slash in ("", "/")
 ]
 
 
 async def _rows(request: Request, kind: int) -> Response:
     caller = await _caller(request, is_api=True)
-    body = await _body(request)
+    body = await _body(request, BODY_BYTES_MOST)
     is_ndjson = request.headers.get("content-type", "").partition(";")[0].strip().lower() in _NDJSON
     rows = await _received(request, body, kind, caller, is_ndjson=is_ndjson)
     return answer((await _durable(request, rows, "http")).answer(), 202)
@@ -109,25 +122,18 @@ def _password(text: str) -> str | None:
         return None
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, bytes_most: int) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise BadBody("send the body as it is, without Content-Encoding", 415)
     body = bytearray()
     try:
         async for part in request.stream():
             body += part
-            if len(body) > BODY_BYTES_MOST:
-                raise BadBody(f"more than {BODY_BYTES_MOST} bytes; send fewer rows at a time", 413)
+            if len(body) > bytes_most:
+                raise BadBody(f"more than {bytes_most} bytes; send fewer rows at a time", 413)
     except ClientDisconnect:  # nobody is there to be answered
         raise BadBody("the sender hung up in the middle") from None
     return bytes(body)
-
-
-def _object(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body is no JSON: {error}") from error
 
 
 async def _received(request: Request, body: bytes, kind: int, caller: Caller, *, is_ndjson: bool) -> Received:

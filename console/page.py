@@ -10,6 +10,8 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,8 +19,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 
+#: What a fix in an address has. Answered with the page it would count as taken, and be lost.
+_OF_A_FIX = frozenset({"id", "deviceid", "lat", "lon", "location", "timestamp"})
+
+
 class PageFiles(StaticFiles):
-    """Files of a folder that browsers ask about again, so that a new version is seen at once."""
+    """Files of a folder that browsers ask about again, so that a new version is seen at once.
+
+    They are read and nothing else: anything sent to them, and a fix in the address, is 404.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file; raises HTTPException with 404 where there is none."""
+        sent = Request(scope)
+        if scope["method"] not in ("GET", "HEAD") or not _OF_A_FIX.isdisjoint(sent.query_params):
+            raise HTTPException(404, "no such route; fixes are taken at /osmand, /owntracks and /v1/pings")
+        try:
+            return await super().get_response(path, scope)
+        except ValueError:  # a path that no file can have
+            raise HTTPException(404) from None
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """The file, to be checked before it is used again."""
@@ -32,7 +51,8 @@ def mount_page(app: Starlette, web: Path, vendor: Path | None) -> None:
     if vendor is not None and vendor.is_dir():
         app.mount("/vendor", PageFiles(directory=vendor), name="vendor")
     if web.is_dir():
-        app.mount("/", PageFiles(directory=web, html=True), name="page")
+        # Not mounted: a mount at the root matches every path, and a known route would never answer 405.
+        app.router.default = PageFiles(directory=web, html=True)
 
 
 def content_policy(web: Path) -> str:

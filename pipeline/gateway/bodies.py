@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
 from pipeline.reading.exact import json_object, object_of, row_of_object
 from pipeline.reading.fields import BROKEN, FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
 from pipeline.reading.json_rows import STRANGERS_MOST, decode_lines
+from pipeline.reading.nesting import elements_of
 from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
 from pipeline.reading.text_stream import BOM, LINE_MOST
 from pipeline.reading.unjudged import unjudged, unjudged_columns
@@ -58,15 +58,13 @@ def _elements(text: bytes) -> list[bytes]:
     """The elements of an array, each on one line; one that could be read in no file stays unreadable."""
     try:
         raw = [bytes(element) for element in msgspec.json.decode(text, type=list[msgspec.Raw])]
-        plain = not any(b"\n" in element or b"\r" in element for element in raw)
+        if not any(b"\n" in element or b"\r" in element for element in raw):
+            return raw
     except (msgspec.MsgspecError, RecursionError):
-        plain = False
-    if plain:
-        return raw
-    try:
-        return [json.dumps(element).encode() for element in json.loads(text)]
-    except (ValueError, RecursionError) as error:
-        raise UnreadableMessage(f"the body is no JSON array: {error}") from error
+        pass
+    if (found := elements_of(text)) is None:
+        raise UnreadableMessage("the body is no JSON array: its brackets, quotes or commas do not match")
+    return found
 
 
 def _decoded(text: bytes, kind: int, devices: DeviceIds) -> Fields:

@@ -1,16 +1,20 @@
 """What phones send that know nothing of us, as rows of the contract: OsmAnd, Traccar Client, OwnTracks.
 
 Both adapters change units and names and nothing else; whether a row can be used is decided where all rows
-are. A time that is not given stays missing: none is made up.
+are. A time that is not given stays missing, and one without an offset stays without: none is made up.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.gateway.errors import UnreadableMessage
+from pipeline.reading.nesting import is_too_deep
 from sinks.alert import instant_text
 
 #: Row of the contract's columns, None where the message says nothing.
@@ -20,6 +24,12 @@ _M_S_PER_KNOT = 1852 / 3600
 _KM_H_PER_M_S = 3.6
 #: A whole number below this is seconds since 1970, else milliseconds (as the Traccar server reads it).
 _SECONDS_MOST = 2**31
+#: A whole number of more digits than this is read as float64, which then says that it is none of ours.
+_DIGITS_MOST = 18
+_EPOCH_TIME = re.compile(r"\d{1,18}(\.\d{1,9})?", re.ASCII)
+#: The plus sign of an offset that nobody escaped in the address arrives as a blank.
+_BLANK_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?) (\d\d(?::?\d\d)?)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -29,6 +39,16 @@ class Message:
 
     row: Row
     is_fixed: bool = True
+
+
+def phone_object(body: bytes) -> Any:
+    """The JSON that a phone sent; raises UnreadableMessage. Numbers may have any number of digits."""
+    if is_too_deep(body):
+        raise UnreadableMessage("the body is nested deeper than any message of a phone")
+    try:
+        return json.loads(body, parse_int=_whole)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableMessage(f"the body is no JSON: {error}") from error
 
 
 def osmand_message(values: Mapping[str, str]) -> Message:
@@ -106,11 +126,19 @@ def _osmand_position(values: Mapping[str, str]) -> Row:
 
 
 def _osmand_time(text: str | None) -> str | None:
-    """A whole number of seconds or milliseconds, or ISO 8601; what is neither stays as it is."""
-    if text is None or not text.strip().isdecimal():
+    """Seconds or milliseconds since 1970, or ISO 8601; what is neither stays as it is."""
+    if text is None:
+        return None
+    text = text.strip()
+    if (given := _BLANK_OFFSET.fullmatch(text)) is not None:
+        return f"{given[1]}+{given[2]}"
+    if _EPOCH_TIME.fullmatch(text) is None:
         return text
-    number = int(text)
-    return _instant(number * 1000 if number < _SECONDS_MOST else number)
+    whole, _, part = text.partition(".")
+    number = int(whole)
+    if number >= _SECONDS_MOST:
+        return _instant(number)
+    return _instant(number * 1000 + int(part.ljust(3, "0")[:3]))
 
 
 def _instant(ms: int) -> str:
@@ -124,10 +152,13 @@ def _number(text: str | None) -> float | str | None:
     """A number if the text is one; other text stays, to be rejected where rows are."""
     if text is None or not text.strip():
         return None
-    try:
+    if _NUMBER.fullmatch(text.strip()):
         return float(text)
-    except ValueError:
-        return text
+    return math.nan if text.strip().lower() == "nan" else text
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _DIGITS_MOST else float(digits)
 
 
 def _truth(text: str | None) -> bool | str | None:

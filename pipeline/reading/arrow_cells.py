@@ -161,11 +161,11 @@ class ArrowRows:
         if content == CHALLENGE and is_text:
             self._challenge = self._challenge_codes(column, given)
             return given
-        fits = (
-            (content == NUMBER and _is_number(column.type))
-            or (content == TRUTH and pa.types.is_boolean(column.type))
-            or (content == TEXT and is_text)
-        )
+        if content == NUMBER and _is_number(column.type):
+            # An infinite one stands for a number that float64 cannot hold.
+            numbers = _values(column.cast(pa.float64(), safe=False), given, np.nan)
+            return np.asarray(given & ~np.isinf(numbers), np.bool_)
+        fits = (content == TRUTH and pa.types.is_boolean(column.type)) or (content == TEXT and is_text)
         return given if fits else nowhere
 
     def _challenge_codes(self, column: pa.Array, given: Mask) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from pipeline.reading.fields import (
     WRONG_VALUE,
     Field,
 )
+from pipeline.reading.nesting import is_too_deep
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _SOURCE_CODE = {name: code for code, name in enumerate(SOURCES)}
@@ -77,6 +79,8 @@ class ExactRow:
 
 def json_object(line: bytes) -> dict[str, object] | None:
     """The object on a line, numbers all as float; None where the line is no JSON object."""
+    if is_too_deep(line):
+        return None
     try:
         value = json.loads(line.decode(), parse_int=float)
     except (ValueError, RecursionError):
@@ -191,9 +195,12 @@ def _put_value(row: ExactRow, content: int, value: object, devices: dict[str, in
 
 
 def _harmless(content: int, value: object) -> bool:
-    """Whether a value is of the type of a column that nothing looks at yet."""
+    """Whether a value is of the type of a column that nothing looks at yet.
+
+    A number beyond what float64 can hold is read as infinite, and is no value of anything.
+    """
     if content == NUMBER:
-        return isinstance(value, float)
+        return isinstance(value, float) and not math.isinf(value)
     if content == TRUTH:
         return isinstance(value, bool)
     return content == TEXT and isinstance(value, str)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from geofences.instant import instant_ms
+from pipeline.reading.nesting import NESTING_MOST
 from pipeline.reference.parsing import RawRow, UnreadableError
+
+_STRINGS = re.compile(r'"(\\.|[^"\\])*"')
 
 
 def raw_rows(path: Path) -> Iterator[RawRow]:
@@ -26,10 +31,18 @@ def _ndjson(path: Path) -> Iterator[RawRow]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line.decode())
+            # A number may have any number of digits.
+            values = None if _depth(line) > NESTING_MOST else json.loads(line.decode(), parse_int=float)
         except (ValueError, RecursionError):
             values = None
         yield _typed(values if isinstance(values, dict) else None)
+
+
+def _depth(line: bytes) -> int:
+    """How many brackets are open within each other at most, those of strings left out."""
+    steps = {"[": 1, "{": 1, "]": -1, "}": -1}
+    signs = _STRINGS.sub("", line.decode(errors="replace"))
+    return max(accumulate((steps.get(sign, 0) for sign in signs), initial=0))
 
 
 def _csv(path: Path) -> Iterator[RawRow]:

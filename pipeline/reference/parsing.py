@@ -174,7 +174,7 @@ def _value(raw: RawRow, holds: str, value: object) -> object:
         return raw.flags(value)
     if holds in ("number", "accuracy"):
         number = raw.numbers(value)
-        if holds == "accuracy" and not 0.0 <= number < math.inf:
+        if math.isinf(number) or (holds == "accuracy" and not number >= 0.0):
             raise UnreadableError(value)
         return number
     text = raw.texts(value)

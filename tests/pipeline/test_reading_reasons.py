@@ -77,6 +77,9 @@ EVERYWHERE: list[tuple[str, dict[str, object]]] = [
     ("bad_value", {"source": "sonar"}),
     ("bad_value", {"source": "GNSS"}),
     ("bad_value", {"crs": "mars"}),
+    ("bad_value", {"battery_pct": INF}),
+    ("bad_value", {"speed_mps": -INF}),
+    ("ok", {"rssi_dbm": NAN}),  # not given, as tables of numbers say it
 ]
 
 # What only JSON can say.
@@ -123,6 +126,13 @@ JSON_LINES: list[tuple[str, str]] = [
     ("bad_value", '{"device_id": "D1", "event_time": "%s", "mock": "true"}'),
     ("bad_value", '{"device_id": "D1", "event_time": "%s", "speed_mps": "fast"}'),
     ("bad_value", '{"device_id": "D1", "event_time": "%s", "app_version": 3}'),
+    ("bad_value", '{"device_id": "D1", "event_time": "%s", "battery_pct": 1e400}'),
+    ("bad_value", '{"device_id": "D1", "event_time": "%s", "battery_pct": ' + "9" * 309 + "}"),
+    ("bad_value", '{"device_id": "D1", "event_time": "%s", "rssi_dbm": -' + "9" * 5000 + "}"),
+    ("ok", '{"device_id": "D1", "event_time": "%s", "battery_pct": 1e-400}'),
+    ("ok", '{"device_id": "D1", "event_time": "%s", "x": ' + "[" * 499 + "]" * 499 + "}"),
+    ("malformed", '{"device_id": "D1", "event_time": "%s", "x": ' + "[" * 500 + "]" * 500 + "}"),
+    ("ok", '{"device_id": "D1", "event_time": "%s", "x": "' + "[" * 5000 + '"}'),
     ("ok", '{"device_id": "D1", "event_time": "%s"}'),
     ("ok", '{"device_id": "D1", "event_time": "%s", "arrival_time": null, "source": null, "sos": null}'),
     ("ok", ' \t{ "device_id" : "D1" , "event_time" : "%s" } \r'),
