@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from console.alert_feed import AlertFeed
 from console.gate import Parts, Reader
+from console.token_watch import TokenWatch
 from sinks.disposal import DisposalQueue
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
@@ -28,10 +29,11 @@ async def stream(
 ) -> EventSourceResponse:
     """Server-sent events: `alert` with a timeline entry and its `seq` as id; `reset` where the id is unknown.
 
-    Without `Last-Event-ID` it begins with what is yet to come.
+    Without `Last-Event-ID` it begins with what is yet to come. It ends when the token counts no longer.
     """
     feed: AlertFeed = request.app.state.feed
-    events = _events(feed, parts.queue, caller.office, last_event_id)
+    watch: TokenWatch = request.app.state.watch
+    events = watch.while_in_force(caller.name, _events(feed, parts.queue, caller.office, last_event_id))
     return EventSourceResponse(events, ping=_PING_S, headers={"Cache-Control": "no-store"})
 
 

@@ -28,6 +28,7 @@ from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.roll import Roll
+from console.token_watch import TokenWatch
 from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.journal import Journal
 from pipeline.reading.device_ids import DeviceIds
@@ -72,6 +73,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.watch.stop()
         await app.state.feed.stop()
         if writer is not None:
             await run_in_threadpool(writer.stop)
@@ -83,7 +85,8 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.parts = parts
     app.state.feed = AlertFeed(parts.queue)
     app.state.roll = Roll(parts.site)
-    app.state.gate = Gate(parts.tokens, app.state.roll)
+    app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)
+    app.state.watch = TokenWatch(app.state.gate)
     app.state.devices = DeviceIds(app.state.roll.device_ids)
     app.state.figures = figures
     app.state.writer = _writer(parts, figures)

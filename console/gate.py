@@ -67,13 +67,15 @@ class Caller:
 class Gate:
     """Turns tokens into callers."""
 
-    def __init__(self, tokens: TokenStore, roll: Roll) -> None:
+    def __init__(self, tokens: TokenStore, roll: Roll, now_ms: Callable[[], int]) -> None:
+        """``now_ms`` is real time, by which tokens expire."""
         self._tokens = tokens
         self._roll = roll
+        self._now_ms = now_ms
 
     def caller(self, token: str | None, right: Right) -> Caller:
         """Who bears a token; raises NoToken and NotAllowed."""
-        identity = self._tokens.lookup(token) if token else None
+        identity = self._tokens.lookup(token, now_ms=self._now_ms()) if token else None
         if identity is None:
             raise NoToken("a token that counts is needed: Authorization: Bearer TOKEN")
         office_id = identity.office_id
@@ -81,6 +83,10 @@ class Gate:
         if not caller.may(right):
             raise NotAllowed(f"a token of the role {identity.role} may not {right}")
         return caller
+
+    def in_force(self) -> frozenset[str]:
+        """The names of all tokens that count now."""
+        return frozenset(identity.name for identity in self._tokens.identities(now_ms=self._now_ms()))
 
 
 _bearer = HTTPBearer(auto_error=False, description="`fencewatch token create`")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geofences.instant import BEGIN_MS
+from pipeline.clock import system_now_ms
 from pipeline.journal import Journal, JournalReader
 from pipeline.sites.records import Site
 from sinks.access import TokenStore
@@ -28,7 +29,7 @@ class ConsoleParts:
     it runs. Where it ``is_simulated``, everything shown must say so. A claim holds for ``lease_ms`` of that
     clock. What the log holds from before ``log_kept_ms`` ago is removed (None: nothing). ``run_metrics`` is
     the file in which the engine tells of itself. ``vendor`` is the folder of npm packages that the page
-    imports from.
+    imports from. ``real_now_ms`` is the machine's clock, by which tokens expire.
     """
 
     site: Site
@@ -44,6 +45,7 @@ class ConsoleParts:
     lease_ms: int = LEASE_MS
     log_kept_ms: int | None = None
     run_metrics: Path | None = None
+    real_now_ms: Callable[[], int] = system_now_ms
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""

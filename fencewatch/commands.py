@@ -10,10 +10,11 @@ import typer
 
 from fencewatch import __version__, printing
 from fencewatch.faults import exit_codes
-from fencewatch.live_commands import live_app, token_app
+from fencewatch.live_commands import live_app
 from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
+from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
 from pipeline.outputs import is_standard_output, refuse_clashes

@@ -1,11 +1,11 @@
-"""The commands of the live system, one function each: demo, run, serve, token create."""
+"""The commands of the live system, one function each: demo, run, serve."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,7 +17,6 @@ from fencewatch.options import Data, Json
 from pipeline.errors import InputError
 
 live_app = typer.Typer(rich_markup_mode=None)
-token_app = typer.Typer(help="Access tokens.", no_args_is_help=True, rich_markup_mode=None)
 
 Config = Annotated[Path, typer.Option(help="The configuration file (TOML).")]
 EndsWithStdin = Annotated[
@@ -87,33 +86,6 @@ def serve_command(
     with exit_codes():
         _attach(ends_with_stdin)
         serve(read_settings(config), socket_fd)
-
-
-@token_app.command("create", epilog="Example: fencewatch token create --role officer --office O1")
-def token_create(
-    role: Annotated[str, typer.Option(help="officer, county, prosecutor, operator or device.")],
-    office: Annotated[str | None, typer.Option(help="The office whose alerts it may see.")] = None,
-    device: Annotated[str | None, typer.Option(help="The device it may send for.")] = None,
-    name: Annotated[str | None, typer.Option(help="Whose it is.")] = None,
-    data: Data = DEFAULT_DATA,
-    as_json: Json = False,
-) -> None:
-    """Make an access token; its text is shown this once."""
-    from fencewatch.opened import opened_tokens
-    from pipeline.clock import system_now_ms
-    from sinks.access import WrongToken
-
-    with exit_codes(), opened_tokens(data) as tokens:
-        given: dict[str, Any] = {"office_id": office, "device_id": device, "name": name}
-        try:
-            text = tokens.create(role, now_ms=system_now_ms(), **given)
-        except WrongToken as error:
-            raise InputError(str(error)) from None
-    print(
-        json.dumps({"token": text, "role": role, "office": office, "device": device, "name": name})
-        if as_json
-        else text
-    )
 
 
 def _attach(ends_with_stdin: bool) -> None:

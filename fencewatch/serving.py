@@ -47,7 +47,7 @@ def strangers(parts: ConsoleParts) -> list[Identity]:
     devices = {binding.device_id for binding in parts.site.bindings}
     return [
         identity
-        for identity in parts.tokens.identities()
+        for identity in parts.tokens.identities(now_ms=parts.real_now_ms())
         if (identity.office_id and identity.office_id not in offices)
         or (identity.device_id and identity.device_id not in devices)
     ]

@@ -107,7 +107,7 @@ def console_world(
 def _tokens(store: TokenStore) -> dict[str, str]:
     texts = {}
     for who, (role, where) in TOKENS.items():
-        place = {"device_id" if role is Role.DEVICE else "office_id": where}
+        place: dict[str, Any] = {"device_id" if role is Role.DEVICE else "office_id": where}
         texts[who] = store.create(role, now_ms=NOW_MS, **place)
     return texts
 

@@ -54,7 +54,7 @@ def test_an_alert_from_open_to_closed(world: World, client: TestClient) -> None:
 
 
 def _name(world: World, who: str) -> str:
-    identity = world.parts.tokens.lookup(world.tokens[who])
+    identity = world.parts.tokens.lookup(world.tokens[who], now_ms=NOW_MS)
     assert identity is not None
     return identity.name
 
