@@ -17,7 +17,8 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 Key = Annotated[str, Path(description="32 hex digits")]
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
+#: What a step may be refused for.
+REFUSALS: dict[int | str, dict[str, Any]] = {
     403: {"description": "the role may not"},
     404: {"description": "no such alert within the office"},
     409: {"description": "another was first, or the state does not allow it: `state`, `holder`, `alert`"},
@@ -57,10 +58,16 @@ class Chosen(Choice):
 
 
 class Verification(BaseModel):
-    """What checking the alert found; a false one wants a reason."""
+    """What checking the alert found; a false one wants a reason of the list, `reasons` of `/v1/site`."""
 
     verdict: Literal["true", "false", "unverifiable"]
     reason: str | None = None
+
+
+class Correction(Verification):
+    """Another verdict than before, and why."""
+
+    because: str | None = Field(None, description="in words; needed")
 
 
 class Disposal(BaseModel):
@@ -80,52 +87,65 @@ def alerts(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, cal
     return answer({"items": items, "next": page.next})
 
 
-@router.get("/{alert_key}", responses={404: _REFUSALS[404]})
+@router.get("/{alert_key}", responses={404: REFUSALS[404]})
 def alert(alert_key: Key, parts: Parts, people: People, caller: Reader) -> Response:
     """One alert with everything that happened to it, oldest first."""
-    return answer(_standing(alert_key, parts, people, caller))
+    return answer(standing(alert_key, parts, people, caller))
 
 
-@router.post("/{alert_key}/claim", responses=_REFUSALS)
+@router.post("/{alert_key}/claim", responses=REFUSALS)
 def claim(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
     """Take it up; exactly one of many wins."""
-    parts.queue.claim(alert_key, **_act(parts, caller), lease_ms=parts.lease_ms)
-    return answer(_standing(alert_key, parts, people, caller))
+    parts.queue.claim(alert_key, **acting(parts, caller), lease_ms=parts.lease_ms)
+    return answer(standing(alert_key, parts, people, caller))
 
 
-@router.post("/{alert_key}/renew", responses=_REFUSALS)
+@router.post("/{alert_key}/renew", responses=REFUSALS)
 def renew(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
     """Hold on to it for another lease."""
-    parts.queue.renew(alert_key, **_act(parts, caller), lease_ms=parts.lease_ms)
-    return answer(_standing(alert_key, parts, people, caller))
+    parts.queue.renew(alert_key, **acting(parts, caller), lease_ms=parts.lease_ms)
+    return answer(standing(alert_key, parts, people, caller))
 
 
-@router.post("/{alert_key}/release", responses=_REFUSALS)
+@router.post("/{alert_key}/release", responses=REFUSALS)
 def release(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
     """Give it back."""
-    parts.queue.release(alert_key, **_act(parts, caller))
-    return answer(_standing(alert_key, parts, people, caller))
+    parts.queue.release(alert_key, **acting(parts, caller))
+    return answer(standing(alert_key, parts, people, caller))
 
 
-@router.post("/{alert_key}/verify", responses=_REFUSALS)
+@router.post("/{alert_key}/verify", responses=REFUSALS)
 def verify(alert_key: Key, body: Verification, parts: Parts, people: People, caller: Worker) -> Response:
     """Say whether it is true."""
-    parts.queue.verify(alert_key, **_act(parts, caller), verdict=body.verdict, reason=body.reason)
-    return answer(_standing(alert_key, parts, people, caller))
+    parts.queue.verify(alert_key, **acting(parts, caller), verdict=body.verdict, reason=body.reason)
+    return answer(standing(alert_key, parts, people, caller))
 
 
-@router.post("/{alert_key}/dispose", responses=_REFUSALS)
+@router.post("/{alert_key}/correct", responses=REFUSALS)
+def correct(alert_key: Key, body: Correction, parts: Parts, people: People, caller: Worker) -> Response:
+    """Replace the verdict until the alert is disposed of; the timeline keeps both."""
+    parts.queue.correct(
+        alert_key,
+        **acting(parts, caller),
+        verdict=body.verdict,
+        reason=body.reason,
+        because=body.because,
+    )
+    return answer(standing(alert_key, parts, people, caller))
+
+
+@router.post("/{alert_key}/dispose", responses=REFUSALS)
 def dispose(alert_key: Key, body: Disposal, parts: Parts, people: People, caller: Worker) -> Response:
     """Say what was done about it."""
-    parts.queue.dispose(alert_key, **_act(parts, caller), outcome=body.outcome, note=body.note)
-    return answer(_standing(alert_key, parts, people, caller))
+    parts.queue.dispose(alert_key, **acting(parts, caller), outcome=body.outcome, note=body.note)
+    return answer(standing(alert_key, parts, people, caller))
 
 
-@router.post("/{alert_key}/close", responses=_REFUSALS)
+@router.post("/{alert_key}/close", responses=REFUSALS)
 def close(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Response:
     """Put a disposed alert away."""
-    parts.queue.close(alert_key, **_act(parts, caller))
-    return answer(_standing(alert_key, parts, people, caller))
+    parts.queue.close(alert_key, **acting(parts, caller))
+    return answer(standing(alert_key, parts, people, caller))
 
 
 def answer(content: object, status: int = 200) -> Response:
@@ -151,10 +171,12 @@ def shown(item: QueueItem, caller: Caller, people: Roll) -> dict[str, Any]:
     return item_json(item) | {"person_name": caller.shown_name(name), "device_kind": kind}
 
 
-def _act(parts: ConsoleParts, caller: Caller) -> dict[str, Any]:
+def acting(parts: ConsoleParts, caller: Caller) -> dict[str, Any]:
+    """Who takes a step, for which office, and when."""
     return {"actor": caller.name, "office": caller.office, "now_ms": parts.now_ms()}
 
 
-def _standing(alert_key: str, parts: ConsoleParts, people: Roll, caller: Caller) -> dict[str, Any]:
+def standing(alert_key: str, parts: ConsoleParts, people: Roll, caller: Caller) -> dict[str, Any]:
+    """How an alert now stands, as the caller may see it."""
     item = parts.queue.alert(alert_key, now_ms=parts.now_ms(), office=caller.office)
     return shown(item, caller, people)

@@ -16,6 +16,7 @@ from console import (
     health_routes,
     ingest_routes,
     place_routes,
+    settle_routes,
     site_routes,
     tally_routes,
 )
@@ -53,7 +54,15 @@ def create_app(parts: ConsoleParts) -> FastAPI:
     )
     _put_state(app, parts)
     app.router.routes.extend(ingest_routes.ROUTES)
-    for module in (alert_stream, tally_routes, alert_routes, place_routes, site_routes, health_routes):
+    for module in (
+        alert_stream,
+        settle_routes,
+        tally_routes,
+        alert_routes,
+        place_routes,
+        site_routes,
+        health_routes,
+    ):
         app.include_router(module.router)
     mount_page(app, parts.web, parts.vendor)
     _put_refusals(app)

@@ -14,7 +14,7 @@ from console.parts import ConsoleParts
 from console.roll import Roll
 from console.site_map import fence_features
 from sinks.alert import instant_text
-from sinks.disposal import Verdict, fitting_outcomes, stats_json
+from sinks.disposal import PLAIN_OUTCOMES, Reason, Verdict, fitting_outcomes, stats_json
 
 router = APIRouter(prefix="/v1", tags=["site"])
 
@@ -35,6 +35,8 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
             "counties": county_lines(parts.site.fences),
             "silence": {kind: [ms / 1000 for ms in levels] for kind, levels in policy.silence_ms.items()},
             "outcomes": {verdict.value: list(fitting_outcomes(verdict)) for verdict in Verdict},
+            "plain_outcomes": list(PLAIN_OUTCOMES),
+            "reasons": list(Reason),
         }
     )
 

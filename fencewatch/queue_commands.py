@@ -14,6 +14,7 @@ import typer
 
 from fencewatch.config import DEFAULT_DATA
 from fencewatch.options import Data, Json
+from sinks.reasons import Reason
 
 if TYPE_CHECKING:
     from fencewatch.queue_desk import Desk
@@ -22,6 +23,13 @@ queue_app = typer.Typer(help="Work the disposal queue off.", no_args_is_help=Tru
 
 Office = Annotated[str | None, typer.Option(help="Only this office and those below it.")]
 Actor = Annotated[str | None, typer.Option(help="Who acts; by default the user.")]
+Why = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Why; for false one of {', '.join(Reason)}.",
+        autocompletion=lambda: [str(one) for one in Reason],
+    ),
+]
 Key = Annotated[str, typer.Argument(help="The alert's key, or its first digits: at least 6.")]
 
 
@@ -94,7 +102,7 @@ _add_step("release", "Give an alert back.")
 def verify_command(
     alert_key: Key,
     verdict: Annotated[str, typer.Argument(help="true, false or unverifiable.")],
-    reason: Annotated[str | None, typer.Option(help="Why; needed for false.")] = None,
+    reason: Why = None,
     data: Data = DEFAULT_DATA,
     office: Office = None,
     actor: Actor = None,
@@ -103,6 +111,25 @@ def verify_command(
     """Say whether it really happened."""
     with _at_desk(data, office, as_json) as desk:
         desk.take(desk.queue.verify, alert_key, actor, verdict=verdict, reason=reason)
+
+
+@queue_app.command(
+    "correct", epilog="Example: fencewatch queue correct 3f2a9c true --because 'he was seen there' --actor li"
+)
+def correct_command(
+    alert_key: Key,
+    verdict: Annotated[str, typer.Argument(help="The right one: true, false or unverifiable.")],
+    because: Annotated[str | None, typer.Option(help="Why the verdict before was wrong; needed.")] = None,
+    reason: Why = None,
+    data: Data = DEFAULT_DATA,
+    office: Office = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Replace a verdict before the alert is disposed of."""
+    with _at_desk(data, office, as_json) as desk:
+        said = {"verdict": verdict, "reason": reason, "because": because}
+        desk.take(desk.queue.correct, alert_key, actor, **said)
 
 
 @queue_app.command(
@@ -120,6 +147,34 @@ def dispose_command(
     """Say what was done about it."""
     with _at_desk(data, office, as_json) as desk:
         desk.take(desk.queue.dispose, alert_key, actor, outcome=outcome, note=note)
+
+
+@queue_app.command(
+    "settle", epilog="Example: fencewatch queue settle --cleared --reason gps_drift --office O1 --actor li"
+)
+def settle_command(
+    alert_keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys, or their first digits; more than one that cleared.")
+    ] = None,
+    cleared: Annotated[
+        bool, typer.Option("--cleared", help="All alerts that cleared themselves, instead of keys.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than one is settled.")] = False,
+    verdict: Annotated[str, typer.Option(help="true, false or unverifiable.")] = "false",
+    reason: Why = None,
+    outcome: Annotated[str, typer.Option(help="reminder, false_alarm, equipment_fault or authorised.")] = (
+        "false_alarm"
+    ),
+    note: Annotated[str | None, typer.Option(help="In words.")] = None,
+    data: Data = DEFAULT_DATA,
+    office: Office = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Plain cases in one step: claim, verify, dispose of and close."""
+    said = {"verdict": verdict, "reason": reason, "outcome": outcome, "note": note}
+    with _at_desk(data, office, as_json) as desk:
+        desk.settle(alert_keys or [], is_cleared=cleared, is_sure=yes, actor=actor, **said)
 
 
 _add_step("close", "Put a disposed alert away.")

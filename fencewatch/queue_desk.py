@@ -26,6 +26,7 @@ from sinks.disposal import (
     AlertUnknown,
     DisposalQueue,
     QueueItem,
+    Settlement,
     State,
     StoreUnusable,
     TimelineEvent,
@@ -85,6 +86,52 @@ class Desk:
         step(key, actor=who, office=self.office, now_ms=self.clock.now_ms(), **said)
         item = self._item(key)
         self._print(item_json(item), lambda: self.views.step(item, who))
+
+    def settle(
+        self, beginnings: Sequence[str], *, is_cleared: bool, is_sure: bool, actor: str | None, **said: Any
+    ) -> None:
+        """Plain cases in one step each, and what became of each; ends with 1 where one was refused."""
+        keys = self._to_settle(beginnings, is_cleared=is_cleared)
+        settlement, who = Settlement(**said, together=len(keys)), _myself() if actor is None else actor
+        if len(keys) > 1 and not is_sure and not _is_confirmed(len(keys)):
+            raise InputError(f"nothing was settled: {len(keys)} alerts want --yes, or y when asked")
+        told = [self._settled(key, settlement, who) for key in keys]
+        n_settled = sum(each["status"] == 200 for each in told)
+        self._print(
+            {"settled": n_settled, "items": told},
+            lambda: [*self.views.settled(told), f"{n_settled:,} of {len(keys):,} settled"],
+        )
+        if n_settled < len(keys):
+            sys.exit(FAILED)
+
+    def _to_settle(self, beginnings: Sequence[str], *, is_cleared: bool) -> list[str]:
+        """Keys in full, each once."""
+        if is_cleared == bool(beginnings):
+            raise InputError("expected either keys of alerts or --cleared, and not both")
+        if not is_cleared:
+            return list(dict.fromkeys(self._key(beginning) for beginning in beginnings))
+        wanted = self.wanted(states=[State.SELF_CLEARED])
+        found = self.queue.every_alert(wanted, now_ms=self.clock.now_ms())
+        keys = [item.alert.alert_key for item in found]
+        if not keys:
+            raise InputError(
+                "no alert has cleared itself and waits for a verdict; there is nothing to settle"
+            )
+        return keys
+
+    def _settled(self, key: str, said: Settlement, who: str) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            "alert_key": key,
+            "status": 200,
+            "detail": None,
+            "state": "closed",
+            "holder": None,
+        }
+        try:
+            self.queue.settle(key, said, actor=who, office=self.office, now_ms=self.clock.now_ms())
+        except TransitionRefused as error:
+            return told | {"status": 409, "detail": str(error), "state": error.state, "holder": error.holder}
+        return told
 
     def stats(self) -> None:
         """The queue's figures."""
@@ -166,6 +213,14 @@ def _require_office(queue: DisposalQueue, office: str | None) -> None:
     if office is not None and known and office not in known:
         named = ", ".join(known[:_NAMED_MOST]) + (", …" if len(known) > _NAMED_MOST else "")
         raise InputError(f"--office {office!r} is unknown; expected one of {named}")
+
+
+def _is_confirmed(n: int) -> bool:
+    """Whether somebody at a terminal says yes; nobody there says no."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"settle {n:,} alerts in one step each? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _myself() -> str:

@@ -66,6 +66,10 @@ class Views:
         what = f"{item.alert.kind} of {plain(item.alert.person_id)}, {item.alert.alert_key[:_KEY_SHOWN]}"
         return [f"{what}: {self._entry(done)} ({self.zone_words})"]
 
+    def settled(self, told: Sequence[dict[str, Any]]) -> Sequence[str]:
+        """What became of each alert that was to be settled."""
+        return [plain(f"{each['alert_key'][:_KEY_SHOWN]}  {each['detail'] or 'settled'}") for each in told]
+
     def entry(self, event: TimelineEvent, item: QueueItem) -> str:
         """One entry of a timeline in a line, with the alert it is about."""
         alert = item.alert
@@ -147,9 +151,13 @@ class Views:
     def _detail(self, name: str, value: Any) -> str:
         if name == "lease_until_ms":
             return f"until {self._moment(value)}"
+        if isinstance(value, list) and name in ("verdict", "reason"):
+            return " → ".join(self._cell(name, part) for part in value) if value[0] != value[1] else ""
         if name in ("verdict", "outcome"):
             return str(value)
-        if name in ("reason", "note"):
+        if name == "together":
+            return "in one step" if value == 1 else f"in one step, {value:,} alerts together"
+        if name in ("reason", "note", "because"):
             return f"“{value}”"
         if name in ("cleared_ms", "withdrawn_ms"):  # when it was, which the coming and going of it say
             return f"at {self._moment(value[1])}" if value[1] is not None else ""

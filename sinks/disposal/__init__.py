@@ -8,8 +8,19 @@ from sinks.disposal.disposal_queue import DisposalQueue
 from sinks.disposal.errors import AlertUnknown, DisposalError, StoreUnusable, TransitionRefused, WrongInput
 from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
 from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter
-from sinks.disposal.states import MEASURES, TRANSITIONS, Outcome, State, Transition, Verdict, fitting_outcomes
+from sinks.disposal.settling import Settlement, has_passed
+from sinks.disposal.states import (
+    MEASURES,
+    PLAIN_OUTCOMES,
+    TRANSITIONS,
+    Outcome,
+    State,
+    Transition,
+    Verdict,
+    fitting_outcomes,
+)
 from sinks.disposal.written import event_json, item_json, stats_json
+from sinks.reasons import Reason
 
 __all__ = [
     "EVERYTHING",
@@ -18,6 +29,7 @@ __all__ = [
     "LEASE_MS_MAX",
     "MEASURES",
     "PAGE_MAX",
+    "PLAIN_OUTCOMES",
     "TRANSITIONS",
     "AlertChange",
     "AlertFilter",
@@ -29,6 +41,8 @@ __all__ = [
     "Outcome",
     "QueueItem",
     "QueueStats",
+    "Reason",
+    "Settlement",
     "State",
     "StoreUnusable",
     "TimelineEvent",
@@ -39,6 +53,7 @@ __all__ = [
     "WrongInput",
     "event_json",
     "fitting_outcomes",
+    "has_passed",
     "item_json",
     "stats_json",
 ]

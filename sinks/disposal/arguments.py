@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sinks.disposal.errors import WrongInput
 from sinks.disposal.states import Outcome, Verdict, fitting_outcomes
+from sinks.reasons import Reason
 
 #: Longest texts of a row.
 NAME_LENGTH_MAX = 200
@@ -41,13 +42,22 @@ def free_text(field: str, given: str | None) -> str | None:
 
 
 def verdict_with_reason(verdict: str, reason: str | None) -> tuple[Verdict, str | None]:
-    """A verdict; false ones say why."""
+    """A verdict; a false one says why by a code of the list, others may say it in words."""
     if verdict not in set(Verdict):
         raise WrongInput("verdict", repr(verdict), "one of " + ", ".join(Verdict))
     said = free_text("reason", reason)
-    if verdict == Verdict.FALSE and said is None:
-        raise WrongInput("reason", "none given", "why the alert is false")
+    if verdict == Verdict.FALSE and said not in set(Reason):
+        wrong = "none given" if said is None else repr(said)
+        raise WrongInput("reason", wrong, "why the alert is false: one of " + ", ".join(Reason))
     return Verdict(verdict), said
+
+
+def correction_reason(because: str | None) -> str:
+    """Why a verdict is taken back, in words."""
+    said = free_text("because", because)
+    if said is None:
+        raise WrongInput("because", "none given", "why the verdict is corrected, in words")
+    return said
 
 
 def known_outcome(outcome: str) -> Outcome:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sinks.disposal.abbreviation import full_key
+from sinks.disposal.acts import (
+    Act,
+    claim_step,
+    close_step,
+    correct_step,
+    dispose_step,
+    release_step,
+    renew_step,
+    verify_step,
+)
 from sinks.disposal.alerted import AlertedPerson, alerted_people
 from sinks.disposal.applying import apply_changes
-from sinks.disposal.arguments import (
-    LEASE_MS,
-    actor_name,
-    free_text,
-    known_outcome,
-    lease_end_ms,
-    verdict_with_reason,
-)
+from sinks.disposal.arguments import LEASE_MS
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
@@ -31,7 +34,8 @@ from sinks.disposal.listing import (
     counts_by_state,
 )
 from sinks.disposal.offices import office_parents, put_offices
-from sinks.disposal.states import TRANSITIONS, Outcome, State
+from sinks.disposal.settling import Settlement, settle
+from sinks.disposal.states import State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
 from sinks.disposal.store import Store
 
@@ -94,26 +98,17 @@ class DisposalQueue:
         self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
     ) -> QueueItem:
         """Take an alert up that nobody holds, its last holder included once the lease has lapsed."""
-        lease_until_ms = lease_end_ms(now_ms, lease_ms)
-        values = _holding(actor, office, lease_until_ms) | {"claimed_ms": now_ms}
-        return self._step(
-            "claim", alert_key, actor, office, now_ms, values, {"lease_until_ms": lease_until_ms}
-        )
+        return self._take(claim_step(Act(alert_key, actor, office, now_ms), lease_ms))
 
     def renew(
         self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
     ) -> QueueItem:
         """Hold on to an alert for another lease, or take a verified one over whose lease has lapsed."""
-        lease_until_ms = lease_end_ms(now_ms, lease_ms)
-        values = _holding(actor, office, lease_until_ms)
-        return self._step(
-            "renew", alert_key, actor, office, now_ms, values, {"lease_until_ms": lease_until_ms}
-        )
+        return self._take(renew_step(Act(alert_key, actor, office, now_ms), lease_ms))
 
     def release(self, alert_key: str, *, actor: str, office: str | None, now_ms: int) -> QueueItem:
         """Give a claimed alert back."""
-        values = {**_NOBODY, "claimed_ms": None}
-        return self._step("release", alert_key, actor, office, now_ms, values, {})
+        return self._take(release_step(Act(alert_key, actor, office, now_ms)))
 
     def verify(
         self,
@@ -125,11 +120,25 @@ class DisposalQueue:
         verdict: str,
         reason: str | None = None,
     ) -> QueueItem:
-        """Say whether a claimed alert is true; a false one wants a reason. The lease runs on."""
-        found, said = verdict_with_reason(verdict, reason)
-        values = {"verdict": found.value, "reason": said, "verified_ms": now_ms, "verified_by": actor}
-        details = {"verdict": found.value, "reason": said}
-        return self._step("verify", alert_key, actor, office, now_ms, values, details)
+        """Say whether a claimed alert is true; a false one wants a ``Reason``. The lease runs on."""
+        return self._take(verify_step(Act(alert_key, actor, office, now_ms), verdict, reason))
+
+    def correct(
+        self,
+        alert_key: str,
+        *,
+        actor: str,
+        office: str | None,
+        now_ms: int,
+        verdict: str,
+        reason: str | None = None,
+        because: str | None = None,
+    ) -> QueueItem:
+        """Replace the verdict of an alert that is not disposed of, and say in words why; see ``verify``.
+
+        The holder does, or anybody once the lease has lapsed; the timeline keeps the verdict before.
+        """
+        return self._take(correct_step(Act(alert_key, actor, office, now_ms), verdict, reason, because))
 
     def dispose(
         self,
@@ -142,16 +151,18 @@ class DisposalQueue:
         note: str | None = None,
     ) -> QueueItem:
         """Say what was done about a verified alert; the holder does, or anybody once the lease has lapsed."""
-        done = known_outcome(outcome)
-        said = free_text("note", note) or ""
-        values = {"outcome": done.value, "note": said, "disposed_ms": now_ms, "disposed_by": actor}
-        details = {"outcome": done.value, "note": said}
-        return self._step("dispose", alert_key, actor, office, now_ms, values | _NOBODY, details, done)
+        return self._take(dispose_step(Act(alert_key, actor, office, now_ms), outcome, note))
 
     def close(self, alert_key: str, *, actor: str, office: str | None, now_ms: int) -> QueueItem:
         """Put a disposed alert away."""
-        values = {"closed_ms": now_ms, "closed_by": actor}
-        return self._step("close", alert_key, actor, office, now_ms, values, {})
+        return self._take(close_step(Act(alert_key, actor, office, now_ms)))
+
+    def settle(
+        self, alert_key: str, said: Settlement, *, actor: str, office: str | None, now_ms: int
+    ) -> QueueItem:
+        """Claim, verify, dispose of and close a plain case at once: all of it or nothing."""
+        with self._store.writing() as connection:
+            return settle(connection, Act(alert_key, actor, office, now_ms), said)
 
     # What can be seen
 
@@ -231,24 +242,6 @@ class DisposalQueue:
         with self._store.reading() as connection:
             return last_seq(connection)
 
-    def _step(
-        self,
-        name: str,
-        alert_key: str,
-        actor: str,
-        office: str | None,
-        now_ms: int,
-        values: Mapping[str, Any],
-        details: Mapping[str, Any],
-        outcome: Outcome | None = None,
-    ) -> QueueItem:
-        step = Step(TRANSITIONS[name], alert_key, actor_name(actor), office, now_ms, values, details, outcome)
+    def _take(self, step: Step) -> QueueItem:
         with self._store.writing() as connection:
             return take_step(connection, step)
-
-
-_NOBODY: dict[str, Any] = {"holder": None, "holder_office": None, "lease_until_ms": None}
-
-
-def _holding(actor: str, office: str | None, lease_until_ms: int) -> dict[str, Any]:
-    return {"holder": actor, "holder_office": office, "lease_until_ms": lease_until_ms}

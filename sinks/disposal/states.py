@@ -1,7 +1,8 @@
 """What people do with an alert, as tables: states, who may take which step, verdicts and outcomes.
 
     open ──claim──▶ claimed ──verify──▶ verified ──dispose──▶ disposed ──close──▶ closed
-      ▲                │
+      ▲                │                 │    ▲
+      │                │                 └────┘ correct
       └── release, or the lease lapses
 
 ``self_cleared`` is ``open`` for an alert whose cause has ended by itself; it still wants a verdict. Neither
@@ -75,13 +76,24 @@ MEASURES = (
     Outcome.IMPRISONMENT,
     Outcome.ARREST,
 )
+#: Outcomes that are a matter of one step: nothing follows from them for the person.
+PLAIN_OUTCOMES = (
+    Outcome.REMINDER,
+    Outcome.FALSE_ALARM,
+    Outcome.EQUIPMENT_FAULT,
+    Outcome.AUTHORISED,
+)
 
 
 def fitting_outcomes(verdict: Verdict) -> tuple[Outcome, ...]:
-    """The outcomes an alert with this verdict may have; the schema holds the same rule."""
+    """The outcomes an alert with this verdict may have.
+
+    The schema holds the same rule but for the last clause of ``false``, which queues in use may have broken
+    before there was one: nobody goes to the police for what did not happen.
+    """
     unfit = {
         Verdict.TRUE: (Outcome.FALSE_ALARM,),
-        Verdict.FALSE: MEASURES,
+        Verdict.FALSE: (*MEASURES, Outcome.POLICE_TRANSFER),
         Verdict.UNVERIFIABLE: (Outcome.FALSE_ALARM, *MEASURES),
     }[verdict]
     return tuple(outcome for outcome in Outcome if outcome not in unfit)
@@ -108,6 +120,7 @@ TRANSITIONS = {
         Transition("renew", HELD, None, "renewed", holder_only=True),
         Transition("release", (State.CLAIMED,), State.OPEN, "released", holder_only=True),
         Transition("verify", (State.CLAIMED,), State.VERIFIED, "verified", holder_only=True),
+        Transition("correct", (State.VERIFIED,), None, "verdict_corrected", holder_only=True),
         Transition("dispose", (State.VERIFIED,), State.DISPOSED, "disposed", holder_only=True),
         Transition("close", (State.DISPOSED,), State.CLOSED, "closed", holder_only=False),
     )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, and_, select, true, update
+from sqlalchemy import Connection, and_, or_, select, true, update
 
 from sinks.disposal.arguments import fit
-from sinks.disposal.errors import AlertUnknown, TransitionRefused
+from sinks.disposal.errors import AlertUnknown, TransitionRefused, WrongInput
 from sinks.disposal.items import QueueItem, event_of, item_of
 from sinks.disposal.standing import held_by_no_other, shown_state, standing_columns, within_office
 from sinks.disposal.states import Outcome, Transition, Verdict, fitting_outcomes
@@ -22,7 +22,8 @@ class Step:
     """Who takes which step on which alert and when.
 
     ``values`` go into the row, ``details`` into the timeline. The actor reaches the alerts of the
-    office and below it. An ``outcome`` must fit the verdict that stands.
+    office and below it. An ``outcome`` must fit the verdict that stands. Of the columns that a step
+    ``replaces`` at least one must change; the timeline has each as before and after.
     """
 
     transition: Transition
@@ -33,11 +34,13 @@ class Step:
     values: Mapping[str, Any]
     details: Mapping[str, Any]
     outcome: Outcome | None = None
+    replaces: tuple[str, ...] = ()
 
 
 def take_step(connection: Connection, step: Step) -> QueueItem:
     """Take it inside the caller's transaction, or raise with the alert as it stands."""
     timeline = TimelineWriter(connection)
+    replaced = _standing_values(connection, step)
     taken = connection.execute(_statement(step, timeline.next_seq)).one_or_none()
     standing = find_alert(connection, step.alert_key, office=step.office, now_ms=step.now_ms)
     if taken is None:
@@ -46,7 +49,7 @@ def take_step(connection: Connection, step: Step) -> QueueItem:
         step.alert_key,
         step.transition.past,
         step.now_ms,
-        dict(step.details),
+        {**replaced, **step.details},
         actor=step.actor,
         office=step.office,
     )
@@ -69,11 +72,21 @@ def with_timeline(connection: Connection, item: QueueItem) -> QueueItem:
     return replace(item, timeline=tuple(map(event_of, connection.execute(entries).mappings())))
 
 
+def _standing_values(connection: Connection, step: Step) -> dict[str, list[Any]]:
+    """What the step replaces, each as before and after; nobody else writes meanwhile."""
+    if not step.replaces:
+        return {}
+    before = find_alert(connection, step.alert_key, office=step.office, now_ms=step.now_ms)
+    return {name: [getattr(before, name), step.values[name]] for name in step.replaces}
+
+
 def _complain(step: Step, standing: QueueItem) -> NoReturn:
-    """Why a step was not taken: its outcome if that is all that was wrong, else the state or the holder."""
+    """Why a step was not taken: what it says if that is all that was wrong, else the state or the holder."""
     may = standing.state in step.transition.sources and standing.holder in (None, step.actor)
     if may and step.outcome is not None and standing.verdict is not None:
         fit(step.outcome, standing.verdict)
+    if may and step.replaces:
+        raise WrongInput(step.replaces[0], "the same as before", f"another {' or '.join(step.replaces)}")
     raise TransitionRefused(step.transition.name, standing)
 
 
@@ -87,6 +100,9 @@ def _statement(step: Step, seq: int) -> Any:
         held_by_no_other(step.actor, step.now_ms) if transition.holder_only else true(),
         within_office(step.office),
         true() if step.outcome is None else alert.c.verdict.in_(_verdicts(step.outcome)),
+        or_(*(alert.c[name].is_distinct_from(step.values[name]) for name in step.replaces))
+        if step.replaces
+        else true(),
     )
     changed = update(alert).where(alert.c.alert_key == step.alert_key, may).values(values)
     # Only the key, and not how the alert now stands: in RETURNING, SQLite 3.40 finds NULLs to be NOT NULL.

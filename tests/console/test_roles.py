@@ -34,6 +34,9 @@ TABLE: list[tuple[str, str, tuple[int, int, int, int, int]]] = [
     ("POST", f"/v1/alerts/{KEY}/renew", (409, 409, 403, 403, 403)),
     ("POST", f"/v1/alerts/{KEY}/release", (409, 409, 403, 403, 403)),
     ("POST", f"/v1/alerts/{KEY}/verify", (422, 422, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/correct", (422, 422, 403, 403, 403)),
+    ("POST", f"/v1/alerts/{KEY}/settle", (422, 422, 403, 403, 403)),
+    ("POST", "/v1/alerts/settle", (422, 422, 403, 403, 403)),
     ("POST", f"/v1/alerts/{KEY}/dispose", (422, 422, 403, 403, 403)),
     ("POST", f"/v1/alerts/{KEY}/close", (409, 409, 403, 403, 403)),
 ]

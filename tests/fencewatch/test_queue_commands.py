@@ -162,7 +162,11 @@ def test_steps_for_people(data: Path) -> None:
         (("renew",), f"renewed until {until}"),
         (("release",), "released"),
         (("claim",), f"claimed until {until}"),
-        (("verify", "false", "--reason", "drift"), "verified: false, “drift”"),
+        (("verify", "true"), "verified: true"),
+        (
+            ("correct", "false", "--reason", "gps_drift", "--because", "seen"),
+            "verdict_corrected: true → false, none → gps_drift, “seen”",
+        ),
         (("dispose", "false_alarm"), "disposed: false_alarm"),
         (("close",), "closed"),
     ):
@@ -183,7 +187,20 @@ def test_steps_for_people(data: Path) -> None:
         ("show abc", 2, "'abc'; expected 6 to 32 hexadecimal digits"),
         ("show {0}0", 2, "expected 6 to 32 hexadecimal digits"),
         ("verify {0} perhaps --actor wang", 2, "expected one of true, false, unverifiable"),
-        ("verify {0} false --actor wang", 2, "expected why the alert is false"),
+        ("verify {0} false --actor wang", 2, "expected why the alert is false: one of gps_drift, "),
+        (
+            "verify {0} false --reason drift --actor wang",
+            2,
+            "'drift'; expected why the alert is false: one of",
+        ),
+        ("correct {0} true --because seen --actor wang", 1, "cannot correct alert {0}: it is claimed"),
+        ("correct {1} true", 2, "because: none given; expected why the verdict is corrected"),
+        ("settle", 2, "expected either keys of alerts or --cleared, and not both"),
+        ("settle {1} --cleared --reason other", 2, "and not both"),
+        ("settle {1}", 2, "expected why the alert is false: one of gps_drift, "),
+        ("settle {1} --verdict true --outcome warning", 2, "'warning'; expected one of reminder, "),
+        ("settle {1} {0} --reason other", 2, "nothing was settled: 2 alerts want --yes"),
+        ("settle --cleared --reason other --yes --office O3", 2, "there is nothing to settle"),
         ("dispose {0} party --actor wang", 2, "expected one of reminder, "),
         ("claim {1} --actor ''", 2, "expected a name"),
         ("list --state half", 2, "--state 'half' is unknown; expected one of open, self_cleared, "),
@@ -255,6 +272,25 @@ def test_figures(data: Path) -> None:
     assert lines[-1] == "4 waiting for somebody; the oldest has been open for 23 h 59 min"
 
 
+def test_settling(data: Path) -> None:
+    """One in a step; of several only those that cleared themselves, each told of."""
+    said = done(data, "settle", KEYS[0], "--reason", "duplicate", "--actor", "li")
+    assert (said["settled"], [item["status"] for item in said["items"]]) == (1, [200])
+    shown = printed(data, "show", KEYS[0])
+    assert any("verified: false, “duplicate”, in one step" in line for line in shown)
+    with queue_of(data) as queue:
+        told(queue, 99, 1, cleared_ms=NOW_MS)
+        told(queue, 99, 2, cleared_ms=NOW_MS)
+        told(queue, 99, 3)
+    result = invoked("queue", "settle", *KEYS[1:4], "--reason", "other", "--yes", "--data", data)
+    assert result.exit_code == 1
+    assert f"{KEYS[3][:10]}  cannot settle together with others alert {KEYS[3]}: it is open" in result.stdout
+    assert result.stdout.splitlines()[-1] == "2 of 3 settled"
+    with queue_of(data) as queue:
+        states = [queue.alert(key, now_ms=NOW_MS).state for key in KEYS[1:4]]
+    assert states == ["closed", "closed", "open"]
+
+
 def test_times_are_in_utc_where_no_engine_told_of_a_zone(data: Path) -> None:
     (data / "run-metrics.json").unlink()
     assert printed(data, "list")[-1] == "5 of 5 alerts; times in UTC"
@@ -263,7 +299,7 @@ def test_times_are_in_utc_where_no_engine_told_of_a_zone(data: Path) -> None:
 
 def test_what_people_wrote_does_not_reach_the_terminal_as_orders(data: Path) -> None:
     done(data, "claim", KEYS[0], "--actor", "li\x1b]0;x\x07")
-    done(data, "verify", KEYS[0], "false", "--reason", "a\nb\x1b[2J", "--actor", "li\x1b]0;x\x07")
+    done(data, "verify", KEYS[0], "true", "--reason", "a\nb\x1b[2J", "--actor", "li\x1b]0;x\x07")
     shown = invoked("queue", "show", KEYS[0], "--data", data).stdout
     assert "“a b [2J”" in shown
     assert not {"\x1b", "\x07"} & set(shown)

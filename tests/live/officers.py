@@ -13,13 +13,14 @@ from typing import Any
 
 from live_system import LiveSystem, Unanswered
 
-from sinks.disposal import QueueItem, State
+from sinks.disposal import QueueItem, Reason, State
 
 STEPS = ("claim", "verify", "dispose", "close")
 #: The step's name in the timeline, and how many steps have been taken in a state.
 PAST = {"claim": "claimed", "verify": "verified", "dispose": "disposed", "close": "closed"}
 TAKEN = {"open": 0, "self_cleared": 0, "claimed": 1, "verified": 2, "disposed": 3, "closed": 4}
 VERDICTS = (("true", "admonition"), ("false", "false_alarm"), ("unverifiable", "equipment_fault"))
+REASONS = tuple(Reason)
 OFFICES = {"O1": "li", "O2": "wang"}
 COUNTY = "zhao"
 
@@ -50,7 +51,7 @@ class Life:
     def judgement(self) -> tuple[str, str | None, str, str]:
         """Verdict, reason, outcome and note."""
         verdict, outcome = VERDICTS[int(self.alert_key[3], 16) % 3]
-        reason = f"reason {self.alert_key[:6]}" if verdict == "false" else None
+        reason = REASONS[int(self.alert_key[4], 16) % len(REASONS)] if verdict == "false" else None
         return verdict, reason, outcome, f"note {self.alert_key[:6]}"
 
     def body(self, step: str) -> Any:

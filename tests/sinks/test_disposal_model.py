@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from disposal_alerts import MINUTE_MS, NOW_MS, OFFICES, alert, take
 from hypothesis import HealthCheck, settings
@@ -11,13 +12,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from sinks.alert import Alert
-from sinks.disposal import AlertChange, DisposalError, DisposalQueue, State, TimelineEvent
+from sinks.disposal import (
+    AlertChange,
+    DisposalError,
+    DisposalQueue,
+    QueueItem,
+    Settlement,
+    State,
+    TimelineEvent,
+)
 
 NUMBERS = st.integers(0, 2)
 ACTORS = st.sampled_from(["wang", "li"])
 STEPS = st.sampled_from(
     ["claim", "claim", "renew", "release", "verify", "verify", "dispose", "dispose", "close"]
 )
+#: What a verdict is corrected to.
+CORRECTIONS = st.sampled_from([("true", None), ("false", "gps_drift"), ("false", "other")])
 LEASE_MS = MINUTE_MS
 
 
@@ -31,6 +42,7 @@ class Work:
     holder: str | None = None
     until_ms: int = 0
     steps: int = 0
+    verdict: tuple[str, str | None] | None = None
 
     def held_by(self, now_ms: int) -> str | None:
         return self.holder if self.until_ms > now_ms else None
@@ -51,7 +63,7 @@ class Work:
         elif step == "release" and shown == "claimed" and mine:
             self.state, self.holder = "open", None
         elif step == "verify" and shown == "claimed" and mine:
-            self.state = "verified"
+            self.state, self.verdict = "verified", ("true", None)
         elif step == "dispose" and shown == "verified" and mine:
             self.state, self.holder = "disposed", None
         elif step == "close" and shown == "disposed":
@@ -59,6 +71,26 @@ class Work:
         else:
             return False
         self.steps += 1
+        return True
+
+    def correct(self, verdict: tuple[str, str | None], actor: str, now_ms: int) -> bool:
+        """Whether the verdict could be replaced by this one."""
+        mine = self.held_by(now_ms) in (None, actor)
+        if self.state != "verified" or not mine or verdict == self.verdict:
+            return False
+        self.verdict = verdict
+        self.steps += 1
+        return True
+
+    def settle(self, together: int, actor: str, now_ms: int) -> bool:
+        """Whether the alert could be settled at once, alone or together with others."""
+        waits = self.shown(now_ms) in ("open", "self_cleared")
+        passed = self.alert.cleared_ms is not None or self.alert.withdrawn_ms is not None
+        is_mine = self.shown(now_ms) == "claimed" and self.held_by(now_ms) == actor
+        if not (waits and passed if together > 1 else waits or is_mine):
+            return False
+        self.steps += 4 if waits else 3
+        self.state, self.holder, self.verdict = "closed", None, ("false", "duplicate")
         return True
 
 
@@ -97,6 +129,30 @@ class QueueAgainstModel(RuleBasedStateMachine):
         except DisposalError:
             assert not allowed
 
+    @rule(n=NUMBERS, verdict=CORRECTIONS, actor=ACTORS)
+    def correct(self, n: int, verdict: tuple[str, str | None], actor: str) -> None:
+        work = self.works.get(n)
+        allowed = work is not None and work.correct(verdict, actor, self.now_ms)
+        who: dict[str, Any] = {"actor": actor, "office": "C1", "now_ms": self.now_ms}
+        try:
+            self.queue.correct(
+                alert(n).alert_key, **who, verdict=verdict[0], reason=verdict[1], because="seen"
+            )
+            assert allowed
+        except DisposalError:
+            assert not allowed
+
+    @rule(n=NUMBERS, together=st.sampled_from([1, 2]), actor=ACTORS)
+    def settle(self, n: int, together: int, actor: str) -> None:
+        work = self.works.get(n)
+        allowed = work is not None and work.settle(together, actor, self.now_ms)
+        said = Settlement("false", "duplicate", "false_alarm", None, together)
+        try:
+            self.queue.settle(alert(n).alert_key, said, actor=actor, office="C1", now_ms=self.now_ms)
+            assert allowed
+        except DisposalError:
+            assert not allowed
+
     @rule(minutes=st.sampled_from([0.5, 1, 2]))
     def pass_time(self, minutes: float) -> None:
         self.now_ms += int(minutes * MINUTE_MS)
@@ -110,11 +166,18 @@ class QueueAgainstModel(RuleBasedStateMachine):
     def the_queue_is_as_the_model_has_it(self) -> None:
         items = {item.alert.person_id: item for item in self.queue.alerts(now_ms=self.now_ms).items}
         shown = {
-            f"P{n}": (work.alert, work.revision, work.shown(self.now_ms), work.held_by(self.now_ms))
+            f"P{n}": (
+                work.alert,
+                work.revision,
+                work.shown(self.now_ms),
+                work.held_by(self.now_ms),
+                work.verdict,
+            )
             for n, work in self.works.items()
         }
         assert shown == {
-            person: (item.alert, item.revision, item.state, item.holder) for person, item in items.items()
+            person: (item.alert, item.revision, item.state, item.holder, _verdict(item))
+            for person, item in items.items()
         }
 
     @invariant()
@@ -132,6 +195,10 @@ class QueueAgainstModel(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.queue.disconnect()
+
+
+def _verdict(item: QueueItem) -> tuple[str, str | None] | None:
+    return None if item.verdict is None else (item.verdict.value, item.reason)
 
 
 def _folded(raised: Alert, timeline: Sequence[TimelineEvent]) -> Alert:

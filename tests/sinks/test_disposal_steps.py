@@ -25,21 +25,21 @@ from sinks.disposal import (
 
 # Wang is at work, or was; who tries and when, what they see, and where each step leads ("-": refused).
 # Of an alert that has cleared, read self_cleared for open.
-# stored    tries   when     shown       claim    renew     release  verify    dispose   close
+# stored    tries   when     shown       claim    renew     release  verify    correct   dispose   close
 STANDINGS = """
-  open      wang    now      open        claimed  -         -        -         -         -
-  claimed   wang    now      claimed     -        claimed   open     verified  -         -
-  claimed   li      now      claimed     -        -         -        -         -         -
-  claimed   li      lapsed   open        claimed  -         -        -         -         -
-  claimed   wang    lapsed   open        claimed  -         -        -         -         -
-  verified  wang    now      verified    -        verified  -        -         disposed  -
-  verified  li      now      verified    -        -         -        -         -         -
-  verified  li      lapsed   verified    -        verified  -        -         disposed  -
-  disposed  wang    now      disposed    -        -         -        -         -         closed
-  disposed  li      now      disposed    -        -         -        -         -         closed
-  closed    wang    now      closed      -        -         -        -         -         -
+  open      wang    now      open        claimed  -         -        -         -         -         -
+  claimed   wang    now      claimed     -        claimed   open     verified  -         -         -
+  claimed   li      now      claimed     -        -         -        -         -         -         -
+  claimed   li      lapsed   open        claimed  -         -        -         -         -         -
+  claimed   wang    lapsed   open        claimed  -         -        -         -         -         -
+  verified  wang    now      verified    -        verified  -        -         verified  disposed  -
+  verified  li      now      verified    -        -         -        -         -         -         -
+  verified  li      lapsed   verified    -        verified  -        -         verified  disposed  -
+  disposed  wang    now      disposed    -        -         -        -         -         -         closed
+  disposed  li      now      disposed    -        -         -        -         -         -         closed
+  closed    wang    now      closed      -        -         -        -         -         -         -
 """
-STEPS = ("claim", "renew", "release", "verify", "dispose", "close")
+STEPS = ("claim", "renew", "release", "verify", "correct", "dispose", "close")
 ROWS = [line.split() for line in STANDINGS.strip().splitlines()]
 
 
@@ -72,7 +72,9 @@ def _refused(queue: DisposalQueue, step: str, actor: str, before: QueueItem, now
 
 def _taken(queue: DisposalQueue, step: str, actor: str, before: QueueItem, target: str, now_ms: int) -> None:
     after = take(queue, step, before.alert.alert_key, actor, now_ms)
-    assert (after.state, after.holder) == (target, actor if target in ("claimed", "verified") else None), step
+    holder = actor if target in ("claimed", "verified") else None
+    # Who corrects a verdict whose lease has lapsed does not thereby hold the alert.
+    assert (after.state, after.holder) == (target, before.holder if step == "correct" else holder), step
     seen = queue.alert(before.alert.alert_key, now_ms=now_ms)
     assert replace(seen, timeline=()) == after
     assert seen.timeline[:-1] == before.timeline
@@ -92,14 +94,14 @@ def test_what_a_worked_alert_remembers(queue: DisposalQueue) -> None:
     told(queue, 1)
     times = [NOW_MS + n for n in range(4)]
     queue.claim(KEY, actor="wang", office="O1", now_ms=times[0], lease_ms=LEASE_MS)
-    queue.verify(KEY, actor="wang", office="O1", now_ms=times[1], verdict="false", reason="  drift indoors ")
+    queue.verify(KEY, actor="wang", office="O1", now_ms=times[1], verdict="false", reason="  gps_drift ")
     queue.dispose(KEY, actor="wang", office="O1", now_ms=times[2], outcome="false_alarm", note="  ")
     item = queue.close(KEY, actor="li", office="C1", now_ms=times[3])
     assert (item.claimed_ms, item.verified_ms, item.disposed_ms, item.closed_ms) == tuple(times)
     assert (item.verified_by, item.disposed_by, item.closed_by) == ("wang", "wang", "li")
     assert (item.verdict, item.reason, item.outcome, item.note) == (
         "false",
-        "drift indoors",
+        "gps_drift",
         "false_alarm",
         "",
     )
@@ -139,7 +141,7 @@ def test_outcomes_fit_the_verdict(queue: DisposalQueue, verdict: Verdict) -> Non
         told(queue, 1, n)
         key = alert(n).alert_key
         queue.claim(key, **who)
-        queue.verify(key, **who, verdict=verdict, reason="seen")
+        queue.verify(key, **who, verdict=verdict, reason="other")
         if outcome in fitting_outcomes(verdict):
             assert queue.dispose(key, **who, outcome=outcome).outcome is outcome
             continue
@@ -155,6 +157,7 @@ def test_only_what_is_true_weighs_on_a_person() -> None:
     for verdict in (Verdict.FALSE, Verdict.UNVERIFIABLE):
         assert not set(MEASURES) & set(fitting_outcomes(verdict))
     assert Outcome.FALSE_ALARM not in fitting_outcomes(Verdict.TRUE)
+    assert Outcome.POLICE_TRANSFER not in fitting_outcomes(Verdict.FALSE), "nothing happened"
 
 
 # One thing wrong in each; an alert in the right state stands ready.
@@ -168,6 +171,11 @@ def test_only_what_is_true_weighs_on_a_person() -> None:
         ("verify", {"verdict": "maybe"}, "verdict"),
         ("verify", {"verdict": "false"}, "reason"),  # false ones say why
         ("verify", {"verdict": "false", "reason": " \n"}, "reason"),
+        ("verify", {"verdict": "false", "reason": "he says so"}, "reason"),  # by a code of the list
+        ("correct", {"verdict": "unverifiable"}, "because"),  # nobody takes a verdict back for nothing
+        ("correct", {"verdict": "unverifiable", "because": " "}, "because"),
+        ("correct", {"verdict": "false", "because": "seen"}, "reason"),
+        ("correct", {"verdict": "true", "because": "seen"}, "verdict"),  # as it is already
         ("verify", {"verdict": "true", "reason": "w" * 4001}, "reason"),
         ("dispose", {"outcome": "shrug"}, "outcome"),
         ("dispose", {"outcome": "warning", "note": "w" * 4001}, "note"),
@@ -180,7 +188,7 @@ def test_wrong_input_changes_nothing(
     queue: DisposalQueue, step: str, changed: dict[str, Any], field: str
 ) -> None:
     told(queue, 1)
-    before = brought_to(queue, {"claim": "open", "verify": "claimed", "dispose": "verified"}[step])
+    before = brought_to(queue, {"claim": "open", "verify": "claimed"}.get(step, "verified"))
     given: dict[str, Any] = {"actor": "wang", "office": "O1", "now_ms": NOW_MS} | changed
     with pytest.raises(WrongInput) as wrong:
         getattr(queue, step)(KEY, **given)
