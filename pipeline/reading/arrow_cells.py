@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,16 @@ _TICKS_PER_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _FLAG_OF = {LON: HAS_LON, LAT: HAS_LAT}
 
 
+#: Types that hold text or bytes of any length.
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+)
+
+
 class ArrowRows:
     """Rows of one batch, filled column by column; what is not put is not given."""
 
@@ -70,8 +81,11 @@ class ArrowRows:
         self._challenge = np.full(rows, -1, np.int32)
 
     def put(self, content: int, column: pa.Array) -> None:
-        """One column of the batch; ``content`` says what it should hold."""
-        column = unpacked(column)
+        """One column of the batch, of any type; ``content`` says what it should hold."""
+        with suppress(
+            pa.ArrowNotImplementedError
+        ):  # packed in a way that Arrow cannot undo: of no use as it is
+            column = unpacked(column)
         given = _given(column)
         if content == DEVICE:
             self._put_devices(column, given)
@@ -178,14 +192,18 @@ class ArrowRows:
 
 
 def unpacked(column: pa.Array) -> pa.Array:
-    """The column with its values themselves, every kind of text as ``string``."""
+    """The column with its values themselves, every kind of text as ``string``.
+
+    Nobody sees to it that text is UTF-8, so it goes through bytes, which are never looked at.
+    """
     kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return unpacked(column.storage)
     if pa.types.is_dictionary(kind):
-        column = column.dictionary_decode()
-        kind = column.type
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_large_binary(kind):
+        return unpacked(column.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        return unpacked(pc.run_end_decode(column))
+    if any(is_text(kind) for is_text in _TEXTS):
         column = column.cast(pa.binary())
     return column.view(pa.string()) if pa.types.is_binary(column.type) else column
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +14,16 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.ping import PING
 from pipeline.reading.arrow_cells import ArrowRows, unpacked
+from pipeline.reading.arrow_text import row_text
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.column import ARRIVAL_TIME, EVENT_TIME, columns_of, required_of
 from pipeline.reading.device_ids import DeviceIds
-from pipeline.reading.fields import LAST_MS
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
 from pipeline.reading.strangers import stranger_warnings
 from pipeline.reading.unjudged import unjudged
 
 #: Read ahead per column; without it a whole row group would be held in memory.
 BUFFER_BYTES = 1 << 20
-
-
-#: 0001-01-01T00:00:00Z
-FIRST_S = -62_135_596_800
 
 
 class ParquetChunk(RawChunk):
@@ -43,9 +37,7 @@ class ParquetChunk(RawChunk):
 
     def raw(self, position: int) -> str:
         """The row's values as a JSON object; what JSON has no type for is written as text."""
-        row = self._batch.slice(position, 1)
-        values = {name: _plain(column) for name, column in zip(row.schema.names, row.columns, strict=True)}
-        return json.dumps(values, ensure_ascii=False, default=str)
+        return row_text(self._batch, position)
 
     def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
         """Such columns, whatever type of numbers or text the file has them in."""
@@ -143,22 +135,3 @@ def _kept(column: pa.Array, holds: pa.DataType) -> pa.Array:
     except pa.ArrowInvalid:
         texts = (value if value is None else value.decode(errors="replace") for value in letters.to_pylist())
         return pa.array(texts, holds)
-
-
-def _plain(column: pa.Array) -> object:
-    """The only value of a column, as something JSON can say."""
-    if pa.types.is_string(column.type):
-        column = column.cast(pa.binary())  # Parquet does not see to it that text is UTF-8
-    elif pa.types.is_timestamp(column.type):
-        column = column.cast(pa.string() if _is_writable(column) else pa.int64())
-    value = column[0].as_py()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _is_writable(column: pa.Array) -> bool:
-    """Whether the only time of a column lies in a year of four digits; Arrow writes nonsense for others."""
-    per_s = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
-    ticks = column.cast(pa.int64())[0].as_py()
-    return ticks is None or FIRST_S <= ticks // per_s <= LAST_MS // 1000
