@@ -8,12 +8,26 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from console.gate import Caller, Parts, People, Reader, Worker
+from console.gate import Caller, Parts, People, Reader, Right, Worker
 from console.parts import ConsoleParts
 from console.roll import Roll
-from sinks.disposal import PAGE_MAX, AlertFilter, Outcome, QueueItem, State, TransitionRefused, item_json
+from sinks.disposal import (
+    PAGE_MAX,
+    AlertFilter,
+    Order,
+    Outcome,
+    QueueItem,
+    Search,
+    State,
+    TransitionRefused,
+    WrongInput,
+    item_json,
+)
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+#: The longest part of an id or a name that is looked for.
+QUERY_MOST = 100
 
 Key = Annotated[str, Path(description="32 hex digits")]
 
@@ -36,9 +50,19 @@ class Choice(BaseModel):
     office: str | None = Field(None, description="this office and all below it")
     person: str | None = None
     withdrawn: bool | None = None
+    q: str | None = Field(
+        None, max_length=QUERY_MOST, description="a part of a person's id, or of a name where names are seen"
+    )
+    holder: str | None = Field(None, description="who is at work on it")
+    mine: bool = Field(False, description="what the caller is at work on")
 
-    def within(self, office: str) -> AlertFilter:
-        """The same as the queue takes it, of an office and those below it."""
+    def of(self, caller: Caller, people: Roll) -> AlertFilter:
+        """The same as the queue takes it, within the caller's office.
+
+        Who may not see names finds nobody by one: else every answer would tell a letter of it.
+        """
+        if self.mine and self.holder not in (None, caller.name):
+            raise WrongInput("holder", repr(self.holder), "none beside `mine`")
         return AlertFilter(
             states=self.state,
             kinds=self.kind,
@@ -46,8 +70,16 @@ class Choice(BaseModel):
             office=self.office,
             person_id=self.person,
             withdrawn=self.withdrawn,
-            scope=office,
+            search=self._search(caller, people),
+            holder=caller.name if self.mine else self.holder,
+            scope=caller.office,
         )
+
+    def _search(self, caller: Caller, people: Roll) -> Search | None:
+        text = (self.q or "").strip()
+        if not text:
+            return None
+        return Search(text, people.named(text, caller.offices) if caller.may(Right.NAME) else ())
 
 
 class Chosen(Choice):
@@ -55,6 +87,11 @@ class Chosen(Choice):
 
     cursor: str | None = Field(None, description="`next` of the page before")
     limit: int = Field(100, ge=1, le=PAGE_MAX)
+    order: Order = Field(Order.URGENT, description="of what is not closed; what is closed follows")
+
+    def page(self) -> dict[str, Any]:
+        """Which page, as the queue takes it."""
+        return {"cursor": self.cursor, "limit": self.limit, "order": self.order}
 
 
 class Verification(BaseModel):
@@ -80,9 +117,7 @@ class Disposal(BaseModel):
 @router.get("")
 def alerts(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, caller: Reader) -> Response:
     """Alerts, open and unhandled first: `{"items": [...], "next": cursor or null}`."""
-    page = parts.queue.alerts(
-        chosen.within(caller.office), now_ms=parts.now_ms(), cursor=chosen.cursor, limit=chosen.limit
-    )
+    page = parts.queue.alerts(chosen.of(caller, people), now_ms=parts.now_ms(), **chosen.page())
     items = [shown(item, caller, people) for item in page.items]
     return answer({"items": items, "next": page.next})
 

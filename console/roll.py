@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from pipeline.sites.offices import offices_above
 from pipeline.sites.records import Binding, Office, Person, Site
@@ -34,6 +35,15 @@ class Roll:
             return None
         begun = [row for row in rows if row.valid_from_ms <= at_ms]
         return begun[-1] if begun else rows[0]
+
+    def named(self, text: str, offices: Collection[str]) -> list[str]:
+        """The people of these offices, in any of their rows, whose name has a text in it."""
+        wanted = text.casefold()
+        return [
+            person_id
+            for person_id, rows in self._people.items()
+            if any(row.office_id in offices and wanted in row.name.casefold() for row in rows)
+        ]
 
     def is_supervised(self, person_id: str, at_ms: int) -> bool:
         """Whether a person is under supervision at a time."""

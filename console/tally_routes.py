@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from console.alert_routes import Choice, answer
-from console.gate import Parts, Reader
+from console.alert_routes import Choice, Chosen, answer, shown
+from console.gate import Caller, Parts, People, Reader
+from console.roll import Roll
 from sinks.alert import instant_text
-from sinks.disposal import AlertedPerson
+from sinks.disposal import AlertedPerson, PersonAlerts
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -23,12 +24,44 @@ def alerted(parts: Parts, caller: Reader) -> Response:
 
 
 @router.get("/counts")
-def counts(chosen: Annotated[Choice, Query()], parts: Parts, caller: Reader) -> Response:
-    """How many alerts of a choice stand in each state, beside how many there are; `state` does not matter."""
+def counts(chosen: Annotated[Choice, Query()], parts: Parts, people: People, caller: Reader) -> Response:
+    """How many alerts of a choice stand in each state, and are of each severity, beside how many there are.
+
+    `state` does not matter to `by_state` and `severity` not to `by_severity`.
+    """
     now_ms = parts.now_ms()
-    of_choice = parts.queue.count_states(chosen.within(caller.office), now_ms=now_ms)
+    wanted = chosen.of(caller, people)
+    of_choice = parts.queue.count_states(wanted, now_ms=now_ms)
+    by_severity = parts.queue.count_severities(wanted, now_ms=now_ms)
     of_all = parts.queue.counts(now_ms=now_ms, office=caller.office)
-    return answer({"by_state": of_choice, "of": of_all})
+    return answer({"by_state": of_choice, "by_severity": by_severity, "of": of_all})
+
+
+@router.get("/by-person")
+def by_person(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, caller: Reader) -> Response:
+    """The alerts of a choice, one item for each person: `{"items": [...], "next": cursor or null}`.
+
+    `first` is the alert that comes first in the order asked for, and by it the people stand in order.
+    """
+    page = parts.queue.by_person(chosen.of(caller, people), now_ms=parts.now_ms(), **chosen.page())
+    items = [_of_person(person, caller, people) for person in page.people]
+    return answer({"items": items, "next": page.next})
+
+
+def _of_person(person: PersonAlerts, caller: Caller, people: Roll) -> dict[str, Any]:
+    first = shown(person.first, caller, people)
+    return {
+        "person_id": person.person_id,
+        "person_name": first["person_name"],
+        "office_id": first["office_id"],
+        "count": person.count,
+        "gravest": person.gravest,
+        "waiting": person.waiting,
+        "settleable": person.settleable,
+        "newest_raised_at": instant_text(person.newest_raised_ms),
+        "oldest_raised_at": instant_text(person.oldest_raised_ms),
+        "first": first,
+    }
 
 
 def _shown(person: AlertedPerson) -> dict[str, Any]:

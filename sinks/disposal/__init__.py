@@ -6,8 +6,16 @@ from sinks.disposal.arguments import LEASE_MS, LEASE_MS_MAX
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.disposal_queue import DisposalQueue
 from sinks.disposal.errors import AlertUnknown, DisposalError, StoreUnusable, TransitionRefused, WrongInput
-from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
-from sinks.disposal.listing import EVERYTHING, PAGE_MAX, AlertFilter
+from sinks.disposal.items import (
+    AlertPage,
+    PeoplePage,
+    PersonAlerts,
+    QueueItem,
+    QueueStats,
+    TimelineEvent,
+    WatchedEvent,
+)
+from sinks.disposal.listing import EVERYTHING, PAGE_MAX, PEOPLE_MAX, AlertFilter, Order, Search
 from sinks.disposal.settling import Settlement, has_passed
 from sinks.disposal.states import (
     MEASURES,
@@ -29,6 +37,7 @@ __all__ = [
     "LEASE_MS_MAX",
     "MEASURES",
     "PAGE_MAX",
+    "PEOPLE_MAX",
     "PLAIN_OUTCOMES",
     "TRANSITIONS",
     "AlertChange",
@@ -38,10 +47,14 @@ __all__ = [
     "AlertedPerson",
     "DisposalError",
     "DisposalQueue",
+    "Order",
     "Outcome",
+    "PeoplePage",
+    "PersonAlerts",
     "QueueItem",
     "QueueStats",
     "Reason",
+    "Search",
     "Settlement",
     "State",
     "StoreUnusable",

@@ -24,16 +24,19 @@ from sinks.disposal.arguments import LEASE_MS
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
-from sinks.disposal.items import AlertPage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
+from sinks.disposal.items import AlertPage, PeoplePage, QueueItem, QueueStats, TimelineEvent, WatchedEvent
 from sinks.disposal.listing import (
     EVERYTHING,
     PAGE_MAX,
     AlertFilter,
+    Order,
     alert_page,
     count_alerts,
+    count_severities,
     counts_by_state,
 )
 from sinks.disposal.offices import office_parents, put_offices
+from sinks.disposal.people import people_page
 from sinks.disposal.settling import Settlement, settle
 from sinks.disposal.states import State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
@@ -173,11 +176,35 @@ class DisposalQueue:
             return with_timeline(connection, item)
 
     def alerts(
-        self, wanted: AlertFilter = EVERYTHING, *, now_ms: int, cursor: str | None = None, limit: int = 50
+        self,
+        wanted: AlertFilter = EVERYTHING,
+        *,
+        now_ms: int,
+        cursor: str | None = None,
+        limit: int = 50,
+        order: Order = Order.URGENT,
     ) -> AlertPage:
         """A page of alerts, what wants attention first (see ``listing``); WrongInput on a wrong cursor."""
         with self._store.reading() as connection:
-            return alert_page(connection, wanted, now_ms=now_ms, cursor=cursor, limit=limit)
+            return alert_page(connection, wanted, now_ms=now_ms, cursor=cursor, limit=limit, order=order)
+
+    def by_person(
+        self,
+        wanted: AlertFilter = EVERYTHING,
+        *,
+        now_ms: int,
+        cursor: str | None = None,
+        limit: int = 50,
+        order: Order = Order.URGENT,
+    ) -> PeoplePage:
+        """A page of people with the alerts wanted about them, by the one that comes first in the order."""
+        with self._store.reading() as connection:
+            return people_page(connection, wanted, now_ms=now_ms, cursor=cursor, limit=limit, order=order)
+
+    def count_severities(self, wanted: AlertFilter = EVERYTHING, *, now_ms: int) -> dict[int, int]:
+        """How many alerts of a choice are of each severity, 1 to 4; those of the choice do not matter."""
+        with self._store.reading() as connection:
+            return count_severities(connection, wanted, now_ms=now_ms)
 
     def count(self, wanted: AlertFilter = EVERYTHING, *, now_ms: int) -> int:
         """How many alerts there are on all pages."""

@@ -77,6 +77,32 @@ class AlertPage:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonAlerts:
+    """The alerts about one person: how many, the gravest severity, and how many wait for somebody.
+
+    ``settleable`` of those that wait cleared themselves or were withdrawn. ``first`` is the alert that comes
+    first in the order asked for.
+    """
+
+    person_id: str
+    count: int
+    gravest: int
+    waiting: int
+    settleable: int
+    newest_raised_ms: int
+    oldest_raised_ms: int
+    first: QueueItem
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Some people in order, and the cursor of the next page (None: there is no more)."""
+
+    people: tuple[PersonAlerts, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueStats:
     """Figures of the queue at a time.
 

@@ -34,6 +34,11 @@ def is_held(now_ms: int) -> ColumnElement[bool]:
     return and_(alert.c.state.in_([state.value for state in HELD]), ~_lapsed(now_ms))
 
 
+def is_held_by(actor: str, now_ms: int) -> ColumnElement[bool]:
+    """The actor is at work on the alert."""
+    return and_(alert.c.holder == actor, is_held(now_ms))
+
+
 def within_office(office_id: str | None) -> ColumnElement[bool]:
     """The alert belongs to the office or to one below it; None: to any."""
     if office_id is None:

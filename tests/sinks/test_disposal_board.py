@@ -24,7 +24,7 @@ from sinks.disposal import (
     event_json,
     item_json,
 )
-from sinks.disposal.listing import _place_of
+from sinks.disposal.listing import Order, place_of
 
 
 def numbers(queue: DisposalQueue, wanted: AlertFilter = EVERYTHING, limit: int = 50) -> list[int]:
@@ -152,6 +152,10 @@ def test_pages_have_a_size(queue: DisposalQueue) -> None:
             queue.alerts(now_ms=NOW_MS, limit=limit)
 
 
+#: What a cursor of the default order may be of, with how many numbers.
+URGENT = {Order.URGENT: 3, "closed": 1}
+
+
 def written(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
@@ -169,21 +173,26 @@ def written(value: object) -> str:
         written({"a": 1, "b": 2}),
         written(["a", "b"]),
         written([1, 2]),
-        written([0, 1, True, "k"]),
-        written([0, 1, 1.5, "k"]),
-        written([0, 1, 1 << 70, "k"]),  # more than a database takes
+        written([0, 1, 2, "k"]),  # of no order
+        written([["urgent"], 0, 1, 2, "k"]),
+        written(["urgent", 0, 1, True, "k"]),
+        written(["urgent", 0, 1, 1.5, "k"]),
+        written(["urgent", 0, 1, 1 << 70, "k"]),  # more than a database takes
+        written(["urgent", 0, 1, "k"]),
+        written(["newest", 1, "k"]),  # of another order
+        written(["person_urgent", 0, 1, 2, "k"]),  # of people
     ],
 )
 def test_a_cursor_of_no_page_is_wrong_input(cursor: str) -> None:
     with pytest.raises(WrongInput, match="cursor"):
-        _place_of(cursor)
+        place_of(cursor, URGENT)
 
 
 @given(st.text(max_size=40))
 @settings(max_examples=50, derandomize=True)
 def test_any_text_as_a_cursor_is_read_or_refused(cursor: str) -> None:
     with suppress(WrongInput):
-        assert len(_place_of(cursor)) in (2, 4)
+        assert place_of(cursor, URGENT)[0] in URGENT
 
 
 def test_counts_and_stats(board: DisposalQueue) -> None:
