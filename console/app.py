@@ -23,12 +23,14 @@ from console import (
 from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
 from console.description import describe
-from console.errors import NoToken, Refused
+from console.errors import Refused
 from console.gate import Gate, caller_of, roll_of
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
+from console.places import Places
 from console.roll import Roll
+from console.threshold import Threshold, refused_answer
 from console.token_watch import TokenWatch
 from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.journal import Journal
@@ -67,6 +69,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
     mount_page(app, parts.web, parts.vendor)
     _put_refusals(app)
     describe(app)
+    app.add_middleware(Threshold, gate=app.state.gate)
     app.add_middleware(SafeHeaders, policy=content_policy(parts.web))
     return app
 
@@ -93,6 +96,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     figures.registry.register(StandingFigures(parts))
     app.state.parts = parts
     app.state.feed = AlertFeed(parts.queue)
+    app.state.places = Places(parts.streams_per_token)
     app.state.roll = Roll(parts.site)
     app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)
@@ -120,10 +124,7 @@ def _put_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
-        response = answer({"detail": str(error)}, error.status)
-        if isinstance(error, NoToken):
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
+        return refused_answer(error)
 
     @app.exception_handler(GatewayError)
     async def not_taken(_: Request, error: GatewayError) -> Response:

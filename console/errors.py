@@ -5,7 +5,8 @@ ConsoleError
     ├── NoToken         401: no token, or none that counts
     ├── NotAllowed      403: the role may not
     ├── RowsElsewhere   409: the log is written by another program
-    └── BadBody         400, 413 or 415: not the body that was expected
+    ├── BadBody         400, 413 or 415: not the body that was expected
+    └── TooManyStreams  429 or 503: no further stream may be open
 
 What the gateway refuses (``pipeline/gateway/errors.py``) is given its status in ``console/app.py``.
 """
@@ -45,5 +46,15 @@ class BadBody(Refused):
     """The body is not what the route takes."""
 
     def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class TooManyStreams(Refused):
+    """No further stream may be open; ``retry_after_s`` is when to ask again."""
+
+    retry_after_s = 10
+
+    def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
         self.status = status

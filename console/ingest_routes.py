@@ -80,6 +80,8 @@ _TAKEN = (
     ("/osmand", osmand, ["GET", "POST"]),
     ("/owntracks", owntracks, ["POST"]),
 )
+#: The paths of all of these.
+PATHS = frozenset(path + slash for path, *_ in _TAKEN for slash in ("", "/"))
 ROUTES = [
     Route(path + slash, endpoint, methods=methods)
     for path, endpoint, methods in _TAKEN
@@ -126,11 +128,15 @@ async def _body(request: Request, bytes_most: int) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise BadBody("send the body as it is, without Content-Encoding", 415)
     body = bytearray()
+    told = request.headers.get("content-length", "0")
+    too_much = BadBody(f"more than {bytes_most} bytes; send fewer rows at a time", 413)
+    if len(told) > len(str(bytes_most)) or int(told) > bytes_most:
+        raise too_much
     try:
         async for part in request.stream():
             body += part
             if len(body) > bytes_most:
-                raise BadBody(f"more than {bytes_most} bytes; send fewer rows at a time", 413)
+                raise too_much
     except ClientDisconnect:  # nobody is there to be answered
         raise BadBody("the sender hung up in the middle") from None
     return bytes(body)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.places import PER_TOKEN_MOST
 from geofences.instant import BEGIN_MS
 from pipeline.clock import system_now_ms
 from pipeline.journal import Journal, JournalReader
@@ -46,6 +47,7 @@ class ConsoleParts:
     log_kept_ms: int | None = None
     run_metrics: Path | None = None
     real_now_ms: Callable[[], int] = system_now_ms
+    streams_per_token: int = PER_TOKEN_MOST
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""

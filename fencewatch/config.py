@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from console.places import PER_TOKEN_MOST
 from pipeline.errors import InputError
 
 DEFAULT_DATA = Path("fencewatch-data")
@@ -16,13 +18,22 @@ QUEUE = "queue.sqlite"
 #: What the engine tells of itself, within a data directory.
 FIGURES = "run-metrics.json"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
-DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS = 30, 180
+DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS, DEFAULT_REJECTS_DAYS = 30, 180, 30
 
 _EXPECTED: dict[str, dict[str, type]] = {
     "": {"site": str, "data": str, "inbox": str},
-    "http": {"host": str, "port": int},
-    "retention": {"log_days": int, "tracks_days": int},
+    "http": {
+        "host": str,
+        "port": int,
+        "trusted_proxies": list,
+        "connections": int,
+        "streams_per_token": int,
+    },
+    "retention": {"log_days": int, "tracks_days": int, "rejects_days": int},
 }
+
+
+_WANTED = {str: "text", int: "a number", list: "a list"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,9 @@ class Settings:
     """What a system runs on; relative paths are from the file that names them.
 
     With ``inbox``, a directory for files of rows, it is `run` that writes the log; without, it is `serve`.
-    What the log and the tracks hold is removed after so many days.
+    What the log, the tracks and the refused rows hold is removed after so many days. What an address of
+    ``trusted_proxies`` says of where a request came from is believed. ``connections`` is how many there may
+    be (None: as many as this machine lets us).
     """
 
     site: Path
@@ -40,6 +53,10 @@ class Settings:
     port: int = DEFAULT_PORT
     log_days: int = DEFAULT_LOG_DAYS
     tracks_days: int = DEFAULT_TRACKS_DAYS
+    rejects_days: int = DEFAULT_REJECTS_DAYS
+    trusted_proxies: tuple[str, ...] = ()
+    connections: int | None = None
+    streams_per_token: int = PER_TOKEN_MOST
 
     @property
     def log_kept_ms(self) -> int:
@@ -92,6 +109,10 @@ def read_settings(path: Path) -> Settings:
         port=http.get("port", DEFAULT_PORT),
         log_days=kept.get("log_days", DEFAULT_LOG_DAYS),
         tracks_days=kept.get("tracks_days", DEFAULT_TRACKS_DAYS),
+        rejects_days=kept.get("rejects_days", DEFAULT_REJECTS_DAYS),
+        trusted_proxies=_addresses(path, http.get("trusted_proxies", [])),
+        connections=http.get("connections"),
+        streams_per_token=http.get("streams_per_token", PER_TOKEN_MOST),
     )
     _check_inbox(path, content.get("inbox"), settings)
     return settings
@@ -131,7 +152,20 @@ def _check_keys(path: Path, section: str, values: dict[str, Any]) -> None:
         if name not in expected:
             raise InputError(f"{path}: {key} is unknown; expected one of {', '.join(expected)}")
         if isinstance(value, bool) or not isinstance(value, expected[name]):
-            wanted = "text" if expected[name] is str else "a number"
+            wanted = _WANTED[expected[name]]
             raise InputError(f"{path}: {key} is {value!r}; expected {wanted}")
         if section == "retention" and isinstance(value, int) and value < 1:
             raise InputError(f"{path}: {key} is {value}; expected at least one day")
+        if name in ("connections", "streams_per_token") and isinstance(value, int) and value < 1:
+            raise InputError(f"{path}: {key} is {value}; expected at least one")
+
+
+def _addresses(path: Path, told: list[Any]) -> tuple[str, ...]:
+    for address in told:
+        try:
+            ip_address(address if isinstance(address, str) else "")
+        except ValueError:
+            raise InputError(
+                f"{path}: http.trusted_proxies has {address!r}; expected addresses such as 127.0.0.1"
+            ) from None
+    return tuple(told)

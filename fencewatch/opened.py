@@ -69,6 +69,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             lease_ms=lease_ms(clock),
             log_kept_ms=settings.log_kept_ms,
             run_metrics=data / FIGURES,
+            streams_per_token=settings.streams_per_token,
             version=__version__,
         )
 

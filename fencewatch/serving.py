@@ -6,11 +6,10 @@ import signal
 import socket
 from typing import NoReturn
 
-import uvicorn
-
 from console.app import create_app
 from console.parts import ConsoleParts
 from fencewatch.config import Settings
+from fencewatch.connections import Doorkeeper, GuardedServer, limits_here
 from fencewatch.listening import listening
 from fencewatch.opened import opened_console
 from sinks.access import Identity
@@ -24,21 +23,17 @@ def serve(settings: Settings, socket_fd: int | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it is done
         signal.signal(number, _leave)
     with opened_console(settings) as parts:
+        keeper = Doorkeeper(limits_here(settings.trusted_proxies, settings.connections))
         # Streams stay open as long as somebody listens; nobody waits for them at the end.
-        config = uvicorn.Config(
-            create_app(parts),
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            timeout_graceful_shutdown=2,
-            lifespan="on",
+        server = GuardedServer(
+            create_app(parts), keeper, log_level="warning", timeout_graceful_shutdown=2, lifespan="on"
         )
         for identity in strangers(parts):
             print(f"warning: the token of {identity.name} is for {_whose(identity)}, which the site lacks")
         handed = None if socket_fd is None else [socket.socket(fileno=socket_fd)]
         doors = handed or listening(settings.host, settings.port)
         print(f"serving on http://{settings.host}:{settings.port}, {parts.clock_text}", flush=True)
-        uvicorn.Server(config).run(doors)
+        server.run(doors)
 
 
 def strangers(parts: ConsoleParts) -> list[Identity]:

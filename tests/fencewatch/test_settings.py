@@ -34,6 +34,10 @@ def test_without_an_inbox_there_is_none(tmp_path: Path) -> None:
         ('inbox = "site/../fencewatch-data/journal"', "where the system keeps its files"),
         ('inbox = "fencewatch-data/state/in"', "where the system keeps its files"),
         ("inbox = 3", "inbox is 3; expected text"),
+        ('http.trusted_proxies = "::1"', "http.trusted_proxies is '::1'; expected a list"),
+        ('http.trusted_proxies = ["proxy"]', "has 'proxy'; expected addresses"),
+        ("http.connections = 0", "http.connections is 0; expected at least one"),
+        ("retention.rejects_days = 0", "expected at least one day"),
         ('in_box = "x"', "in_box is unknown; expected one of site, data, inbox"),
     ],
 )

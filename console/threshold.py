@@ -1,0 +1,93 @@
+"""What a request must be before its body is read: nobody without a token makes us hold anything."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.alert_routes import answer
+from console.errors import BadBody, NoToken, Refused, TooManyStreams
+from console.gate import Gate, Right
+from console.ingest_routes import PATHS
+
+#: Bodies of all routes but those that take rows, which have a limit of their own: steps, changes, settings.
+BODY_BYTES_MOST = 1 << 20
+
+
+class Threshold:
+    """Asks for the token, and for a body of bounded size, before anything else sees the request.
+
+    The framework would read a body whole before it looks for a token. Routes that take rows look for it
+    first by themselves, and read no more than they take; routes outside of ``/v1`` read no body at all.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            taken = await self._taken(scope, receive)
+        except Refused as error:
+            await refused_answer(error)(scope, receive, send)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
+        else:
+            await self._app(scope, taken, send)
+
+    async def _taken(self, scope: Scope, receive: Receive) -> Receive:
+        """Where the rest of the request is to be had from."""
+        headers = Headers(scope=scope)
+        is_chunked = "transfer-encoding" in headers
+        if is_chunked and "content-length" in headers:
+            # Where what lies between us and the sender reads one and we the other, a body hides a request.
+            raise BadBody("both Content-Length and Transfer-Encoding are given; expected one of them")
+        path: str = scope["path"]
+        has_body = is_chunked or headers.get("content-length", "0").strip("0") != ""
+        if not has_body or path in PATHS or not path.startswith("/v1/"):
+            return receive
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        own = token.strip() if scheme.lower() == "bearer" else None
+        # Every role but a device's may watch, and those that may not have no business with these routes.
+        await run_in_threadpool(self._gate.caller, own, Right.WATCH)
+        return _again(await _whole_body(scope, receive), receive)
+
+
+def refused_answer(error: Refused) -> Response:
+    """What whoever was refused is told."""
+    response = answer({"detail": str(error)}, error.status)
+    if isinstance(error, NoToken):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyStreams):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> bytes:
+    told = Headers(scope=scope).get("content-length", "0")
+    body = bytearray()
+    too_much = BadBody(f"more than {BODY_BYTES_MOST} bytes", 413)
+    if len(told) > len(str(BODY_BYTES_MOST)) or int(told) > BODY_BYTES_MOST:
+        raise too_much
+    async for part in Request(scope, receive).stream():
+        body += part
+        if len(body) > BODY_BYTES_MOST:
+            raise too_much
+    return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body as one message, and after it whatever comes."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return received
