@@ -20,6 +20,7 @@ from pipeline.policy import Policy
 from pipeline.sites.applies_to import KnownNames, read_selectors
 from pipeline.sites.cells import Span, identifier, is_number, validity
 from pipeline.sites.findings import Findings, Place, shown
+from pipeline.sites.misplaced_crs import fault_feature_crs
 from pipeline.sites.shape import REACH, fault_crossing, read_shape
 from pipeline.sites.versions import overlaps
 
@@ -78,6 +79,7 @@ def read_drafts(features: list[Any], known: KnownNames, file: str, findings: Fin
         fence_id = properties.get("fence_id")
         if isinstance(fence_id, str):
             place.where = f"feature {number} ({fence_id})"
+        fault_feature_crs(feature, place)
         unknown.update(properties.keys() - set(PROPERTIES))
         drafts.append(_draft(properties, feature.get("geometry"), known, schedules, place))
     _fault_versions(drafts)

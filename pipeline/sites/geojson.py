@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.sites.findings import Findings, Place, shown
+from pipeline.sites.misplaced_crs import fault_collection_crs
 from pipeline.sites.table import read_text
-
-#: What ``crs`` of a collection may name without changing the coordinates (GeoJSON of 2008, §3).
-_WGS84_NAMES = ("CRS84", "EPSG::4326", "EPSG:4326")
 
 
 def read_features(path: Path, findings: Findings) -> list[Any] | None:
@@ -25,7 +23,7 @@ def read_features(path: Path, findings: Findings) -> list[Any] | None:
     if not isinstance(features, list) or collection.get("type") != "FeatureCollection":
         file.fault("", "holds no FeatureCollection", "a FeatureCollection with a list of features")
         return None
-    _check_crs_member(collection.get("crs"), file)
+    fault_collection_crs(collection, file)
     return features
 
 
@@ -48,12 +46,3 @@ def _parsed(text: str, file: Place) -> Any:
         wrong = f"{shown(name)} is given twice within {count} object{'s' * (count > 1)}"
         file.fault("", wrong, "each member of an object once")
     return collection if collection is not None else {}
-
-
-def _check_crs_member(crs: object, file: Place) -> None:
-    """The old ``crs`` member of a collection would move every fence; ours is a property of each."""
-    properties = crs.get("properties") if isinstance(crs, dict) else None
-    named = properties.get("name") if isinstance(properties, dict) else crs
-    if crs is not None and not (isinstance(named, str) and named.endswith(_WGS84_NAMES)):
-        wrong = f"the collection's own crs {shown(named)} is not read"
-        file.fault("crs", wrong, "WGS-84, or crs as a property of each feature")

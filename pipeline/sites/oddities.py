@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,8 @@ from pipeline.sites.cells import Span
 from pipeline.sites.covered import covered_fences
 from pipeline.sites.findings import Findings, shown
 from pipeline.sites.offices import offices_above
-from pipeline.sites.records import Site
+from pipeline.sites.records import Person, Site
+from pipeline.sites.too_small import TooSmall, homes_never_reached, zones_never_entered
 
 
 def warn_of_oddities(site: Site, findings: Findings) -> None:
@@ -25,6 +26,7 @@ def warn_of_oddities(site: Site, findings: Findings) -> None:
     for number, other in covered_fences(site.fences, above):
         wider = f"{_feature(other, site.fences[other])} of group {shown(site.fences[number].group)}"
         _warn_fence(site, number, "geometry", f"is covered by {wider} and can never matter", findings)
+    _warn_of_small_fences(site, above, findings)
     _warn_of_shared_names(site, findings)
     _warn_of_holidays(site, findings)
 
@@ -43,15 +45,47 @@ def _warn_of_people_without_device(site: Site, findings: Findings) -> None:
 def _warn_of_fences_for_nobody(site: Site, above: dict[str, tuple[str, ...]], findings: Findings) -> None:
     spans: dict[str, list[Span]] = {}
     for person in site.people:
-        span = (person.valid_from_ms, person.valid_to_ms)
-        offices = (f"office:{office_id}" for office_id in above[person.office_id])
-        for selector in (EVERYONE, f"person:{person.person_id}", f"class:{person.class_name}", *offices):
-            spans.setdefault(selector, []).append(span)
+        for selector in _selectors(person, above):
+            spans.setdefault(selector, []).append((person.valid_from_ms, person.valid_to_ms))
     supervised = {selector: _merged(held) for selector, held in spans.items()}
     for number, fence in enumerate(site.fences):
         valid = (fence.valid_from_ms, fence.valid_to_ms)
         if not any(_meets_any(valid, supervised.get(selector, [])) for selector in fence.applies_to):
             _warn_fence(site, number, "applies_to", "matches nobody while the fence is valid", findings)
+
+
+def _selectors(person: Person, above: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """All that a row of people.csv answers to."""
+    yield from (EVERYONE, f"person:{person.person_id}", f"class:{person.class_name}")
+    yield from (f"office:{office_id}" for office_id in above[person.office_id])
+
+
+def _warn_of_small_fences(site: Site, above: dict[str, tuple[str, ...]], findings: Findings) -> None:
+    """Fences in which no fix is for certain, whatever accuracy it gives."""
+    expected = "more than that from its edge to its middle, or a smaller floor_m in the policy"
+    for zone in zones_never_entered(site):
+        field, wrong = _too_small(site, zone)
+        _warn_fence(site, zone.number, field, f"{wrong}, and it never fires", findings, expected)
+    answers: dict[str, list[str]] = {}
+    for person in site.people:
+        for selector in _selectors(person, above):
+            answers.setdefault(selector, []).append(person.person_id)
+    for home in homes_never_reached(site, answers):
+        field, wrong = _too_small(site, home)
+        others = f" and {len(home.people) - 1} more" if len(home.people) > 1 else ""
+        wrong += f", and an alert of group {shown(site.fences[home.number].group)} never clears"
+        wrong += f" for {home.people[0]}{others}"
+        _warn_fence(site, home.number, field, wrong, findings, expected)
+
+
+def _too_small(site: Site, fence: TooSmall) -> tuple[str, str]:
+    """The field that makes a fence so small, and what follows from it."""
+    area, floors_m = site.fences[fence.number].area, site.policy.floor_m
+    field = {"Point": "radius_m", "LineString": "buffer_m"}.get(area.shape.geom_type, "geometry")
+    floors = ", ".join(f"{source} {floors_m[source]:g} m" for source in fence.sources)
+    depth = f"is {max(fence.depth_m, 0.0):.3g} m deep at most with its tolerance"
+    whose = "" if len(fence.sources) == len(floors_m) else " of these sources"
+    return field, f"{depth}, less than the uncertainty of any fix ({floors}), so no fix{whose} is ever inside"
 
 
 def _warn_of_shared_names(site: Site, findings: Findings) -> None:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from pipeline.sites.findings import Findings, Place, listed
+from pipeline.sites.misplaced_crs import fault_table_crs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def read_table(path: Path, columns: tuple[str, ...], findings: Findings) -> Tabl
     header = lines.pop(0)
     if not _sound_header(header, columns, file):
         return None
+    if "lon" in columns:
+        fault_table_crs(header, lines, file)
     rows, ids = _split(lines, header, columns, Place(findings, path.name, ""))
     _warn_of_extra(header, columns, len(rows), path.name, findings)
     return Table(path.name, rows, None if broken else ids)
