@@ -40,12 +40,16 @@ from sinks.run_metrics import RunMetrics
 
 #: A Monday before anybody has to be anywhere. A week goes round and round: its days stay what they are.
 START = "2025-07-14T06:00:00+08:00"
+#: What is run through before the page opens: until half past ten, when the first windows of the day are over
+#: and phones have been silent for an hour, so that alerts of all kinds wait for somebody.
+BEFORE_MS = 270 * 60_000
 WEEK_H = 7 * 24
 _WEEK_MS = WEEK_H * 3_600_000
 CONFIG = "fencewatch.toml"
 #: Names the directory as one that a demonstration made and may throw away.
 _MARK = "demonstration.json"
-_READY_S, _CAUGHT_UP_S = 120.0, 60.0
+#: How long the gateway may take to be ready, and the engine to take a step: kernels may be compiled first.
+_READY_S, _STUCK_S = 180.0, 180.0
 
 #: Told a line about how it stands, now and then.
 Tell = Callable[[str], None]
@@ -80,8 +84,10 @@ def run_demo(request: DemoRequest, opened: Callable[[Opening], None]) -> Outcome
         _configure(home, port)
         passes, operator = _tokens(home, site)
         clock = SimulatedClock.make(home / CLOCK, fleet.start_ms, request.speed)
-        opening = Opening(f"http://{DEFAULT_HOST}:{port}", passes, fleet, site, request.speed, home)
+        url, opened_ms = f"http://{DEFAULT_HOST}:{port}", fleet.start_ms + BEFORE_MS
+        opening = Opening(url, passes, fleet, site, request.speed, opened_ms, home)
         with _Demonstration(request, opening, clock, operator, door) as demonstration:
+            demonstration.run_through()
             opened(opening)
             with printing.status_line() as tell:
                 demonstration.feed(tell)
@@ -108,6 +114,13 @@ class _Demonstration:
         self._stop = Event()
         self._open = ExitStack()
         self._sender = Sender(opening.url, operator, self._between)
+        self._feed = Feed(
+            RecordedFleet(opening.fleet.pings_file, _WEEK_MS),
+            RecordedFleet(opening.fleet.confirmations_file, _WEEK_MS),
+            clock,
+            self._sender,
+        )
+        self._begun_s: float | None = None
         self._told_s = 0.0
         self._seconds = 0.0
 
@@ -127,11 +140,23 @@ class _Demonstration:
             self._wait_until_ready()
             self._queue = stack.enter_context(DisposalQueue.open(self._settings.queue))
             self._open = stack.pop_all()
-        self._begun_s = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+    def run_through(self) -> None:
+        """The hours before, at full speed, and judged; an end that is asked for now is an interruption."""
+
+        def goes_on() -> bool:
+            self._keep()
+            return not self._stop.is_set()
+
+        with suppress(_Ended), printing.steps_bar("running the hours before through") as tell:
+            self._feed.run_through(self._opening.opened_ms, goes_on, tell)
+            self._caught_up()
+        if self._stop.is_set():
+            raise KeyboardInterrupt
 
     def feed(self, tell: Tell) -> None:
         """Let the fleet report until the end."""
@@ -141,27 +166,27 @@ class _Demonstration:
             self._keep()
             return not self._stop.is_set() and not self._is_over()
 
-        fleet = self._opening.fleet
-        feed = Feed(
-            RecordedFleet(fleet.pings_file, _WEEK_MS),
-            RecordedFleet(fleet.confirmations_file, _WEEK_MS),
-            self._clock,
-            self._sender,
-        )
+        self._begun_s = time.monotonic()
         with suppress(_Ended):
-            feed.run(goes_on)
+            self._feed.run(goes_on)
         self._seconds = time.monotonic() - self._begun_s
 
     def outcome(self) -> Outcome:
         """Wait for the engine, end the processes, and count up."""
+        serve, run = self._children
+        serve.end()
         figures = self._caught_up()
+        run.end()  # what it has read it writes out
+        figures = RunMetrics.read(self._opening.home / FIGURES) or figures
         rejected = self._sender.rejected + Counter(figures.rejected)
         sent, now_ms = dict(self._sender.sent), self._clock.now_ms()
         return outcome(self._opening, self._queue, sent, rejected, now_ms, self._seconds)
 
     def _is_over(self) -> bool:
         duration_s = self._request.duration_s
-        return duration_s is not None and time.monotonic() - self._begun_s >= duration_s
+        if duration_s is None or self._begun_s is None:
+            return False
+        return time.monotonic() - self._begun_s >= duration_s
 
     def _asked_to_end(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
@@ -203,17 +228,16 @@ class _Demonstration:
         tell(f"{clock}: {rows:,} rows; alerts: {alerts or 'none yet'}; Ctrl-C ends")
 
     def _caught_up(self) -> RunMetrics:
-        """The engine's figures once it has judged all that is in the log; the processes are ended by then."""
-        serve, run = self._children
-        serve.end()
-        home = self._opening.home
+        """The engine's figures once it has judged all that is in the log by now."""
+        run = self._children[1]
         end = JournalReader(self._settings.journal).end_offset
-        ends_s = time.monotonic() + _CAUGHT_UP_S
+        ends_s, offset = time.monotonic() + _STUCK_S, 0
         while time.monotonic() < ends_s:
-            figures = RunMetrics.read(home / FIGURES)
+            figures = RunMetrics.read(self._opening.home / FIGURES)
             if figures is not None and figures.offset >= end:
-                run.end()  # what it has read it writes out
-                return RunMetrics.read(home / FIGURES) or figures
+                return figures
+            if figures is not None and figures.offset > offset:
+                ends_s, offset = time.monotonic() + _STUCK_S, figures.offset
             run.keep()
             time.sleep(0.1)
         raise PipelineError("the engine did not catch up: " + run.last_words())

@@ -22,7 +22,8 @@ def show_opening(opening: Opening, console: Console) -> None:
         console,
         f"{fleet.people:,} made-up people with {fleet.devices:,} devices in {site.fences[0].name}",
         f"clock      simulated, {opening.speed:g} times as fast as real time, "
-        f"from {local(fleet.start_ms, site)} ({site.policy.timezone})",
+        f"from {local(opening.opened_ms, site)} on ({site.policy.timezone})",
+        f"{'':<10} the time since {local(fleet.start_ms, site)} has been run through",
     )
     for role, given in opening.passes.items():
         _say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from pipeline.clock import SimulatedClock
 from simulators.recorded_fleet import RecordedFleet
@@ -12,6 +13,9 @@ from simulators.sender import Sender
 
 #: The clock is set so often, in real seconds, and never by more than this at once: rows are stamped with it.
 _STEP_S, _STEP_MOST_MS = 0.1, 60_000
+
+#: Told how many steps of how many are done.
+Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +40,20 @@ class Feed:
             self.step(step_ms)
             due_s = max(due_s + step_s, time.monotonic() - 1.0)  # what is lost for longer is not caught up
             time.sleep(max(0.0, due_s - time.monotonic()))
+
+    def run_through(self, until_ms: int, goes_on: Callable[[], bool], tell: Told | None = None) -> None:
+        """Set the clock to ``until_ms`` as fast as the gateway takes the rows, while ``goes_on``.
+
+        Each step is on disk, its clock included, before the next: the log is what it would be at any speed.
+        """
+        steps = ceil((until_ms - self.clock.now_ms()) / _STEP_MOST_MS)
+        for done in range(steps):
+            if not goes_on():
+                return
+            self.step(min(_STEP_MOST_MS, until_ms - self.clock.now_ms()))
+            self.sender.tell_the_time()
+            if tell:
+                tell(done + 1, steps)
 
     def step(self, step_ms: int) -> None:
         """The clock goes on by so much, and what arrives by then is sent."""

@@ -31,7 +31,7 @@ def demo_command(
     people: Annotated[int, typer.Option(min=20, help="How many people are made up.")] = 2000,
     speed: Annotated[
         float, typer.Option(min=1, help="How much faster than real time the simulated clock runs.")
-    ] = 600.0,
+    ] = 60.0,
     duration: Annotated[
         str | None, typer.Option(help="End by itself after 90s, 2m or 1h; without it, on Ctrl-C.")
     ] = None,

@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from page_visit import Visit, chromium, visit  # noqa: E402 - the tests' folder is on no path of its own
 
-#: Real time in which a demonstration raises enough to look at, and for which the map settles after a move.
-_FILL_MS, _SETTLE_MS = 45_000, 3_000
+#: Real time after which a demonstration has heard from everybody, and for which the map settles after a move.
+_FILL_MS, _SETTLE_MS = 15_000, 3_000
 _DEMO_S = 300
 
 
