@@ -33,6 +33,7 @@ from console.roll import Roll
 from console.threshold import Threshold, refused_answer
 from console.token_watch import TokenWatch
 from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
+from pipeline.gateway.journal_writer import log_writer
 from pipeline.journal import Journal
 from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
@@ -109,13 +110,15 @@ def _writer(parts: ConsoleParts, figures: Figures) -> JournalWriter | None:
     """Who writes the log; None where another process does."""
     if not isinstance(parts.journal, Journal):
         return None
-    return JournalWriter(
+    return log_writer(
         parts.journal,
         parts.now_ms,
+        parts.steady,
         horizon_ms=parts.site.policy.backfill_horizon_ms,
         figures=figures,
         speed=parts.speed,
         kept_ms=parts.log_kept_ms,
+        pace=parts.log_pace,
     )
 
 

@@ -7,6 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from console.alert_routes import answer
+from console.clock_health import clock_problem
 from console.gate import Parts
 from console.metrics import Figures
 from pipeline.gateway import JournalWriter
@@ -31,6 +32,8 @@ def ready(request: Request, parts: Parts) -> Response:
     writer: JournalWriter | None = request.app.state.writer
     if writer is not None and not writer.is_writing:
         problems.append(f"the log cannot be written: {writer.failure or 'not started'}")
+    if (doubt := parts.doubt()) is not None:
+        problems.append(clock_problem(doubt))
     if writer is not None and (ahead_s := (parts.journal_clock_ms - parts.now_ms()) // 1000) > AHEAD_MOST_S:
         problems.append(f"the clock is {ahead_s} s behind the log's, which waits; rows may be too late")
     try:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
+from console.clock_health import clock_figures
 from console.parts import ConsoleParts
 from pipeline.gateway.arriving import Arriving
 from pipeline.ping import PING
@@ -67,6 +68,7 @@ class StandingFigures(Collector):
         yield _gauge(
             "fencewatch_clock_speed", "How much faster than real time the clock runs.", self._parts.speed
         )
+        yield from clock_figures(self._parts.doubt())
         yield from _of_queue(self._parts.queue.stats(now_ms=now_ms))
         told = engine_report(self._parts)
         if told is not None:

@@ -10,7 +10,9 @@ from console.places import PER_TOKEN_MOST
 from geofences.instant import BEGIN_MS
 from pipeline.clock import system_now_ms
 from pipeline.journal import Journal, JournalReader
+from pipeline.pace import Pace
 from pipeline.sites.records import Site
+from pipeline.steady_clock import Doubt, SteadyClock
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, DisposalQueue
@@ -28,9 +30,11 @@ class ConsoleParts:
     A ``journal`` that can only be read is written by another process, and rows are not taken here.
     ``now_ms`` is the one clock of arrivals, leases and marks; ``speed`` is how much faster than real time
     it runs. Where it ``is_simulated``, everything shown must say so. A claim holds for ``lease_ms`` of that
-    clock. What the log holds from before ``log_kept_ms`` ago is removed (None: nothing). ``run_metrics`` is
-    the file in which the engine tells of itself. ``vendor`` is the folder of npm packages that the page
-    imports from. ``real_now_ms`` is the machine's clock, by which tokens expire.
+    clock. What the log holds from before ``log_kept_ms`` ago is removed (None: nothing), when ``log_pace``
+    lets it. ``steady`` is the clock that the log is stamped with (None: ``now_ms``), ``doubt`` the jump of
+    the machine's clock that it does not follow. ``run_metrics`` is the file in which the engine tells of
+    itself. ``vendor`` is the folder of npm packages that the page imports from. ``real_now_ms`` is the
+    machine's clock, by which tokens expire.
     """
 
     site: Site
@@ -45,6 +49,9 @@ class ConsoleParts:
     is_simulated: bool = False
     lease_ms: int = LEASE_MS
     log_kept_ms: int | None = None
+    log_pace: Pace | None = None
+    steady: SteadyClock | None = None
+    doubt: Callable[[], Doubt | None] = lambda: None
     run_metrics: Path | None = None
     real_now_ms: Callable[[], int] = system_now_ms
     streams_per_token: int = PER_TOKEN_MOST

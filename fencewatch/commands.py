@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fencewatch import __version__, printing
+from fencewatch.clock_commands import clock_app
 from fencewatch.faults import exit_codes
 from fencewatch.live_commands import live_app
 from fencewatch.operations_commands import operations_app
@@ -35,6 +36,7 @@ app.add_typer(live_app)
 app.add_typer(operations_app)
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")
+app.add_typer(clock_app, name="clock")
 
 
 def _version(wanted: bool) -> None:

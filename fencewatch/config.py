@@ -19,6 +19,8 @@ QUEUE = "queue.sqlite"
 FIGURES = "run-metrics.json"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS, DEFAULT_REJECTS_DAYS = 30, 180, 30
+#: A jump of the machine's clock is believed when it lasts so long, and is no larger.
+DEFAULT_HOLD_MINUTES, DEFAULT_BELIEVE_DAYS = 10, 7
 
 _EXPECTED: dict[str, dict[str, type]] = {
     "": {"site": str, "data": str, "inbox": str},
@@ -30,6 +32,7 @@ _EXPECTED: dict[str, dict[str, type]] = {
         "streams_per_token": int,
     },
     "retention": {"log_days": int, "tracks_days": int, "rejects_days": int},
+    "clock": {"hold_minutes": int, "believe_days": int},
 }
 
 
@@ -43,7 +46,8 @@ class Settings:
     With ``inbox``, a directory for files of rows, it is `run` that writes the log; without, it is `serve`.
     What the log, the tracks and the refused rows hold is removed after so many days. What an address of
     ``trusted_proxies`` says of where a request came from is believed. ``connections`` is how many there may
-    be (None: as many as this machine lets us).
+    be (None: as many as this machine lets us). A jump of the machine's clock is believed after
+    ``hold_minutes``, if it is no larger than ``believe_days``.
     """
 
     site: Path
@@ -57,6 +61,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     connections: int | None = None
     streams_per_token: int = PER_TOKEN_MOST
+    hold_minutes: int = DEFAULT_HOLD_MINUTES
+    believe_days: int = DEFAULT_BELIEVE_DAYS
 
     @property
     def log_kept_ms(self) -> int:
@@ -101,6 +107,7 @@ def read_settings(path: Path) -> Settings:
     if "site" not in content:
         raise InputError(f"{path}: site is missing; expected the directory of a site")
     http, kept, home = content.get("http", {}), content.get("retention", {}), path.parent
+    clock = content.get("clock", {})
     settings = Settings(
         site=home / content["site"],
         data=home / content.get("data", DEFAULT_DATA),
@@ -113,6 +120,8 @@ def read_settings(path: Path) -> Settings:
         trusted_proxies=_addresses(path, http.get("trusted_proxies", [])),
         connections=http.get("connections"),
         streams_per_token=http.get("streams_per_token", PER_TOKEN_MOST),
+        hold_minutes=clock.get("hold_minutes", DEFAULT_HOLD_MINUTES),
+        believe_days=clock.get("believe_days", DEFAULT_BELIEVE_DAYS),
     )
     _check_inbox(path, content.get("inbox"), settings)
     return settings
@@ -156,6 +165,8 @@ def _check_keys(path: Path, section: str, values: dict[str, Any]) -> None:
             raise InputError(f"{path}: {key} is {value!r}; expected {wanted}")
         if section == "retention" and isinstance(value, int) and value < 1:
             raise InputError(f"{path}: {key} is {value}; expected at least one day")
+        if section == "clock" and isinstance(value, int) and value < 0:
+            raise InputError(f"{path}: {key} is {value}; expected no negative number")
         if name in ("connections", "streams_per_token") and isinstance(value, int) and value < 1:
             raise InputError(f"{path}: {key} is {value}; expected at least one")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from fencewatch.config import Settings
+from fencewatch.opened import TRACKS_PACE, pace
 from geofences.instant import BEGIN_MS
+from pipeline.pace import DAY_MS
 from pipeline.whereabouts import Locator
 from sinks.positions import PositionStore
 from sinks.tracks import TrackArchive
 
 _EVERY_MS = 3_600_000
-_DAY_MS = 86_400_000
 #: Fixes of an hour still come so long after it; later ones make files of their own until the next hour.
 _SETTLED_MS = 2 * _EVERY_MS
 
@@ -18,23 +22,46 @@ class Housekeeping:
     """Tidies positions and tracks by the log's clock."""
 
     def __init__(
-        self, settings: Settings, locator: Locator, positions: PositionStore, tracks: TrackArchive
+        self,
+        settings: Settings,
+        locator: Locator,
+        positions: PositionStore,
+        tracks: TrackArchive,
+        timezone: ZoneInfo,
     ) -> None:
         self._settings = settings
         self._locator = locator
         self._positions = positions
         self._tracks = tracks
+        self._timezone = timezone
+        self._pace = pace(settings.data, TRACKS_PACE)
         self._due_ms = BEGIN_MS
+
+    def passed(self, clock_ms: int) -> None:
+        """The log's clock has come so far; of each mark and batch, so that a jump is seen."""
+        self._pace.passed(clock_ms)
 
     def tidy(self, clock_ms: int) -> None:
         """Nothing where the last time is less than an hour ago.
 
         Whose supervision is over, their whereabouts are nobody's business any more; tracks stay as long as
-        they must and no longer.
+        they must and no longer. Nothing goes on the word of a clock that has jumped, and days one at a time.
         """
         if clock_ms < self._due_ms:
             return
         self._due_ms = clock_ms + _EVERY_MS
-        self._positions.forget(self._locator.unsupervised(clock_ms))
-        self._tracks.remove_before(clock_ms - self._settings.tracks_days * _DAY_MS)
+        if self._pace.may_remove(clock_ms):
+            self._positions.forget(self._locator.unsupervised(clock_ms))
+            self._remove_a_day(clock_ms)
         self._tracks.compact(clock_ms - _SETTLED_MS)
+
+    def _remove_a_day(self, clock_ms: int) -> None:
+        """The oldest day of the tracks, if it is due."""
+        last_ms = clock_ms - self._settings.tracks_days * DAY_MS
+        kept_from = datetime.fromtimestamp(last_ms / 1000, self._timezone).date().isoformat()
+        due = sorted(day.name for day in self._settings.tracks.iterdir() if day.name < kept_from)
+        if len(due) > 1:
+            self._pace.tell_of_more(clock_ms, "tracks", len(due))
+            noon = datetime.fromisoformat(f"{due[1]}T12:00").replace(tzinfo=self._timezone)
+            last_ms = round(noon.timestamp() * 1000)
+        self._tracks.remove_before(last_ms)

@@ -12,21 +12,26 @@ from zoneinfo import ZoneInfo
 from console.parts import ConsoleParts
 from fencewatch import __version__
 from fencewatch.config import FIGURES, Settings
-from pipeline.clock import Clock, clock_of
-from pipeline.gateway import JournalWriter
+from pipeline.clock import Clock, clock_of, doubt_of, steady_clock_of
 from pipeline.gateway.inbox import Inbox
 from pipeline.gateway.inbox_folder import InboxFolder
+from pipeline.gateway.journal_writer import log_writer
 from pipeline.journal import Journal, JournalReader
+from pipeline.pace import Pace
 from pipeline.reading import DeviceIds
 from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
+from pipeline.steady_clock import SteadyClock
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
+from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
 from sinks.tracks import TrackArchive
 
 TOKENS, ACCESSES = "tokens.sqlite", "accesses.sqlite"
+#: How far the removal of what is old has come, of the log and of the rest.
+LOG_PACE, TRACKS_PACE = "log-retention.json", "tracks-retention.json"
 
 
 @contextmanager
@@ -55,9 +60,10 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
         stack.callback(accesses.close)
         positions = PositionStore.open(settings.positions)
         stack.callback(positions.close)
+        journal = stack.enter_context(_opened_journal(settings))
         yield ConsoleParts(
             site=site,
-            journal=stack.enter_context(_opened_journal(settings)),
+            journal=journal,
             queue=stack.enter_context(DisposalQueue.open(settings.queue)),
             positions=positions,
             tracks=TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone)),
@@ -68,6 +74,9 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             is_simulated=clock.is_simulated,
             lease_ms=lease_ms(clock),
             log_kept_ms=settings.log_kept_ms,
+            log_pace=pace(data, LOG_PACE),
+            steady=_steady_clock(settings, journal) if isinstance(journal, Journal) else None,
+            doubt=lambda: doubt_of(data),
             run_metrics=data / FIGURES,
             streams_per_token=settings.streams_per_token,
             version=__version__,
@@ -97,12 +106,14 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
     folder, clock = InboxFolder(settings.inbox), clock_of(settings.data)
     with Journal(settings.journal) as journal:
         horizon_ms = site.policy.backfill_horizon_ms
-        writer = JournalWriter(
+        writer = log_writer(
             journal,
             clock.now_ms,
+            _steady_clock(settings, journal),
             horizon_ms=horizon_ms,
             speed=clock.speed,
             kept_ms=settings.log_kept_ms,
+            pace=pace(settings.data, LOG_PACE),
         )
         devices = DeviceIds(sorted({binding.device_id for binding in site.bindings}))
         inbox = Inbox(folder, journal, writer, devices, tell=_tell, stop=stop)
@@ -115,6 +126,16 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
             inbox.finish()
             writer.stop()
     inbox.reraise()
+
+
+def _steady_clock(settings: Settings, journal: Journal) -> SteadyClock | None:
+    hold_ms, believe_ms = settings.hold_minutes * 60_000, settings.believe_days * 86_400_000
+    return steady_clock_of(settings.data, journal.clock_ms, hold_ms, believe_ms)
+
+
+def pace(data: Path, name: str) -> Pace:
+    """When what is old may be removed, kept in a file of that name."""
+    return Pace(data / name, OperationsLog(data / OPERATIONS))
 
 
 def _tell(line: str) -> None:

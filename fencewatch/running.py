@@ -111,7 +111,9 @@ class Outputs:
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
         self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
-        self._housekeeping = Housekeeping(settings, self._locator, self._positions, self._tracks)
+        self._housekeeping = Housekeeping(
+            settings, self._locator, self._positions, self._tracks, ZoneInfo(site.policy.timezone)
+        )
         self._waiting: list[Whereabouts] = []
         self._before = RunMetrics.read(settings.data / FIGURES)
         self._offset = 0
@@ -134,6 +136,7 @@ class Outputs:
         """Positions at once, for the map; tracks wait for the end of the epoch. A clock mark has no rows."""
         for item in accepted:
             self._offset, self._clock_ms = item.offset, item.clock_ms
+            self._housekeeping.passed(item.clock_ms)
         found = [self._locator.whereabouts(item.rows) for item in accepted if item.rows is not None]
         self._waiting += (part for part in found if len(part))
         self._positions.put([position for part in found for position in _positions(part)])

@@ -11,7 +11,9 @@ from typing import Self
 
 import numpy as np
 
+from pipeline.clock_reports import ClockReports, FollowedClock, read_doubt
 from pipeline.errors import InputError
+from pipeline.steady_clock import Doubt, SteadyClock
 
 #: A data directory with a file of this name lives by a simulated clock; every program on it follows that one.
 FILE = "clock"
@@ -20,6 +22,22 @@ FILE = "clock"
 def system_now_ms() -> int:
     """Milliseconds since 1970 UTC by the machine's clock, cut towards the past; it may be set back."""
     return time.time_ns() // 1_000_000
+
+
+def elapsed_ms() -> int:
+    """Milliseconds since the machine was started; nobody can set them.
+
+    Where the system can tell, the time in which it was suspended counts.
+    """
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
+
+
+def boot_name() -> str:
+    """Names this start of the machine, where the system does."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +90,30 @@ _CLOCK = np.dtype([("now_ms", np.int64), ("speed", np.float64)])
 
 
 def clock_of(data: Path) -> Clock:
-    """The clock that a data directory lives by: the machine's, unless a simulated one lies there."""
+    """The clock that a data directory lives by, for all who do not write its log.
+
+    A simulated one where that lies there; else the machine's, but for jumps that the log's writer doubts.
+    """
     path = data / FILE
     if not path.exists():
-        return Clock()
+        return Clock(FollowedClock(data, boot_name(), system_now_ms, elapsed_ms).now_ms)
     clock = SimulatedClock(path)
     return Clock(clock.now_ms, clock.speed, is_simulated=True)
+
+
+def steady_clock_of(data: Path, last_ms: int, hold_ms: int, believe_ms: int) -> SteadyClock | None:
+    """The clock of the one who writes the log; None where a simulated one lies there, which may run fast.
+
+    ``last_ms`` is the log's last mark, BEGIN_MS where it has none.
+    """
+    if (data / FILE).exists():
+        return None
+    reports = ClockReports(data, boot_name())
+    return SteadyClock(
+        system_now_ms, elapsed_ms, reports, last_ms=last_ms, hold_ms=hold_ms, believe_ms=believe_ms
+    )
+
+
+def doubt_of(data: Path) -> Doubt | None:
+    """The jump of the machine's clock that the log's writer does not believe; None where there is none."""
+    return read_doubt(data, boot_name())

@@ -20,6 +20,12 @@ OPERATIONS = "operations.ndjson"
 KINDS = {
     "engine_stalled": "the engine has not got on while rows or marks of the clock waited",
     "engine_recovered": "it gets on again",
+    "clock_held": "the machine's clock has jumped and is not followed",
+    "clock_returned": "it has come back",
+    "clock_believed": "it has stayed where it jumped to, and is followed",
+    "clock_confirmed": "an operator has confirmed it, and it is followed",
+    "retention_waits": "the log's clock has jumped by more than a day, so for a day nothing is removed",
+    "retention_behind": "more than a day is due to be removed at once; it goes a day at a time",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK_BYTES = 1 << 16

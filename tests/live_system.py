@@ -74,12 +74,16 @@ class LiveSystem:
         """The text of a new token."""
         return invoked("token", "create", *words, "--data", self.data).stdout.strip()
 
+    def words(self, *words: str | float | Path) -> list[str]:
+        """``fencewatch …`` as it is run here."""
+        return fencewatch_words(*words)
+
     def start(self, *names: str) -> None:
         """Begin processes; ``send`` and ``ask`` wait by themselves until the server is there."""
         for name in names:
             assert name not in self._processes, f"{name} runs already"
             self._started_ns[name] = time.time_ns()
-            words = fencewatch_words(name, "--config", self._config)
+            words = self.words(name, "--config", self._config)
             self._processes[name] = subprocess.Popen(
                 words, env=surroundings(), stdout=subprocess.DEVNULL, text=True
             )
@@ -130,6 +134,13 @@ class LiveSystem:
             raise Refused(error.code, detail) from None
         except (OSError, HTTPException, ValueError) as error:  # nobody there, or gone while it answered
             raise Unanswered(str(error)) from None
+
+    def text(self, path: str) -> str:
+        """What the server shows there."""
+        url = f"http://127.0.0.1:{self._port}{path}"
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.operator}"})
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return str(response.read(), "utf-8")
 
     def is_at_work(self, name: str) -> bool:
         """Whether a process got beyond its start: the server answers, the engine has taken rows."""

@@ -6,6 +6,7 @@ PipelineError
     ├── TooManyRows         more of them than one message may have
     ├── OtherDevice         a device sends for another
     └── WriterStopped       nothing can be made durable at the moment
+        └── ClockInDoubt    whether rows are of the future can be told only when it is known what time it is
 """
 
 from __future__ import annotations
@@ -31,3 +32,7 @@ class OtherDevice(GatewayError):  # noqa: N818 - the same
 
 class WriterStopped(GatewayError):  # noqa: N818 - the same
     """Nothing can be made durable at the moment."""
+
+
+class ClockInDoubt(WriterStopped):
+    """These rows cannot, until it is known what time it is; sent again later they can."""

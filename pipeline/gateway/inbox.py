@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import InputError
-from pipeline.gateway.errors import WriterStopped
+from pipeline.gateway.errors import ClockInDoubt, WriterStopped
 from pipeline.gateway.file_rows import PIECE_ROWS, FileRows, PieceReader
 from pipeline.gateway.inbox_folder import Claim, InboxFolder
 from pipeline.gateway.journal_writer import JournalWriter
@@ -110,8 +110,14 @@ class Inbox:
                         )
                     )
                 return
-            self._writer.submit(rows, source_of(claim)).result()
-            taken = rows.first_row + len(rows) - 1
+            while not self._stop.is_set():
+                try:
+                    self._writer.submit(rows, source_of(claim)).result()
+                except ClockInDoubt:  # the file waits, as a sender would
+                    self._stop.wait(POLL_S)
+                else:
+                    taken = rows.first_row + len(rows) - 1
+                    break
 
     def _pieces(self, claim: Claim, after_row: int) -> Iterator[FileRows]:
         """What is left of a file, and a line for each oddity at its end."""

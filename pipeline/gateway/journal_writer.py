@@ -15,10 +15,13 @@ from typing import Any, Generic, TypeVar
 from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
 from pipeline.gateway.arriving import Arriving, NoFigures, WriterFigures
-from pipeline.gateway.errors import WriterStopped
+from pipeline.gateway.errors import ClockInDoubt, WriterStopped
 from pipeline.journal.journal import Journal
 from pipeline.journal.marks import GAP_MOST_MS
 from pipeline.journal.record import Entry, clock_mark, start_mark
+from pipeline.pace import DAY_MS, Pace
+from pipeline.reading.rows import BAD_TIME, USABLE
+from pipeline.steady_clock import SteadyClock
 
 #: Real seconds after which the thread looks at the clock though nothing came.
 TICK_S = 0.25
@@ -68,8 +71,14 @@ class JournalWriter:
         figures: WriterFigures | None = None,
         speed: float = 1.0,
         kept_ms: int | None = None,
+        pace: Pace | None = None,
+        disputed_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """What the log has from before ``kept_ms`` ago goes once nobody needs it (None: nothing does)."""
+        """What the log has from before ``kept_ms`` ago goes once nobody needs it (None: nothing does).
+
+        ``pace`` says when that may be. ``disputed_ms`` is a later time than ``now_ms`` that it may be: rows
+        that only the later one would take are left with their sender until it is known.
+        """
         self._journal = journal
         self._now_ms = now_ms
         self._horizon_ms = horizon_ms
@@ -77,6 +86,8 @@ class JournalWriter:
         # A clock that runs faster makes a longer gap of the same real pause.
         self._pause_most_ms = GAP_MOST_MS * max(1.0, speed)
         self._kept_ms = kept_ms
+        self._pace = pace or Pace()
+        self._disputed_ms = disputed_ms
         self._tidy_due_ms = BEGIN_MS
         self._submitted: SimpleQueue[_Submission[Any] | None] = SimpleQueue()
         self._waiting_rows = 0
@@ -142,6 +153,7 @@ class JournalWriter:
     def _write(self, group: list[_Submission[Any]]) -> None:
         try:
             now_ms = max(self._now_ms(), self._journal.clock_ms)
+            group = self._undisputed(group, now_ms)
             judged = [submission.judged(now_ms, self._horizon_ms) for submission in group]
             entries = [entry for found in judged for entry in found.rows.entries(found.source, now_ms)]
             self._append([*self._marks(now_ms), *entries])
@@ -150,6 +162,27 @@ class JournalWriter:
             return
         self._tell(judged)
         self._tidy(now_ms)
+
+    def _undisputed(self, group: list[_Submission[Any]], now_ms: int) -> list[_Submission[Any]]:
+        """Without those that have a row of the future, which is none if the machine's clock is right."""
+        later_ms = self._disputed_ms()
+        if later_ms is None:
+            return group
+
+        def is_disputed(found: _Submission[Any]) -> bool:
+            is_future = found.rows.at(now_ms, self._horizon_ms).reason == BAD_TIME
+            return bool((is_future & (found.rows.at(later_ms, self._horizon_ms).reason == USABLE)).any())
+
+        disputed = [submission for submission in group if is_disputed(submission)]
+        self._leave(disputed)
+        for submission in disputed:
+            submission.done.set_exception(
+                ClockInDoubt(
+                    "rows are of a time that the log's clock has not reached, and the machine's clock "
+                    "has jumped; send again later"
+                )
+            )
+        return [submission for submission in group if submission not in disputed]
 
     def _fail(self, group: list[_Submission[Any]], failure: BaseException) -> None:
         """Nothing of the group is acknowledged; the next mark of the clock tries again, but after a bug."""
@@ -162,12 +195,17 @@ class JournalWriter:
             raise failure
 
     def _tidy(self, now_ms: int) -> None:
-        """Once an hour; a log that cannot be made shorter can still be written."""
+        """Once an hour, a day of the log at most; a log that cannot be made shorter can still be written."""
+        self._pace.passed(now_ms)
         if self._kept_ms is None or now_ms < self._tidy_due_ms:
             return
         self._tidy_due_ms = now_ms + TIDY_EVERY_MS
         try:
-            self._journal.drop_old(now_ms - self._kept_ms)
+            if self._pace.may_remove(now_ms) and (due := self._journal.due(now_ms - self._kept_ms)):
+                first_ms, last_ms = due[0].ended_ms, due[-1].ended_ms
+                if last_ms - first_ms > DAY_MS:
+                    self._pace.tell_of_more(now_ms, "log", -(-(last_ms - first_ms) // DAY_MS))
+                self._journal.drop_old(min(last_ms, first_ms + DAY_MS) + 1)
         except OSError as failure:
             _log.error("old parts of the log cannot be removed: %s", failure)
 
@@ -202,3 +240,12 @@ class JournalWriter:
     def _leave(self, group: list[_Submission[Any]]) -> None:
         with self._mutex:
             self._waiting_rows -= sum(len(submission.rows) for submission in group)
+
+
+def log_writer(
+    journal: Journal, now_ms: Callable[[], int], steady: SteadyClock | None, **settings: Any
+) -> JournalWriter:
+    """A writer that stamps by a steady clock where there is one, else by ``now_ms``."""
+    if steady is None:
+        return JournalWriter(journal, now_ms, **settings)
+    return JournalWriter(journal, steady.now_ms, disputed_ms=steady.disputed_ms, **settings)

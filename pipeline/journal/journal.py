@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.journal.disk import LockedError, sync_directory, taken_lock
 from pipeline.journal.errors import AppendError, JournalLockedError
@@ -24,6 +25,13 @@ from pipeline.journal.tail import Tail
 SEGMENT_BYTES = 64 << 20
 
 _log = logging.getLogger(__name__)
+
+
+class OldSegment(NamedTuple):
+    """A segment that is followed by another, and the log's clock where it ended."""
+
+    path: Path
+    ended_ms: int
 
 
 class _Group:
@@ -110,21 +118,26 @@ class Journal:
         """A reader of its own from an offset on."""
         return JournalReader(self.directory, offset)
 
-    def drop_old(self, before_ms: int) -> list[Path]:
-        """Removes whole segments that every reader is past and that ended before an instant.
+    def due(self, before_ms: int) -> list[OldSegment]:
+        """Whole segments that every reader is past and that ended before an instant, oldest first.
 
-        Readers tell by ``Floors`` how far they are; while none has, all is kept. Returns what was removed.
+        Readers tell by ``Floors`` how far they are; while none has, all is kept.
         """
         floor = Floors(self.directory).lowest()
-        dropped: list[Path] = []
+        found: list[OldSegment] = []
+        for first, following in pairwise(segment_firsts(self.directory)):
+            ended_ms = read_head(segment_path(self.directory, following)).clock_ms
+            if floor is None or following > floor or ended_ms >= before_ms:
+                break
+            found.append(OldSegment(segment_path(self.directory, first), ended_ms))
+        return found
+
+    def drop_old(self, before_ms: int) -> list[Path]:
+        """Removes the segments that are due; returns what was removed."""
         with self._writing:
-            firsts = segment_firsts(self.directory)
-            for first, following in pairwise(firsts):
-                ended_ms = read_head(segment_path(self.directory, following)).clock_ms
-                if floor is None or following > floor or ended_ms >= before_ms:
-                    break
-                dropped.append(segment_path(self.directory, first))
-                dropped[-1].unlink()
+            dropped = [segment.path for segment in self.due(before_ms)]
+            for path in dropped:
+                path.unlink()
             sync_directory(self.directory)
         return dropped
 

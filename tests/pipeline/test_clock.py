@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clock import FILE, Clock, SimulatedClock, clock_of, system_now_ms
+from pipeline.clock import FILE, SimulatedClock, clock_of, system_now_ms
 from pipeline.errors import InputError
 
 
 def test_a_directory_without_a_clock_lives_by_the_machines(tmp_path: Path) -> None:
-    assert clock_of(tmp_path) == Clock(system_now_ms, 1.0)
+    clock = clock_of(tmp_path)
+    assert (clock.speed, clock.is_simulated) == (1.0, False)
+    before_ms = system_now_ms()
+    assert before_ms <= clock.now_ms() + 1
+    assert clock.now_ms() <= system_now_ms() + 1
 
 
 def test_another_process_follows_each_setting(tmp_path: Path) -> None:
