@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from console.answers import answer as answer
 from console.gate import Caller, Parts, People, Reader, Right, Worker
 from console.parts import ConsoleParts
 from console.roll import Roll
+from console.visits import OnRecord, Purpose
 from sinks.disposal import (
     PAGE_MAX,
     AlertFilter,
@@ -87,6 +88,8 @@ class Chosen(Choice):
 
     cursor: str | None = Field(None, description="`next` of the page before")
     limit: int = Field(100, ge=1, le=PAGE_MAX)
+    evidence: bool = Field(True, description="false: `evidence` is empty, as a board wants it")
+    purpose: str | None = Field(None, description="what for; it is put on record")
     order: Order = Field(Order.URGENT, description="of what is not closed; what is closed follows")
 
     def page(self) -> dict[str, Any]:
@@ -115,17 +118,36 @@ class Disposal(BaseModel):
 
 
 @router.get("")
-def alerts(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, caller: Reader) -> Response:
-    """Alerts, open and unhandled first: `{"items": [...], "next": cursor or null}`."""
+def alerts(
+    chosen: Annotated[Chosen, Query()],
+    parts: Parts,
+    people: People,
+    caller: Reader,
+    visits: OnRecord,
+    purpose: Purpose,
+) -> Response:
+    """Alerts, open and unhandled first: `{"items": [...], "next": cursor or null}`.
+
+    With their evidence, which is where people were, the visit is put on record.
+    """
+    if chosen.evidence:
+        visits.enter(caller, purpose)
     page = parts.queue.alerts(chosen.of(caller, people), now_ms=parts.now_ms(), **chosen.page())
     items = [shown(item, caller, people) for item in page.items]
+    if not chosen.evidence:
+        for item in items:
+            item["evidence"] = []
     return answer({"items": items, "next": page.next})
 
 
 @router.get("/{alert_key}", responses={404: REFUSALS[404]})
-def alert(alert_key: Key, parts: Parts, people: People, caller: Reader) -> Response:
-    """One alert with everything that happened to it, oldest first."""
-    return answer(standing(alert_key, parts, people, caller))
+def alert(
+    alert_key: Key, parts: Parts, people: People, caller: Reader, visits: OnRecord, purpose: Purpose
+) -> Response:
+    """One alert with everything that happened to it, oldest first; who opened it is put on record."""
+    told = standing(alert_key, parts, people, caller)
+    visits.open_person(caller, told["person_id"], purpose)
+    return answer(told)
 
 
 @router.post("/{alert_key}/claim", responses=REFUSALS)
@@ -183,11 +205,6 @@ def close(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Respo
     return answer(standing(alert_key, parts, people, caller))
 
 
-def answer(content: object, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
-
-
 def refusal(error: TransitionRefused, caller: Caller, people: Roll) -> dict[str, Any]:
     """What whoever came second is told."""
     return {
@@ -203,7 +220,16 @@ def shown(item: QueueItem, caller: Caller, people: Roll) -> dict[str, Any]:
     alert = item.alert
     name = people.name(alert.person_id, alert.raised_ms)
     kind = people.device_kind(alert.device_id, alert.onset_ms)
-    return item_json(item) | {"person_name": caller.shown_name(name), "device_kind": kind}
+    told = item_json(item)
+    own = [people.is_seen_by(caller.offices, alert.person_id, fix.event_ms) for fix in alert.evidence]
+    told["evidence"] = [fix for fix, is_own in zip(told["evidence"], own, strict=True) if is_own]
+    if not caller.may(Right.NAME):
+        told = people.mask.item(told)
+    return told | {
+        "person_name": caller.shown_name(name),
+        "device_kind": kind,
+        "evidence_elsewhere": own.count(False),
+    }
 
 
 def acting(parts: ConsoleParts, caller: Caller) -> dict[str, Any]:

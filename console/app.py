@@ -23,15 +23,17 @@ from console import (
 from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
 from console.description import describe
-from console.errors import Refused
+from console.errors import PersonUnknown, Refused
 from console.gate import Gate, caller_of, roll_of
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.places import Places
+from console.refusals import refusal_answer
 from console.roll import Roll
-from console.threshold import Threshold, refused_answer
+from console.threshold import Threshold
 from console.token_watch import TokenWatch
+from console.visits import Visits, recorded_refusal
 from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.gateway.journal_writer import log_writer
 from pipeline.journal import Journal
@@ -99,6 +101,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.feed = AlertFeed(parts.queue)
     app.state.places = Places(parts.streams_per_token)
     app.state.roll = Roll(parts.site)
+    app.state.visits = Visits(parts)
     app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)
     app.state.devices = DeviceIds(app.state.roll.device_ids)
@@ -126,8 +129,8 @@ def _put_refusals(app: FastAPI) -> None:
     """Errors as answers; each has at least ``detail``."""
 
     @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> Response:
-        return refused_answer(error)
+    async def refused(request: Request, error: Refused) -> Response:
+        return await refusal_answer(request, error)
 
     @app.exception_handler(GatewayError)
     async def not_taken(_: Request, error: GatewayError) -> Response:
@@ -138,8 +141,12 @@ def _put_refusals(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(AlertUnknown)
-    async def unknown(_: Request, error: AlertUnknown) -> Response:
-        return answer({"detail": str(error)}, 404)
+    async def unknown(request: Request, error: AlertUnknown) -> Response:
+        return await recorded_refusal(request, caller_of(request), 404, str(error))
+
+    @app.exception_handler(PersonUnknown)
+    async def nobody(request: Request, error: PersonUnknown) -> Response:
+        return await recorded_refusal(request, caller_of(request), 404, str(error), error.person_id)
 
     @app.exception_handler(TransitionRefused)
     async def conflict(request: Request, error: TransitionRefused) -> Response:

@@ -19,7 +19,7 @@ _COUNTIES_MOST = 400
 _NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=64)
 def county_lines(fences: tuple[Fence, ...]) -> dict[str, Any]:
     """A FeatureCollection with ``attribution``, which must be shown with it; empty without data or fences."""
     if not fences:

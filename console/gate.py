@@ -74,14 +74,16 @@ class Gate:
         self._now_ms = now_ms
 
     def caller(self, token: str | None, right: Right) -> Caller:
-        """Who bears a token; raises NoToken and NotAllowed."""
+        """Who bears a token; raises NoToken, and NotAllowed with the caller it is about."""
         identity = self._tokens.lookup(token, now_ms=self._now_ms()) if token else None
         if identity is None:
             raise NoToken("a token that counts is needed: Authorization: Bearer TOKEN")
         office_id = identity.office_id
         caller = Caller(identity, frozenset() if office_id is None else self._roll.within(office_id))
         if not caller.may(right):
-            raise NotAllowed(f"a token of the role {identity.role} may not {right}")
+            refusal = NotAllowed(f"a token of the role {identity.role} may not {right}")
+            refusal.caller = caller
+            raise refusal
         return caller
 
     def in_force(self) -> frozenset[str]:

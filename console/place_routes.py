@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from console.alert_routes import answer
+from console.errors import PersonUnknown
 from console.gate import Caller, Parts, People, Reader
+from console.parts import ConsoleParts
 from console.roll import Roll
+from console.visits import Visitor, recorded
 from geofences.instant import END_MS, instant_ms
 from sinks.access_log import PURPOSE_MOST, Access
 from sinks.alert import instant_text
@@ -30,14 +34,17 @@ _TRACK_LAST_MS = instant_ms("9999-12-30T23:59:59.999Z")
 def positions(
     parts: Parts,
     people: People,
-    caller: Reader,
+    caller: Visitor,
     bbox: Annotated[
         str | None, Query(description="west,south,east,north; west > east reaches over ±180")
     ] = None,
     office: Annotated[str | None, Query(description="this office and all below it")] = None,
     limit: Annotated[int, Query(ge=1, le=_POSITIONS_MOST)] = 20_000,
 ) -> Response:
-    """The latest position of each device of people now supervised within the caller's office."""
+    """The latest position of each device of people now supervised within the caller's office.
+
+    The visit is put on record, with what it is for where `purpose` or the header `X-Purpose` says so.
+    """
     offices = caller.offices if office is None else caller.offices & people.within(office)
     now_ms = parts.now_ms()
     found = parts.positions.latest(offices=offices, box=_box(bbox), limit=limit + 1)
@@ -64,20 +71,20 @@ def track(
         str, Query(max_length=PURPOSE_MOST, pattern=r"\S", description="what for; it is put on record")
     ],
 ) -> Response:
-    """A person's fixes; who asked and what for is on record before anything is read."""
+    """A person's fixes of the times when they were the caller's; on record before anything is read."""
     now_ms = parts.now_ms()
-    person = people.person(person_id, now_ms)
-    if person is None or person.office_id not in caller.offices:
-        return answer({"detail": f"no person {person_id}"}, 404)
+    spans = people.spans_within(caller.offices, person_id, now_ms)
+    if not spans:
+        raise PersonUnknown(person_id)
     from_ms, to_ms = _span(start, end)
     identity = caller.identity
     who = (now_ms, caller.name, identity.role.value, identity.office_id)
-    access_id = parts.accesses.record(Access(*who, person_id, from_ms, to_ms, purpose))
-    fixes = parts.tracks.read(person_id, from_ms, to_ms, limit=_TRACK_MOST + 1)
+    access_id = recorded(parts.accesses.record, Access(*who, person_id, from_ms, to_ms, purpose))
+    fixes = _fixes(parts, person_id, [(max(from_ms, a), min(to_ms, b)) for a, b in spans])
     return answer(
         {
             "person_id": person_id,
-            "person_name": caller.shown_name(person.name),
+            "person_name": caller.shown_name(people.name(person_id, now_ms)),
             "from": instant_text(from_ms),
             "to": instant_text(to_ms),
             "access_id": access_id,
@@ -85,6 +92,15 @@ def track(
             "truncated": len(fixes) > _TRACK_MOST,
         }
     )
+
+
+def _fixes(parts: ConsoleParts, person_id: str, spans: Sequence[tuple[int, int]]) -> list[TrackFix]:
+    """The fixes within some spans of time, oldest first, one more than are shown at most."""
+    fixes: list[TrackFix] = []
+    for begin_ms, end_ms in spans:
+        if begin_ms < end_ms:
+            fixes += parts.tracks.read(person_id, begin_ms, end_ms, limit=_TRACK_MOST + 1 - len(fixes))
+    return fixes
 
 
 def wrong_query(name: str, wrong: object, expected: str) -> RequestValidationError:

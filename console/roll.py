@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from functools import cached_property
 
+from console.masking import NameMask
 from pipeline.sites.offices import offices_above
 from pipeline.sites.records import Binding, Office, Person, Site
 
@@ -61,6 +63,30 @@ class Roll:
         rows = [] if device_id is None else self._bindings.get(device_id, [])
         begun = [row for row in rows if row.valid_from_ms <= at_ms]
         return next((row.kind for row in (*begun[::-1], *rows)), None)
+
+    @cached_property
+    def mask(self) -> NameMask:
+        """Makes the names of everybody who is or was in the site unreadable in text."""
+        return NameMask({row.name for rows in self._people.values() for row in rows})
+
+    def is_seen_by(self, offices: frozenset[str], person_id: str, at_ms: int) -> bool:
+        """Whether a person's whereabouts of a time are these offices': not where they were another's."""
+        rows = [
+            row for row in self._people.get(person_id, ()) if row.valid_from_ms <= at_ms < row.valid_to_ms
+        ]
+        return not rows or any(row.office_id in offices for row in rows)
+
+    def spans_within(self, offices: frozenset[str], person_id: str, now_ms: int) -> list[tuple[int, int]]:
+        """When a person was these offices', up to now and in order; adjoining times are one."""
+        spans: list[tuple[int, int]] = []
+        for row in self._people.get(person_id, ()):
+            if row.office_id not in offices or row.valid_from_ms > now_ms:
+                continue
+            if spans and spans[-1][1] == row.valid_from_ms:
+                spans[-1] = (spans[-1][0], row.valid_to_ms)
+            else:
+                spans.append((row.valid_from_ms, row.valid_to_ms))
+        return spans
 
     def name(self, person_id: str, at_ms: int) -> str | None:
         """What a person is called; None for a stranger."""

@@ -33,8 +33,19 @@ def fence_features(
         seen = [*dict.fromkeys(selector for selector in selectors if selector is not None)]
         if seen:
             is_personal = any(selector.startswith("person:") for selector in fence.applies_to)
-            name = fence.name if caller.may(Right.NAME) or not is_personal else None
+            name: str | None = fence.name
+            if not caller.may(Right.NAME):
+                name = None if is_personal else people.mask.text(fence.name)
             yield _feature(fence, name, seen)
+
+
+def seen_fences(fences: tuple[Fence, ...], people: Roll, caller: Caller, at_ms: int) -> tuple[Fence, ...]:
+    """Those of the fences that may judge somebody of the caller's offices."""
+    return tuple(
+        fence
+        for fence in fences
+        if any(_own(selector, people, caller, at_ms) is not None for selector in fence.applies_to)
+    )
 
 
 def _own(selector: str, people: Roll, caller: Caller, at_ms: int) -> str | None:

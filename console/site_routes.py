@@ -12,7 +12,7 @@ from console.gate import Caller, Parts, People, Reader, Right, Watcher
 from console.metrics import engine_report, tick_lag_s
 from console.parts import ConsoleParts
 from console.roll import Roll
-from console.site_map import fence_features
+from console.site_map import fence_features, seen_fences
 from sinks.alert import instant_text
 from sinks.disposal import PLAIN_OUTCOMES, Reason, Verdict, fitting_outcomes, stats_json
 
@@ -24,15 +24,16 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
     """A FeatureCollection of the fences that judge the caller's people, and the caller's offices."""
     now_ms = parts.now_ms()
     policy = parts.site.policy
+    seen = seen_fences(parts.site.fences, people, caller, now_ms)
     return answer(
         {
             "type": "FeatureCollection",
-            "features": list(fence_features(parts.site.fences, people, caller, now_ms)),
+            "features": list(fence_features(seen, people, caller, now_ms)),
             "offices": _offices(people, caller),
             "policy_version": policy.version,
             "timezone": policy.timezone,
             "classes": sorted(policy.windows),
-            "counties": county_lines(parts.site.fences),
+            "counties": county_lines(seen),
             "silence": {kind: [ms / 1000 for ms in levels] for kind, levels in policy.silence_ms.items()},
             "outcomes": {verdict.value: list(fitting_outcomes(verdict)) for verdict in Verdict},
             "plain_outcomes": list(PLAIN_OUTCOMES),

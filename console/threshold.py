@@ -5,13 +5,12 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.alert_routes import answer
-from console.errors import BadBody, NoToken, Refused, TooManyStreams
+from console.errors import BadBody, Refused
 from console.gate import Gate, Right
 from console.ingest_routes import PATHS
+from console.refusals import refusal_answer
 
 #: Bodies of all routes but those that take rows, which have a limit of their own: steps, changes, settings.
 BODY_BYTES_MOST = 1 << 20
@@ -36,7 +35,7 @@ class Threshold:
         try:
             taken = await self._taken(scope, receive)
         except Refused as error:
-            await refused_answer(error)(scope, receive, send)
+            await (await refusal_answer(Request(scope), error))(scope, receive, send)
         except ClientDisconnect:
             return  # nobody is there to be answered
         else:
@@ -58,16 +57,6 @@ class Threshold:
         # Every role but a device's may watch, and those that may not have no business with these routes.
         await run_in_threadpool(self._gate.caller, own, Right.WATCH)
         return _again(await _whole_body(scope, receive), receive)
-
-
-def refused_answer(error: Refused) -> Response:
-    """What whoever was refused is told."""
-    response = answer({"detail": str(error)}, error.status)
-    if isinstance(error, NoToken):
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooManyStreams):
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes:

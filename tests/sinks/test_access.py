@@ -1,17 +1,15 @@
-"""Tokens and the log of who looked at whose track."""
+"""Tokens: who they stand for, and until when."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sinks.access import Identity, Role, TokenStore, WrongToken
-from sinks.access_log import Access, AccessLog, PurposeMissing
 
 
 @pytest.fixture
@@ -19,13 +17,6 @@ def tokens(tmp_path: Path) -> Iterator[TokenStore]:
     store = TokenStore.open(tmp_path / "tokens.sqlite")
     yield store
     store.close()
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[AccessLog]:
-    log = AccessLog.open(tmp_path / "accesses.sqlite")
-    yield log
-    log.close()
 
 
 def test_a_token_is_known_until_it_is_revoked(tokens: TokenStore) -> None:
@@ -154,29 +145,3 @@ def test_names_are_holders_and_so_no_two_are_the_same(tokens: TokenStore) -> Non
     tokens.create("officer", office_id="O1", now_ms=1, name="Li")
     with pytest.raises(WrongToken, match="'Li' is taken"):
         tokens.create("officer", office_id="O2", now_ms=1, name="Li")
-
-
-LOOK = Access(1, "Li", "officer", "O1", "P1", 10, 20, "alert 7")
-
-
-def test_looks_are_kept_in_order(log: AccessLog) -> None:
-    numbers = [log.record(replace(LOOK, person_id=person)) for person in ("P1", "P2", "P1")]
-    assert numbers == [1, 2, 3]
-    assert [entry.person_id for entry in log.entries()] == ["P1", "P2", "P1"]
-    assert log.entries(person_id="P1", after=1) == [replace(LOOK, access_id=3)]
-
-
-@pytest.mark.parametrize("purpose", ["", "  \n", "x" * 1001])
-def test_no_look_without_a_purpose(log: AccessLog, purpose: str) -> None:
-    with pytest.raises(PurposeMissing):
-        log.record(replace(LOOK, purpose=purpose))
-    assert log.entries() == []
-
-
-@pytest.mark.parametrize("statement", ["UPDATE access SET purpose = 'other'", "DELETE FROM access"])
-def test_nothing_in_the_log_is_changed_or_removed(log: AccessLog, tmp_path: Path, statement: str) -> None:
-    log.record(LOOK)
-    other = sqlite3.connect(tmp_path / "accesses.sqlite")
-    with pytest.raises(sqlite3.IntegrityError, match="only ever appended to"):
-        other.execute(statement)
-    other.close()
