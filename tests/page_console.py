@@ -46,7 +46,7 @@ def page_console(directory: Path) -> Iterator[PageConsole]:
     settings = {"speed": SPEED, "is_simulated": True, "lease_ms": 8 * 60 * MINUTE_MS}
     with console_world(directory, now_ms, **settings) as world:
         _fill(world)
-        with _served(world) as url, _moving(world, now_ms):
+        with served(world) as url, _moving(world, now_ms):
             yield PageConsole(url, world.tokens["officer"], world.tokens["county"], partial(_clear, world))
 
 
@@ -57,7 +57,8 @@ def _clear(world: World, alert_key: str) -> None:
 
 
 @contextmanager
-def _served(world: World) -> Iterator[str]:
+def served(world: World) -> Iterator[str]:
+    """The console of a world on a port of this machine; its address."""
     # Streams stay open as long as somebody listens; nobody waits for them at the end.
     settings = uvicorn.Config(
         create_app(world.parts), port=0, log_level="warning", timeout_graceful_shutdown=1, lifespan="on"

@@ -1,10 +1,12 @@
 /** The page: asks for a token, then keeps board, map and clock up to date. */
 
+import { Alerted } from "./alerted.js";
 import { Api, Refusal } from "./api.js";
 import { Board } from "./board.js";
 import { Detail } from "./detail.js";
 import { find, make, say } from "./dom.js";
 import { Freshness } from "./freshness.js";
+import { countPeople, drawLegend } from "./legend.js";
 import { positionsOf, SiteView, statusOf } from "./records.js";
 import { length, moment, span, useZone } from "./units.js";
 import { chooseLanguage, word, writeStaticWords } from "./words.js";
@@ -15,6 +17,8 @@ const TOKEN = "token";
 const POLL_MS = 1000;
 /** Alerts come in flocks; the board is read once for each flock. */
 const GATHER_MS = 400;
+/** Leases run out without a word: who is at work on what is read anew so often. */
+const ALERTED_MS = 5000;
 /** A position older than this is drawn as old where the site gives no threshold of silence. */
 const QUIET_MS = 3_600_000;
 
@@ -47,6 +51,7 @@ class Room {
       onClose: () => this.closed(),
       onStep: () => this.gather(),
     });
+    this.alerted = new Alerted(api);
     /** @type {import("./map.js").PlaceMap | null} */
     this.map = null;
     /** @type {Position[]} */
@@ -59,10 +64,14 @@ class Room {
   async start() {
     this.board.drawAll();
     this.heard(this.freshness.status);
-    await this.board.refresh();
+    await Promise.all([this.board.refresh(), this.alerted.refresh()]);
     repeat(async () => this.heard(statusOf(await this.api.read("/v1/status"))), POLL_MS);
     repeat(() => this.readPositions(), POLL_MS);
     repeat(() => this.listen(), POLL_MS);
+    repeat(async () => {
+      await this.alerted.refresh();
+      this.drawPeople();
+    }, ALERTED_MS);
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.detail.key !== null) this.detail.close();
     });
@@ -75,6 +84,7 @@ class Room {
       const { PlaceMap } = await import("./map.js");
       this.map = new PlaceMap(find("map"), (position) => this.showPerson(position));
       this.drawLegend();
+      this.drawPeople();
       await this.map.showSite(this.site);
       this.drawPeople();
       if (this.detail.alert !== null) this.showAlert(this.detail.alert, true);
@@ -87,7 +97,7 @@ class Room {
   heard(status) {
     if (status === null) return;
     this.freshness.hear(status);
-    this.board.setCounts(status.counts);
+    this.board.heardCounts(status.counts);
     find("me").textContent = [status.me.name, status.me.office].filter(Boolean).join(" · ");
   }
 
@@ -113,21 +123,21 @@ class Room {
     this.gathering = true;
     await pause(GATHER_MS);
     this.gathering = false;
-    await Promise.allSettled([this.board.refresh(), this.detail.refresh()]);
+    await Promise.allSettled([this.board.refresh(), this.detail.refresh(), this.alerted.refresh()]);
     this.drawPeople();
   }
 
   drawPeople() {
-    const alerted = new Set(this.board.items.filter((item) => item.withdrawn_ms === null
-      && item.state !== "disposed" && item.state !== "closed").map((item) => item.person_id));
     const now = this.freshness.now_ms;
-    this.map?.showPeople(this.positions, (position) => {
-      if (alerted.has(position.person_id)) return "alerted";
-      return now - position.event_ms > QUIET_MS ? "quiet" : "usual";
-    });
-    const count = document.getElementById("people-shown");
-    const people = new Set(this.positions.map((position) => position.person_id));
-    if (count !== null) count.textContent = word("people_shown", { n: people.size });
+    /** @type {Map<string, import("./alerted.js").Look>} a person with two devices counts once, by the fresher */
+    const looks = new Map();
+    const look = (/** @type {Position} */ position) => {
+      const found = this.alerted.lookOf(position, now - position.event_ms > QUIET_MS);
+      if (looks.get(position.person_id) !== "usual") looks.set(position.person_id, found);
+      return found;
+    };
+    this.map?.showPeople(this.positions, this.positions.map(look));
+    countPeople(looks, this.alerted.withoutPosition(this.positions));
   }
 
   /** @param {string} key */
@@ -162,9 +172,14 @@ class Room {
   }
 
   /** Somebody on the map: the alert that is to be worked on, if there is one, else where and when. @param {Position} position */
-  showPerson(position) {
-    const alert = this.board.items.find((item) => item.person_id === position.person_id);
-    if (alert !== undefined) this.open(alert.alert_key);
+  async showPerson(position) {
+    this.drawCard(position);
+    const key = await this.alerted.firstAlert(position.person_id);
+    if (key !== null) await this.open(key);
+  }
+
+  /** Where and when somebody was last. @param {Position} position */
+  drawCard(position) {
     const blanks = { time: moment(position.event_ms), age: span(this.freshness.now_ms - position.event_ms),
       accuracy: position.accuracy_m === null ? "–" : `± ${length(position.accuracy_m)}` };
     const card = make("div", { id: "person", className: "person", role: "status" },
@@ -176,16 +191,12 @@ class Room {
   }
 
   drawLegend() {
-    const entries = ["usual", "alerted", "quiet", "keep_in", "keep_out", "county"];
-    find("legend").replaceChildren(
-      make("div", { className: "map-buttons" },
-        ...[["+", 1], ["−", -1]].map(([sign, step]) => make("button", { type: "button", "aria-label": `${word("map")} ${sign}`,
-          onclick: () => this.map?.zoomBy(Number(step)) }, String(sign))),
-        make("button", { type: "button", "aria-label": word("map"), onclick: () => this.map?.goHome() }, "⌂")),
-      make("p", { id: "people-shown" }),
-      make("ul", {}, ...entries.filter((name) => name !== "county" || this.site.counties.features.length > 0)
-        .map((name) => make("li", {}, make("i", { className: `mark ${name}` }), word(`legend_${name}`)))),
-      this.site.attribution && make("p", { className: "attribution" }, this.site.attribution));
+    drawLegend({
+      onZoom: (steps) => this.map?.zoomBy(steps),
+      onHome: () => this.map?.goHome(),
+      hasCounties: this.site.counties.features.length > 0,
+      attribution: this.site.attribution,
+    });
   }
 
   /** The other language: everything that was written is written anew. */

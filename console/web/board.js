@@ -38,8 +38,8 @@ export class Board {
     this.items = [];
     /** @type {string | null} */
     this.next = null;
-    /** @type {Record<string, number>} */
-    this.counts = {};
+    /** How many alerts of the choice stand in each state, and how many there are. @type {{by_state: Record<string, number>, of: Record<string, number>}} */
+    this.counts = { by_state: {}, of: {} };
     /** @type {string | null} */
     this.chosen = null;
     /** @type {Map<string, HTMLLIElement>} */
@@ -69,19 +69,26 @@ export class Board {
 
   /** @param {number} limit @param {string | null} cursor */
   query(limit, cursor) {
-    const query = new URLSearchParams({ limit: String(limit) });
+    const query = this.choice();
+    query.set("limit", String(limit));
     for (const state of GROUPS[this.wanted.group]) query.append("state", state);
-    for (const name of ["kind", "severity", "office"]) if (this.wanted[name]) query.set(name, this.wanted[name]);
     if (cursor !== null) query.set("cursor", cursor);
     return `/v1/alerts?${query}`;
   }
 
-  /** Read what is shown anew; the newest question's answer counts. */
+  /** The filters but for the state, as the server takes them. */
+  choice() {
+    return new URLSearchParams(["kind", "severity", "office"].flatMap((name) => (this.wanted[name] ? [[name, this.wanted[name]]] : [])));
+  }
+
+  /** Read what is shown and the counts anew; the newest question's answer counts. */
   async refresh() {
     const mine = ++this.reading;
     const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(this.items.length / PAGE) * PAGE));
-    const page = await this.api.read(this.query(limit, null));
+    const [page, counts] = await Promise.all([
+      this.api.read(this.query(limit, null)), this.api.read(`/v1/alerts/counts?${this.choice()}`)]);
     if (mine !== this.reading) return;
+    this.setCounts(counts);
     this.items = page.items.map(alertOf);
     this.next = page.next;
     this.draw();
@@ -97,19 +104,24 @@ export class Board {
     this.draw();
   }
 
-  /** @param {Record<string, number>} counts */
+  /** @param {{by_state: Record<string, number>, of: Record<string, number>}} counts */
   setCounts(counts) {
     if (JSON.stringify(counts) === JSON.stringify(this.counts)) return;
     this.counts = counts;
     this.drawStates();
-    const waiting = this.countOf("waiting");
+    const waiting = countOf("waiting", counts.of);
     document.title = waiting > 0 ? `(${waiting}) fencewatch` : "fencewatch";
   }
 
-  /** @param {string} group */
-  countOf(group) {
-    const states = GROUPS[group].length > 0 ? GROUPS[group] : Object.keys(this.counts);
-    return states.reduce((sum, state) => sum + (this.counts[state] ?? 0), 0);
+  /** Alerts that the server's sums show in other states than those counted here: a lease ran out, say. @param {Record<string, number>} states */
+  heardCounts(states) {
+    if (JSON.stringify(states) !== JSON.stringify(this.counts.of)) this.refresh();
+  }
+
+  /** `220`, or `12 of 220` where filters leave some out. @param {string} group */
+  countText(group) {
+    const [n, of] = [countOf(group, this.counts.by_state), countOf(group, this.counts.of)];
+    return n === of ? String(n) : word("count_of", { n, of });
   }
 
   /** @param {string | null} key */
@@ -136,13 +148,13 @@ export class Board {
   }
 
   drawStates() {
-    const counted = Object.keys(this.counts).length > 0;
+    const counted = Object.keys(this.counts.of).length > 0;
     const had = document.activeElement?.closest?.("#states [data-group]");
     const focused = had instanceof HTMLElement ? had.dataset.group : undefined;
     find("states").replaceChildren(...Object.keys(GROUPS).map((group) => make("button", {
       type: "button", className: "chip", data: { group }, "aria-pressed": String(group === this.wanted.group),
       onclick: () => this.choose({ group }),
-    }, word(`group_${group}`), counted ? make("b", {}, String(this.countOf(group))) : null)));
+    }, word(`group_${group}`), counted ? make("b", {}, this.countText(group)) : null)));
     if (focused) /** @type {HTMLElement | null} */ (document.querySelector(`#states [data-group="${focused}"]`))?.focus();
   }
 
@@ -214,6 +226,12 @@ export class Board {
     /** @type {HTMLElement | null | undefined} */ (next?.firstElementChild)?.focus();
     event.preventDefault();
   }
+}
+
+/** @param {string} group @param {Record<string, number>} counts by state */
+function countOf(group, counts) {
+  const states = GROUPS[group].length > 0 ? GROUPS[group] : Object.keys(counts);
+  return states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
 }
 
 /** @param {string} hash @returns {Record<string, string>} */

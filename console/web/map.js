@@ -1,8 +1,9 @@
 /** The map: county lines, fences and people from our own server; no tiles, no glyphs, nothing from elsewhere. */
 
 import * as maplibre from "maplibre-gl";
+import { LOOKS } from "./alerted.js";
 import { asArea, boxOfFeatures, circle, diagonalM } from "./geometry.js";
-import { LOOK, PointLayer } from "./point_layer.js";
+import { PointLayer } from "./point_layer.js";
 
 /** @typedef {import("./records.js").AlertItem} AlertItem */
 /** @typedef {import("./records.js").Position} Position */
@@ -107,13 +108,12 @@ export class PlaceMap {
     if (this.home !== null) this.show(this.home, false);
   }
 
-  /** @param {Position[]} positions @param {(position: Position) => keyof typeof LOOK} look */
-  showPeople(positions, look) {
-    const order = { usual: 1, quiet: 0, alerted: 2 };
-    const looked = positions.map((position) => ({ position, look: look(position) }));
-    looked.sort((a, b) => order[a.look] - order[b.look]);
+  /** @param {Position[]} positions @param {import("./alerted.js").Look[]} looks how each is drawn */
+  showPeople(positions, looks) {
+    const looked = positions.map((position, k) => ({ position, look: LOOKS.indexOf(looks[k]) }));
+    looked.sort((a, b) => a.look - b.look); // what must not be covered comes last
     this.positions = looked.map((entry) => entry.position);
-    this.points.show(this.positions, (k) => LOOK[looked[k].look]);
+    this.points.show(this.positions, (k) => looked[k].look);
     if (this.home === null && positions.length > 0) {
       this.home = boxOfFeatures(positions.map((at) => point(at.lon, at.lat, {})));
       if (this.home !== null) this.show(this.home, false);

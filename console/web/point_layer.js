@@ -1,8 +1,10 @@
 /** People as points, drawn by one call of WebGL: a GeoJSON layer would be cut into tiles anew every second. */
 
-/** Usual: disc. Alerted: diamond. Quiet: ring. The shape says it without the colour. */
-export const LOOK = { usual: 0, alerted: 1, quiet: 2 };
-
+/*
+ * The look is a number of LOOKS in alerted.js: 0 a small ring for an old position, 1 a small disc as usual, then
+ * large marks for people with alerts, in the shapes of severity.js: 2 to 5 hollow (all in hand) and 6 to 9 full
+ * (somebody is to take one up), each from severity 4 to 1. Shape and filling say it without the colour.
+ */
 const VERTEX = `#version 300 es
 uniform mat4 matrix;
 uniform float scale;
@@ -12,22 +14,29 @@ flat out int kind;
 void main() {
   kind = int(look + 0.5);
   gl_Position = matrix * vec4(place, 0.0, 1.0);
-  gl_PointSize = scale * (kind == 1 ? 17.0 : 10.0);
+  gl_PointSize = scale * (kind < 2 ? 10.0 : kind < 6 ? 17.0 : 19.0);
 }`;
 
 const FRAGMENT = `#version 300 es
 precision mediump float;
 flat in int kind;
 out vec4 colour;
+const vec3 SHADES[4] = vec3[4](vec3(0.70, 0.15, 0.12), vec3(0.88, 0.54, 0.0), vec3(0.0, 0.45, 0.70), vec3(0.42, 0.45, 0.50));
+float octagon(vec2 at) { return max(max(at.x, at.y), (at.x + at.y) * 0.7071); }
 void main() {
-  vec2 at = gl_PointCoord * 2.0 - 1.0;
-  float far = kind == 1 ? abs(at.x) + abs(at.y) : length(at);
+  vec2 at = abs(gl_PointCoord * 2.0 - 1.0);
+  bool alerted = kind > 1, held = alerted && kind < 6;
+  int severity = kind < 6 ? 6 - kind : 10 - kind;
+  float far = !alerted || severity == 4 ? length(at)
+    : severity == 1 ? octagon(at) : severity == 2 ? at.x + at.y : max(at.x, at.y) * 1.12;
   float edge = fwidth(far);
   float cover = 1.0 - smoothstep(1.0 - edge, 1.0, far);
-  vec3 inner = kind == 1 ? vec3(0.84, 0.24, 0.10) : kind == 2 ? vec3(1.0) : vec3(0.05, 0.42, 0.68);
-  vec3 rim = kind == 2 ? vec3(0.42, 0.45, 0.50) : vec3(1.0);
-  vec3 shade = mix(inner, rim, smoothstep(0.66 - edge, 0.66 + edge, far));
-  colour = vec4(shade, 1.0) * cover;
+  vec3 shade = alerted ? SHADES[severity - 1] : kind == 0 ? vec3(0.42, 0.45, 0.50) : vec3(0.05, 0.42, 0.68);
+  bool hollow = held || kind == 0;
+  vec3 inner = hollow ? vec3(1.0) : shade;
+  vec3 rim = hollow ? shade : vec3(1.0);
+  float width = held ? 0.60 : alerted ? 0.80 : 0.66;
+  colour = vec4(mix(inner, rim, smoothstep(width - edge, width + edge, far)), 1.0) * cover;
 }`;
 
 /** @param {number} lon @param {number} lat @returns {[number, number]} web mercator, 0..1 */

@@ -4,7 +4,8 @@ import { word } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-const SHAPES = {
+/** By severity, in a square of 20. */
+export const SHAPES = {
   1: "M5.500 1h9l4.500 4.500v9l-4.500 4.500h-9L1 14.500v-9z",
   2: "M10 0l10 10-10 10L0 10z",
   3: "M2.500 2.500h15v15h-15z",
