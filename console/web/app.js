@@ -5,6 +5,7 @@ import { Api, Refusal } from "./api.js";
 import { Board } from "./board.js";
 import { Detail } from "./detail.js";
 import { find, make, say } from "./dom.js";
+import { Drafts, forgetDrafts } from "./drafts.js";
 import { Freshness } from "./freshness.js";
 import { countPeople, drawLegend } from "./legend.js";
 import { positionsOf, SiteView, statusOf } from "./records.js";
@@ -45,8 +46,9 @@ class Room {
     this.site = site;
     this.freshness = new Freshness();
     this.freshness.hear(status);
+    this.drafts = new Drafts(status.me.name);
     this.board = new Board(api, site, this.freshness, (key) => this.open(key));
-    this.detail = new Detail(api, site, this.freshness, {
+    this.detail = new Detail(api, site, this.freshness, this.drafts, {
       onShow: (alert, isNew) => this.showAlert(alert, isNew),
       onClose: () => this.closed(),
       onStep: () => this.gather(),
@@ -280,7 +282,10 @@ function begin() {
       room?.rewrite();
     });
   }
-  find("leave").addEventListener("click", leave);
+  find("leave").addEventListener("click", () => {
+    forgetDrafts();
+    leave();
+  });
   find("entry-form").addEventListener("submit", (event) => {
     event.preventDefault();
     tryToEnter(/** @type {HTMLInputElement} */ (find("token")).value.trim());

@@ -3,29 +3,34 @@
 import { find, make, toast } from "./dom.js";
 import { Refusal } from "./api.js";
 import { alertOf } from "./records.js";
+import { correctionForm, followVerdict, outcomeForm, plainForm, verdictForm } from "./step_forms.js";
 import { deviceWord, whyItFired } from "./sentence.js";
 import { severityMark } from "./severity.js";
 import { fullMoment, length, moment, timeOfDay } from "./units.js";
 import { coded, word } from "./words.js";
 
 /** @typedef {import("./records.js").AlertItem} AlertItem */
-
-const REASONS = ["gps_drift", "equipment_fault", "wrong_fence", "unrecorded_leave", "duplicate", "other"];
+/** @typedef {import("./drafts.js").Drafts} Drafts */
 
 /** What is said when a step was taken. @type {Record<string, string>} */
-const SAID = { claim: "claimed_ok", release: "released_ok", verify: "verified_ok", dispose: "disposed_ok", close: "closed_ok" };
+const SAID = { claim: "claimed_ok", release: "released_ok", verify: "verified_ok", correct: "corrected_ok", dispose: "disposed_ok",
+  close: "closed_ok", settle: "settled_ok" };
+/** After these nothing more is to be said about the alert. */
+const LAST = new Set(["dispose", "close", "settle"]);
 
 export class Detail {
   /**
    * @param {import("./api.js").Api} api
    * @param {import("./records.js").SiteView} site
    * @param {import("./freshness.js").Freshness} freshness
+   * @param {Drafts} drafts
    * @param {{onShow: (alert: AlertItem, isNew: boolean) => void, onClose: () => void, onStep: () => void}} told
    */
-  constructor(api, site, freshness, told) {
+  constructor(api, site, freshness, drafts, told) {
     this.api = api;
     this.site = site;
     this.freshness = freshness;
+    this.drafts = drafts;
     this.told = told;
     /** @type {AlertItem | null} */
     this.alert = null;
@@ -109,9 +114,14 @@ export class Detail {
       const time = alert.lease_until_ms === null ? "" : timeOfDay(alert.lease_until_ms);
       return [make("p", { className: "hint" }, word("held_until", { name: alert.holder ?? "", time }))];
     }
-    if (alert.state === "open" || alert.state === "self_cleared") return [this.step("claim", "main")];
-    if (alert.state === "claimed") return [this.verdictForm()];
-    if (alert.state === "verified") return [this.outcomeForm(alert)];
+    /** @type {import("./step_forms.js").Act} */
+    const act = (name, body) => this.act(name, body);
+    if (alert.state === "open" || alert.state === "self_cleared") {
+      const kept = this.drafts.has(alert.alert_key) ? [make("p", { className: "hint draft" }, word("draft_kept"))] : [];
+      return [this.step("claim", "main"), ...kept, this.kept(alert, plainForm(this.site, act))];
+    }
+    if (alert.state === "claimed") return [this.kept(alert, verdictForm(this.site, act))];
+    if (alert.state === "verified") return [this.kept(alert, outcomeForm(alert, this.site, act)), this.correction(alert, act)];
     const isClosed = alert.state === "closed";
     const done = word(isClosed ? "done_closed" : "done", { outcome: coded("outcome", alert.outcome) });
     return [make("p", { className: "done" }, done), ...(isClosed ? [] : [this.step("close", "main")])];
@@ -122,45 +132,18 @@ export class Detail {
     return make("button", { type: "button", className: look, onclick: () => this.act(name) }, word(name));
   }
 
-  verdictForm() {
-    const reason = make("select", { name: "reason", "aria-label": word("reason"), required: true },
-      make("option", { value: "" }, word("reason_choose")),
-      ...REASONS.map((code) => make("option", { value: code }, coded("reason", code))));
-    const why = make("label", { className: "reason" }, word("reason"), reason);
-    const form = make("form", {},
-      choices("verdict", word("verdict"), ["true", "false", "unverifiable"], null),
-      why,
-      make("div", { className: "buttons" },
-        make("button", { type: "submit", className: "main" }, word("verify")), this.step("release", "quiet")));
-    const follow = () => {
-      const isFalse = new FormData(form).get("verdict") === "false";
-      why.hidden = reason.disabled = !isFalse;
-      why.hidden = !isFalse;
-    };
-    form.addEventListener("change", follow);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const given = new FormData(form);
-      this.act("verify", { verdict: given.get("verdict"), reason: given.get("reason") || null });
-    });
-    follow();
+  /** A form with its draft in it. @param {AlertItem} alert @param {HTMLFormElement} form */
+  kept(alert, form) {
+    this.drafts.follow(form, alert.alert_key, form.name);
+    if (form.querySelector(".reason") !== null) followVerdict(form);
     return form;
   }
 
-  /** @param {AlertItem} alert */
-  outcomeForm(alert) {
-    const fitting = this.site.outcomes[alert.verdict ?? ""] ?? [];
-    const note = make("textarea", { name: "note", rows: 2, maxLength: 4000 });
-    const form = make("form", {},
-      choices("outcome", word("outcome"), fitting, alert.verdict === "false" ? "false_alarm" : null),
-      make("label", {}, word("note"), note),
-      make("div", { className: "buttons" }, make("button", { type: "submit", className: "main" }, word("dispose"))));
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const given = new FormData(form);
-      this.act("dispose", { outcome: given.get("outcome"), note: given.get("note") || null });
-    });
-    return form;
+  /** A verdict may be taken back until the alert is disposed of. @param {AlertItem} alert @param {import("./step_forms.js").Act} act */
+  correction(alert, act) {
+    const verdict = coded("verdict", alert.verdict);
+    return make("details", { className: "correction", open: "correct" in this.drafts.of(alert.alert_key) },
+      make("summary", {}, word("correct_title", { verdict })), this.kept(alert, correctionForm(alert, this.site, act)));
   }
 
   /** Take a step; the alert is shown as the server then has it, never as we hope. @param {string} name @param {object} [body] */
@@ -168,11 +151,13 @@ export class Detail {
     const key = this.key;
     try {
       const alert = alertOf(await this.api.send(`/v1/alerts/${key}/${name}`, body));
+      if (LAST.has(name)) this.drafts.dropAll(alert.alert_key);
+      else this.drafts.drop(alert.alert_key, name);
       toast(word(SAID[name] ?? "disposed_ok"));
       if (this.key === key) this.show(alert, false);
     } catch (error) {
       toast(refusalWords(error), "bad");
-      await this.refresh();
+      await this.refresh().catch(() => undefined); // what is filled in stays, here and in its draft
     }
     this.focusStep();
     this.told.onStep();
@@ -200,7 +185,8 @@ export class Detail {
 
 /** What is to be done next, and by whom: a form for one thing is none for another. @param {AlertItem} alert */
 function nextStep(alert) {
-  return `${alert.state === "self_cleared" ? "open" : alert.state} ${alert.holder}`;
+  const state = alert.state === "self_cleared" ? "open" : alert.state;
+  return `${state} ${alert.holder} ${alert.verdict} ${alert.reason}`;
 }
 
 /** A word at the beginning of a line. @param {string} text */
@@ -218,25 +204,30 @@ function facts(alert) {
   return found.map((text) => make("span", { className: "fact" }, text));
 }
 
-/** One of several, all in sight. @param {string} name @param {string} title @param {string[]} codes @param {string | null} chosen */
-function choices(name, title, codes, chosen) {
-  return make("fieldset", {}, make("legend", {}, title), ...codes.map((code) => make("label", { className: "choice" },
-    make("input", { type: "radio", name, value: code, required: true, checked: code === chosen }),
-    make("span", {}, coded(name, code)))));
-}
-
 /** A field of the engine's facts comes as before and after. @param {any} moved @returns {string} */
 function after(moved) {
   return String((Array.isArray(moved) ? moved.at(-1) : moved) ?? "");
+}
+
+/** What stood there before; nothing where it did not move. @param {any} moved @returns {string | null} */
+function before(moved) {
+  return Array.isArray(moved) ? moved[0] : null;
+}
+
+/** An alert that was settled in one step says so, and with how many others. @param {number | undefined} n */
+function together(n) {
+  if (n === undefined) return "";
+  return n === 1 ? word("in_one_step") : word("in_one_step_together", { n });
 }
 
 /** @param {AlertItem} alert */
 function timeline(alert) {
   return make("ol", { className: "timeline" }, ...alert.timeline.map((entry) => {
     const { details } = entry;
-    const blanks = { verdict: coded("verdict", details.verdict), outcome: coded("outcome", details.outcome),
+    const blanks = { verdict: coded("verdict", after(details.verdict)), before: coded("verdict", before(details.verdict)), outcome: coded("outcome", details.outcome),
       level: after(details.level), leave: after(details.authorised_by) };
-    const said = [details.reason && coded("reason", details.reason), details.note].filter(Boolean).join("；");
+    const said = [coded("reason", after(details.reason) || null), details.note, details.because, together(details.together)]
+      .filter(Boolean).join(word("list_comma"));
     return make("li", { className: entry.actor === null ? "fact" : "step" },
       make("time", { dateTime: new Date(entry.at_ms).toISOString() }, moment(entry.at_ms)),
       make("span", { className: "actor" }, entry.actor ?? word("engine")),

@@ -77,6 +77,10 @@ export class SiteView {
     this.silence = raw.silence ?? {};
     /** @type {Record<string, string[]>} */
     this.outcomes = raw.outcomes;
+    /** Why an alert may be found false, and what one step may end in. @type {string[]} */
+    this.reasons = raw.reasons ?? [];
+    /** @type {string[]} */
+    this.plainOutcomes = raw.plain_outcomes ?? [];
     /** @type {Office[]} */
     this.offices = raw.offices;
     /** @type {GeoJSON.FeatureCollection} */
