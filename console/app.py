@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
 
 from console import (
     alert_routes,
@@ -16,6 +17,7 @@ from console import (
     health_routes,
     ingest_routes,
     place_routes,
+    position_stream,
     settle_routes,
     site_routes,
     tally_routes,
@@ -29,6 +31,7 @@ from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.places import Places
+from console.position_feed import PositionFeed
 from console.refusals import refusal_answer
 from console.roll import Roll
 from console.threshold import Threshold
@@ -64,6 +67,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         settle_routes,
         tally_routes,
         alert_routes,
+        position_stream,
         place_routes,
         site_routes,
         health_routes,
@@ -73,6 +77,8 @@ def create_app(parts: ConsoleParts) -> FastAPI:
     _put_refusals(app)
     describe(app)
     app.add_middleware(Threshold, gate=app.state.gate)
+    # Pages of alerts shrink to a tenth. What is behind a bearer token is asked for by nobody else's page.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(SafeHeaders, policy=content_policy(parts.web))
     return app
 
@@ -90,6 +96,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.watch.stop()
         await app.state.feed.stop()
+        await app.state.position_feed.stop()
         if writer is not None:
             await run_in_threadpool(writer.stop)
 
@@ -102,6 +109,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.places = Places(parts.streams_per_token)
     app.state.roll = Roll(parts.site)
     app.state.visits = Visits(parts)
+    app.state.position_feed = PositionFeed(parts.positions, app.state.roll, parts.now_ms)
     app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)
     app.state.devices = DeviceIds(app.state.roll.device_ids)

@@ -12,6 +12,7 @@ from console.alert_routes import answer
 from console.errors import PersonUnknown
 from console.gate import Caller, Parts, People, Reader
 from console.parts import ConsoleParts
+from console.position_json import moving_json
 from console.roll import Roll
 from console.visits import Visitor, recorded
 from geofences.instant import END_MS, instant_ms
@@ -138,13 +139,8 @@ def _span(start: str, end: str) -> tuple[int, int]:
 
 def _is_current(position: Position, people: Roll, offices: frozenset[str], now_ms: int) -> bool:
     """Whether the device is still that person's, and the person still supervised, by such an office."""
-    person = people.person(position.person_id, now_ms)
-    return (
-        person is not None
-        and person.office_id in offices
-        and people.is_supervised(person.person_id, now_ms)
-        and people.bound_to(position.device_id, now_ms) == person.person_id
-    )
+    person = people.bearer(position.device_id, position.person_id, now_ms)
+    return person is not None and person.office_id in offices
 
 
 def _shown(position: Position, people: Roll, caller: Caller, now_ms: int) -> dict[str, Any]:
@@ -153,13 +149,8 @@ def _shown(position: Position, people: Roll, caller: Caller, now_ms: int) -> dic
         "person_id": position.person_id,
         "person_name": caller.shown_name(people.name(position.person_id, now_ms)),
         "office_id": position.office_id,
-        "event_time": instant_text(position.event_ms),
-        "arrival_time": instant_text(position.arrival_ms),
         "age_s": max(0, now_ms - position.event_ms) // 1000,
-        "lon": round(position.lon, 7),
-        "lat": round(position.lat, 7),
-        "accuracy_m": position.accuracy_m,
-        "source": position.source,
+        **moving_json(position),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
@@ -24,6 +25,13 @@ class Roll:
         self._bindings: dict[str, list[Binding]] = defaultdict(list)
         for binding in sorted(site.bindings, key=lambda row: row.valid_from_ms):
             self._bindings[binding.device_id].append(binding)
+        spans = [(row.valid_from_ms, row.valid_to_ms) for row in site.people]
+        spans += [(row.valid_from_ms, row.valid_to_ms) for row in site.bindings]
+        self._turns = sorted({ms for span in spans for ms in span})
+
+    def turns_between(self, after_ms: int, to_ms: int) -> bool:
+        """Whether any supervision or binding begins or ends after the one instant and up to the other."""
+        return bisect_right(self._turns, after_ms) < bisect_right(self._turns, to_ms)
 
     def within(self, office_id: str) -> frozenset[str]:
         """An office and all below it."""
@@ -57,6 +65,12 @@ class Roll:
             if row.valid_from_ms <= at_ms < row.valid_to_ms:
                 return row.person_id
         return None
+
+    def bearer(self, device_id: str, person_id: str, at_ms: int) -> Person | None:
+        """A person who carries a device at a time; None where it is not theirs or supervision is over."""
+        if self.bound_to(device_id, at_ms) != person_id or not self.is_supervised(person_id, at_ms):
+            return None
+        return self.person(person_id, at_ms)
 
     def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
         """What a device was at a time, else before it, else when it was first bound; None for none."""

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS position (
     source TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS position_by_office ON position (office_id);
+CREATE INDEX IF NOT EXISTS position_by_arrival ON position (arrival_ms);
 """
 
 
@@ -99,6 +100,13 @@ class PositionStore:
         wanted = f"SELECT {', '.join(_COLUMNS)} FROM position WHERE {' AND '.join(conditions)}"
         found = self._file.reading().execute(f"{wanted} ORDER BY device_id LIMIT ?", (*values, limit))
         return [Position(*row) for row in found]
+
+    def since(self, arrival_ms: int | None) -> list[Position]:
+        """Positions that arrived at a time or later, None: all; in no order that means anything."""
+        wanted, values = f"SELECT {', '.join(_COLUMNS)} FROM position", list[object]()
+        if arrival_ms is not None:
+            wanted, values = f"{wanted} WHERE arrival_ms >= ?", [arrival_ms]
+        return [Position(*row) for row in self._file.reading().execute(wanted, values)]
 
     def newest_arrival_ms(self) -> int | None:
         """When the last of these positions arrived; None where there is none."""

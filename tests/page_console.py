@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import uvicorn
 from console_world import MINUTE_MS, NOW_MS, World, apply, console_world, violation
 
 from console.app import create_app
+from console.county_lines import county_lines
 from sinks.alert import Alert, EvidenceFix, alert_key
 from sinks.disposal import AlertChange
 from sinks.positions import Position
@@ -26,18 +27,20 @@ _START_S = 10.0
 class PageConsole:
     """Where the page is and who may enter; ``second`` is somebody else who works on the same alerts.
 
-    ``clear`` lets the engine say that the cause of an alert has ended (None: the console is not ours).
+    ``clear`` lets the engine say that the cause of an alert has ended, ``world`` holds the parts behind it
+    (None: the console is not ours).
     """
 
     url: str
     token: str
     second: str
     clear: Callable[[str], None] | None = None
+    world: World | None = None
 
 
 @contextmanager
-def page_console(directory: Path) -> Iterator[PageConsole]:
-    """The console over real parts; it ends with the block."""
+def page_console(directory: Path, *, is_moving: bool = True) -> Iterator[PageConsole]:
+    """The console over real parts; it ends with the block. People walk about, or nobody does."""
     began = time.monotonic()
 
     def now_ms() -> int:
@@ -46,8 +49,10 @@ def page_console(directory: Path) -> Iterator[PageConsole]:
     settings = {"speed": SPEED, "is_simulated": True, "lease_ms": 8 * 60 * MINUTE_MS}
     with console_world(directory, now_ms, **settings) as world:
         _fill(world)
-        with served(world) as url, _moving(world, now_ms):
-            yield PageConsole(url, world.tokens["officer"], world.tokens["county"], partial(_clear, world))
+        county_lines(world.parts.site.fences)  # read once; a busy machine takes longer than the page waits
+        with served(world) as url, _moving(world, now_ms) if is_moving else nullcontext():
+            clear = partial(_clear, world)
+            yield PageConsole(url, world.tokens["officer"], world.tokens["county"], clear, world)
 
 
 def _clear(world: World, alert_key: str) -> None:

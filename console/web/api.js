@@ -16,6 +16,8 @@ export class Refusal extends Error {
 
 /** How long an answer may take before the link counts as lost. */
 const PATIENCE_MS = 10_000;
+/** A stream says something every 15 s; one that has been quiet for longer is dead. */
+const QUIET_MS = 40_000;
 
 export class Api {
   /** @param {string} token */
@@ -46,7 +48,8 @@ export class Api {
   }
 
   /**
-   * Server-sent events until the server or `signal` ends them. An EventSource could not bear the token.
+   * Server-sent events until the server or `signal` ends them, or they fall silent. An EventSource could not bear
+   * the token.
    * @param {string} path
    * @param {string | null} lastId
    * @param {AbortSignal} signal
@@ -56,12 +59,14 @@ export class Api {
     /** @type {Record<string, string>} */
     const headers = { Accept: "text/event-stream" };
     if (lastId !== null) headers["Last-Event-ID"] = lastId;
-    const answer = await this.ask(path, { headers, signal });
+    const silence = new AbortController();
+    const answer = await this.ask(path, { headers, signal: AbortSignal.any([signal, silence.signal]) });
     if (answer.body === null) return;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let waiting = "";
     for (;;) {
-      const { done, value } = await reader.read();
+      const timer = setTimeout(() => silence.abort(), QUIET_MS);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) return;
       // A lone CR at the end may be half of a CRLF: it waits for what follows.
       const text = waiting + value;

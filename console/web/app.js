@@ -8,7 +8,8 @@ import { find, make, say } from "./dom.js";
 import { Drafts, forgetDrafts } from "./drafts.js";
 import { Freshness } from "./freshness.js";
 import { countPeople, drawLegend } from "./legend.js";
-import { positionsOf, SiteView, statusOf } from "./records.js";
+import { PositionsFeed } from "./positions_feed.js";
+import { SiteView, statusOf } from "./records.js";
 import { length, moment, span, useZone } from "./units.js";
 import { chooseLanguage, word, writeStaticWords } from "./words.js";
 
@@ -26,12 +27,17 @@ const QUIET_MS = 3_600_000;
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Do something over and over, `everyMs` apart; a failure is left to the freshness to tell. @param {() => Promise<void>} work @param {number} everyMs */
-async function repeat(work, everyMs) {
+/**
+ * Do something over and over, `everyMs` apart; a failure is left to the freshness to tell.
+ * @param {() => Promise<void>} work
+ * @param {number} everyMs
+ * @param {{whenHidden?: boolean}} options whether it goes on in a tab that nobody sees
+ */
+async function repeat(work, everyMs, { whenHidden = false } = {}) {
   for (;;) {
     const began = performance.now();
     try {
-      if (!document.hidden) await work();
+      if (whenHidden || !document.hidden) await work();
     } catch (error) {
       if (error instanceof Refusal && error.status === 401) leave();
     }
@@ -56,8 +62,7 @@ class Room {
     this.alerted = new Alerted(api);
     /** @type {import("./map.js").PlaceMap | null} */
     this.map = null;
-    /** @type {Position[]} */
-    this.positions = [];
+    this.feed = new PositionsFeed(api, () => this.moved());
     /** @type {string | null} */
     this.lastId = null;
     this.gathering = false;
@@ -68,12 +73,13 @@ class Room {
     this.heard(this.freshness.status);
     await Promise.all([this.board.refresh(), this.alerted.refresh()]);
     repeat(async () => this.heard(statusOf(await this.api.read("/v1/status"))), POLL_MS);
-    repeat(() => this.readPositions(), POLL_MS);
-    repeat(() => this.listen(), POLL_MS);
+    repeat(() => this.feed.listen(), POLL_MS);
+    repeat(() => this.listen(), POLL_MS, { whenHidden: true });
     repeat(async () => {
       await this.alerted.refresh();
       this.drawPeople();
     }, ALERTED_MS);
+    document.addEventListener("visibilitychange", () => this.gather());
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.detail.key !== null) this.detail.close();
     });
@@ -103,8 +109,13 @@ class Room {
     find("me").textContent = [status.me.name, status.me.office].filter(Boolean).join(" · ");
   }
 
-  async readPositions() {
-    this.positions = positionsOf(await this.api.read("/v1/positions")).items;
+  /** The last known positions. */
+  get positions() {
+    return this.feed.items;
+  }
+
+  /** Somebody moved, came or went. */
+  moved() {
     this.drawPeople();
     if (this.detail.alert !== null) this.map?.follow(this.whereIs(this.detail.alert));
   }
@@ -119,9 +130,9 @@ class Room {
     }
   }
 
-  /** Read board and alert anew, once for all that happens within a moment. */
+  /** Read board and alert anew, once for all that happens within a moment; when nobody looks, later. */
   async gather() {
-    if (this.gathering) return;
+    if (this.gathering || document.hidden) return;
     this.gathering = true;
     await pause(GATHER_MS);
     this.gathering = false;
@@ -130,6 +141,7 @@ class Room {
   }
 
   drawPeople() {
+    if (document.hidden) return;
     const now = this.freshness.now_ms;
     /** @type {Map<string, import("./alerted.js").Look>} a person with two devices counts once, by the fresher */
     const looks = new Map();

@@ -76,6 +76,8 @@ export class PlaceMap {
     /** @type {Position[]} */
     this.positions = [];
     this.points = new PointLayer();
+    /** @type {Map<string, string>} what each source holds: the map draws anew whatever it is given */
+    this.held = new Map();
     this.map = new maplibre.Map({
       container: box, style: style(), center: [105, 35], zoom: 3, maxZoom: 18, minZoom: 2, attributionControl: false,
       dragRotate: false, pitchWithRotate: false, touchPitch: false, renderWorldCopies: false, maplibreLogo: false,
@@ -93,6 +95,9 @@ export class PlaceMap {
   /** @param {string} source @param {GeoJSON.Feature[]} features */
   async put(source, features) {
     await this.ready;
+    const text = JSON.stringify(features);
+    if (this.held.get(source) === text) return;
+    this.held.set(source, text);
     const found = /** @type {import("maplibre-gl").GeoJSONSource} */ (this.map.getSource(source));
     found.setData({ type: "FeatureCollection", features });
   }

@@ -69,18 +69,19 @@ export class PointLayer {
   }
 
   /**
+   * Nothing is drawn where nothing has changed.
    * @param {{lon: number, lat: number}[]} places
    * @param {(index: number) => number} look
    */
   show(places, look) {
-    this.count = places.length;
-    this.values = new Float32Array(3 * places.length);
-    this.origin = places.length ? mercator(places[0].lon, places[0].lat) : [0, 0];
+    const values = new Float32Array(3 * places.length);
+    const origin = places.length ? mercator(places[0].lon, places[0].lat) : [0, 0];
     places.forEach((place, k) => {
       const [x, y] = mercator(place.lon, place.lat);
-      this.values.set([x - this.origin[0], y - this.origin[1], look(k)], 3 * k);
+      values.set([x - origin[0], y - origin[1], look(k)], 3 * k);
     });
-    this.fresh = true;
+    if (same(origin, this.origin) && same(values, this.values)) return;
+    Object.assign(this, { count: places.length, origin, values, fresh: true });
     this.map?.triggerRepaint();
   }
 
@@ -126,6 +127,11 @@ export class PointLayer {
     gl.drawArrays(gl.POINTS, 0, this.count);
     gl.bindVertexArray(null);
   }
+}
+
+/** @param {ArrayLike<number>} one @param {ArrayLike<number>} other */
+function same(one, other) {
+  return one.length === other.length && Array.prototype.every.call(one, (value, k) => value === other[k]);
 }
 
 /** The matrix for coordinates counted from an origin, worked out in 64 bits. @param {ArrayLike<number>} matrix @param {number[]} origin */

@@ -14,7 +14,6 @@
  *   seq: number, timeline: Entry[]}} AlertItem
  * @typedef {{device_id: string, person_id: string, who: string, office_id: string, event_ms: number,
  *   arrival_ms: number, lon: number, lat: number, accuracy_m: number | null}} Position
- * @typedef {{now_ms: number, items: Position[]}} Positions
  * @typedef {{name: string, role: string, office: string, mayAct: boolean}} Me
  * @typedef {{now_ms: number, simulated: boolean, speed: number, dataAge_ms: number | null,
  *   engineLag_ms: number | null, counts: Record<string, number>, me: Me}} Status
@@ -38,20 +37,19 @@ export function alertOf(raw) {
     cleared_ms: ms(raw.cleared_at),
     withdrawn_ms: ms(raw.withdrawn_at),
     lease_until_ms: ms(raw.lease_until),
-    evidence: raw.evidence.map((/** @type {any} */ fix) => ({ ...fix, event_ms: Date.parse(fix.event_time) })),
+    evidence: (raw.evidence ?? []).map((/** @type {any} */ fix) => ({ ...fix, event_ms: Date.parse(fix.event_time) })),
     timeline: (raw.timeline ?? []).map((/** @type {any} */ entry) => ({ ...entry, at_ms: Date.parse(entry.at) })),
   };
 }
 
-/** @param {any} raw @returns {Positions} */
-export function positionsOf(raw) {
-  const items = raw.items.map((/** @type {any} */ item) => ({
-    ...item,
-    who: item.person_name ?? item.person_id,
-    event_ms: Date.parse(item.event_time),
-    arrival_ms: Date.parse(item.arrival_time),
-  }));
-  return { now_ms: Date.parse(raw.now), items };
+/** @param {any} raw @returns {Position} */
+export function positionOf(raw) {
+  return {
+    ...raw,
+    who: raw.person_name ?? raw.person_id,
+    event_ms: Date.parse(raw.event_time),
+    arrival_ms: Date.parse(raw.arrival_time),
+  };
 }
 
 /** @param {any} raw @returns {Status} */
