@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import Settings
@@ -10,6 +12,7 @@ from fencewatch.opened import TRACKS_PACE, pace
 from geofences.instant import BEGIN_MS
 from pipeline.pace import DAY_MS
 from pipeline.whereabouts import Locator
+from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
 from sinks.tracks import TrackArchive
 
@@ -35,6 +38,8 @@ class Housekeeping:
         self._tracks = tracks
         self._timezone = timezone
         self._pace = pace(settings.data, TRACKS_PACE)
+        self._operations = OperationsLog(settings.data / OPERATIONS)
+        self._told: set[Path] = set()
         self._due_ms = BEGIN_MS
 
     def passed(self, clock_ms: int) -> None:
@@ -54,6 +59,7 @@ class Housekeeping:
             self._positions.forget(self._locator.unsupervised(clock_ms))
             self._remove_a_day(clock_ms)
         self._tracks.compact(clock_ms - _SETTLED_MS)
+        self._tell_damage(clock_ms)
 
     def _remove_a_day(self, clock_ms: int) -> None:
         """The oldest day of the tracks, if it is due."""
@@ -65,3 +71,11 @@ class Housekeeping:
             noon = datetime.fromisoformat(f"{due[1]}T12:00").replace(tzinfo=self._timezone)
             last_ms = round(noon.timestamp() * 1000)
         self._tracks.remove_before(last_ms)
+
+    def _tell_damage(self, clock_ms: int) -> None:
+        """Each damaged file once; it stays where it is and hinders nothing else."""
+        for path, damage in self._tracks.damaged.items():
+            if path not in self._told:
+                self._told.add(path)
+                self._operations.append(clock_ms, "track_file_damaged", {"file": str(path)})
+                print(damage, file=sys.stderr, flush=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinks.tracks import TrackArchive, TrackColumn, TrackFix
+from sinks.tracks import TrackArchive, TrackColumn, TrackFileDamaged, TrackFix, check_file, has_checksum
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOUR_MS = 3_600_000
@@ -45,7 +47,9 @@ def archive(tmp_path: Path) -> TrackArchive:
 
 
 def files(archive: TrackArchive, directory: Path) -> list[str]:
-    return sorted(path.relative_to(directory / "tracks").as_posix() for path in directory.rglob("*.parquet"))
+    """Files without the checksum that their names end in."""
+    names = (path.relative_to(directory / "tracks").as_posix() for path in directory.rglob("*.parquet"))
+    return sorted(re.sub(r"\.[0-9a-f]{8}\.parquet$", ".parquet", name) for name in names)
 
 
 def test_files_stand_by_local_day_and_hour(archive: TrackArchive, tmp_path: Path) -> None:
@@ -113,3 +117,60 @@ def test_everything_is_found_again(
         assert hours(archive, person) == sorted(
             {hour for rows in batches for who, hour in rows if who == person}
         )
+
+
+def test_no_changed_bit_of_a_file_goes_unnoticed(archive: TrackArchive, tmp_path: Path) -> None:
+    """A changed bit is told, or it is one that nothing is read from and the fixes are the same."""
+    archive.append(columns(*((f"P{number % 7}", 1) for number in range(300))), "epoch-1")
+    (path,) = tmp_path.rglob("*.parquet")
+    whole, chance = path.read_bytes(), random.Random(1)
+    expected = archive.read("P1", MIDNIGHT_MS, MIDNIGHT_MS + 24 * HOUR_MS)
+    noticed = 0
+    for bit in chance.sample(range(8 * len(whole)), 400):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        try:
+            found = archive.read("P1", MIDNIGHT_MS, MIDNIGHT_MS + 24 * HOUR_MS)
+        except TrackFileDamaged:
+            noticed += 1
+            continue
+        assert found == expected, bit
+    assert noticed > 300
+    for spoiled in (b"", whole[:-1], whole[: len(whole) // 2], whole + b"0", b"PAR1" + whole):
+        path.write_bytes(spoiled)
+        with pytest.raises(TrackFileDamaged, match="damaged"):
+            check_file(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(TrackFileDamaged):
+        check_file(path)
+
+
+def test_a_damaged_file_is_left_and_all_else_goes_on(archive: TrackArchive, tmp_path: Path) -> None:
+    """Its hour stays as it is, other hours become one file each, and new fixes are taken."""
+    for epoch in range(2):
+        archive.append(columns(("P1", 1), ("P1", 2), (f"P{epoch}", 3)), f"epoch-{epoch}")
+    spoiled = next(path for path in sorted(tmp_path.rglob("*.parquet")) if path.parent.name == "02")
+    spoiled.write_bytes(b"PAR1 and nothing more")
+    assert archive.compact(MIDNIGHT_MS + 24 * HOUR_MS) == 2
+    assert list(archive.damaged) == [spoiled]
+    archive.append(columns(("P1", 5)), "epoch-2")
+    assert hours(archive, "P1", 3) == [3, 5]
+    assert hours(archive, "P1", 0, 2) == [1]
+    with pytest.raises(TrackFileDamaged, match=spoiled.name):
+        hours(archive, "P1")
+
+
+def test_a_file_from_before_there_were_checksums_is_read_and_merged(
+    archive: TrackArchive, tmp_path: Path
+) -> None:
+    archive.append(columns(("P1", 1)), "epoch-1")
+    (path,) = tmp_path.rglob("*.parquet")
+    former = path.rename(path.with_name("epoch-1.parquet"))
+    assert has_checksum(path)
+    assert not has_checksum(former)
+    assert hours(archive, "P1") == [1]
+    archive.append(columns(("P1", 1)), "epoch-1")
+    assert not former.exists(), "the same batch replaces its own file, whatever that was called"
+    assert hours(archive, "P1") == [1]
