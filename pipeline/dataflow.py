@@ -9,11 +9,12 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 
+from pipeline.agreement import Agreement
 from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.shard import Shard
-from pipeline.steps import IntakeLogic, ShardLogic, WriterSink
+from pipeline.steps import IntakeLogic, Keeping, ShardLogic, WriterSink
 from pipeline.stream import Accepted, LogItem, Router, ShardItem, Told
 
 
@@ -32,6 +33,7 @@ class Parts:
     until_ms: int | None = None
     store: CheckpointStore | None = None
     halt: Halt = field(default_factory=Halt)
+    agreement: Agreement = field(default_factory=Agreement)
 
 
 def rejected(item: Accepted | Reject) -> Reject | None:
@@ -47,13 +49,18 @@ def accepted(item: Accepted | Reject) -> Accepted | None:
 def build(parts: Parts) -> Dataflow:
     """Log → intake → shards → alerts, with rejects on the side."""
 
+    keeping = Keeping(parts.store, parts.halt, parts.router, parts.agreement)
+
     def intake(token: str | None) -> IntakeLogic:
-        state = parts.store.get(token) if parts.store is not None and token is not None else None
+        state = None
+        with parts.halt.at_fault():
+            state = keeping.stored(token)
+            parts.agreement.intake(state)
         made, listed = parts.make_intake(state), parts.write_rejects is not None
-        return IntakeLogic(made, parts.until_ms, parts.store, parts.halt, list_rejects=listed)
+        return IntakeLogic(made, parts.until_ms, keeping, state, list_rejects=listed)
 
     def shard(token: str | None) -> ShardLogic:
-        return ShardLogic(parts.make_shard, parts.store, token, parts.halt)
+        return ShardLogic(parts.make_shard, keeping, token)
 
     def route(item: Accepted | Reject) -> list[ShardItem]:
         return parts.router.route(item) if isinstance(item, Accepted) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ class FixLog:
     the row of each binding's newest fix (-1: none), ``tied`` where several share that event time.
     """
 
+    #: What a checkpoint holds of it, beside what grows.
+    KEPT = ("last", "newest_ms", "newest_row", "tied", "_forget_from")
+
     def __init__(self, bindings: int) -> None:
         self.last = np.full(bindings, _NONE, np.int64)
         self.newest_ms = np.full(bindings, BEGIN_MS, np.int64)
@@ -52,6 +56,10 @@ class FixLog:
     def growing(self) -> dict[str, Columns]:
         """What a checkpoint need not write again."""
         return {"fixes": self._rows, "extras": self._extra}
+
+    def grown(self, growing: Mapping[str, Columns]) -> None:
+        """Take back what ``growing`` gave."""
+        self._rows, self._extra = growing["fixes"], growing["extras"]
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -16,6 +16,7 @@ from threading import Event
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
+from pipeline.agreement import Agreement
 from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.dataflow import Parts, build
 from pipeline.division import SHARDS
@@ -32,6 +33,8 @@ from pipeline.stream import Accepted, Router, Told
 
 #: How often state is kept; a restart reads what the journal got since.
 EPOCH = timedelta(seconds=5)
+#: The form that state is kept in; what another version wrote in another is not read.
+_FORM = "2"
 #: What the engine is called among those who read the journal.
 _READER = "engine"
 
@@ -70,9 +73,9 @@ class LiveEngine:
 
     def run(self) -> None:
         """Judge what the journal has and gets, until told to stop."""
-        request, halt = self._request, Halt(commits=True)
+        request, halt, agreement = self._request, Halt(commits=True), Agreement()
         parts = Parts(
-            source=LiveLog(self._open_log, halt, self._stop, self._done_with),
+            source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement),
             make_intake=self._make_intake,
             router=Router(self._compiled.division),
             make_shard=lambda number: Shard(self._compiled, number),
@@ -82,6 +85,7 @@ class LiveEngine:
             flush_rows=request.flush_rows,
             store=CheckpointStore(request.state / "checkpoints"),
             halt=halt,
+            agreement=agreement,
         )
         gc.freeze()  # a site is many objects that live on
         recovery = RecoveryConfig(str(self._recovery))
@@ -149,9 +153,15 @@ def _prepared(state: Path, fingerprint: str) -> Path:
         scratch.mkdir()
         with _state_faults(state):
             init_db_dir(scratch, 1)
-        told.write_text(fingerprint)
+        told.write_text(f"{_FORM} {fingerprint}")
         scratch.rename(recovery)
-    if told.read_text() != fingerprint:
+    form, _, site = told.read_text().partition(" ")
+    if form != _FORM:
+        raise StateUnusable(
+            f"{state}: this state was kept in another form, by another version of the program; "
+            "move the directory away, and the log is judged again as far as it reaches back"
+        )
+    if site != fingerprint:
         raise InputError(
             f"{state}: this state was kept for another site or an earlier version of it; expected the site "
             "it was begun with, or a new data directory"

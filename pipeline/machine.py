@@ -44,6 +44,12 @@ class Machine:
     ``judge_opening(at_ms, fix)`` gives the verdict on the last known fix at an opening.
     """
 
+    #: What a checkpoint holds of it.
+    KEPT = (
+        "_rule", "_judge_opening", "_before", "_settled", "_keys", "_entries", "_states", "_effects",
+        "incidents",
+    )  # fmt: skip
+
     def __init__(
         self, rule: RunRule, judge_opening: Callable[[int, Fix], Verdict], before: Fix | None = None
     ) -> None:

@@ -29,6 +29,12 @@ class Patrol:
     moments concern it. The surveyed columns say how far and how long it may move unjudged.
     """
 
+    #: What a checkpoint holds of it.
+    KEPT = (
+        "_tracks", "_hot", "_tracked", "_due_ms", "_anchor_lon", "_anchor_lat", "_slack_m", "_since_ms",
+        "_until_ms", "_past_ms",
+    )  # fmt: skip
+
     def __init__(self, ground: Ground, assignment: Assignment, court: Court) -> None:
         bindings = len(assignment.roster.binding_person)
         self._policy = ground.policy

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +13,48 @@ from pipeline.alerting import AlertWriter
 from pipeline.assignment import Assignment
 from pipeline.checkpoints import Checkpoint, Stored
 from pipeline.columns import Columns
-from pipeline.detectors.confirmation import ConfirmationWatch, Missed
+from pipeline.detectors.boundary import Incident, Run, RunRule, RunState, Sighting, Verdict
+from pipeline.detectors.confirmation import ConfirmationWatch, Missed, Window
 from pipeline.detectors.silence import Silences, SilenceWatch
 from pipeline.division import Division, divide
+from pipeline.fix import Fix
 from pipeline.fix_log import FixLog
 from pipeline.ground import Ground
-from pipeline.judge import Judge
+from pipeline.judge import Judge, Nearest, Place
+from pipeline.machine import Entry, Machine
 from pipeline.patrol import Patrol
 from pipeline.ping import CONFIRMATION, PingBatch
 from pipeline.policy import DEVICE_KINDS
 from pipeline.roster import build_roster
 from pipeline.sites.records import Site
+from pipeline.state_code import Form, Forms, decoded, encoded
 from pipeline.timeline import Timeline
-from pipeline.track import Court
-from sinks.alert import Alert
+from pipeline.track import Court, Family, OpeningJudge, Track, Written
+from sinks.alert import Alert, EvidenceFix
 
 Ints = NDArray[np.int64]
+
+_RECORDS = (
+    Fix, Sighting, Run, Incident, RunRule, RunState, Entry, Family, Written, OpeningJudge, Alert, EvidenceFix,
+    Missed, Nearest, Place,
+)  # fmt: skip
+#: What stands in a shard's checkpoint.
+FORMS = Forms(
+    [
+        *(Form(kind, tuple(field.name for field in fields(kind))) for kind in _RECORDS),
+        Form(Window, Window.__match_args__),
+        Form(Track, Track.KEPT),
+        Form(Machine, Machine.KEPT),
+    ],
+    [Verdict],
+)
+
+
+class Kept(Protocol):
+    """Something whose state is that of the attributes it names."""
+
+    @property
+    def KEPT(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of its classes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,26 +69,6 @@ class CompiledSite:
     def of(cls, site: Site, shards: int = 1) -> CompiledSite:
         """Compile a site for the stream."""
         return cls(site, Ground(site), divide(site, shards))
-
-
-class _StatePickler(pickle.Pickler):
-    """Pickles a shard's state without what is only referred to: the compiled site, and what grows."""
-
-    def __init__(self, file: BytesIO, shared: dict[str, object]) -> None:
-        super().__init__(file, protocol=5)
-        self._names = {id(value): name for name, value in shared.items()}
-
-    def persistent_id(self, value: object) -> str | None:
-        return self._names.get(id(value))
-
-
-class _StateUnpickler(pickle.Unpickler):
-    def __init__(self, file: BytesIO, shared: dict[str, object]) -> None:
-        super().__init__(file)
-        self._shared = shared
-
-    def persistent_load(self, name: str) -> object:
-        return self._shared[name]
 
 
 class Shard:
@@ -92,26 +97,25 @@ class Shard:
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the rows and the clock so far have made of this shard; to be stored at once."""
-        growing = self._writer.log.growing()
-        with BytesIO() as file:
-            pickler = _StatePickler(file, self._shared() | growing)
-            pickler.dump((self._past_ms, self._writer.log, self._patrol, self._confirmations, self._silence))
-            return Checkpoint(file.getvalue(), growing)
+        kept: dict[str, object] = {"past_ms": self._past_ms}
+        for name, part in self._stateful().items():
+            kept[name] = {attribute: getattr(part, attribute) for attribute in part.KEPT}
+        return Checkpoint(encoded(kept, FORMS, {"court": self._court}), self._writer.log.growing())
 
     def restore(self, stored: Stored) -> None:
-        """Go on from a checkpoint of the same shard of the same site."""
-        grown = {name: Columns.of(rows) for name, rows in stored.rows.items()}
-        unpickler = _StateUnpickler(BytesIO(stored.whole), self._shared() | grown)
-        self._past_ms, log, self._patrol, self._confirmations, self._silence = unpickler.load()
-        self._writer.log = log
+        """Go on from a checkpoint of the same shard of the same site. Raises StateCodeError."""
+        kept = decoded(stored.whole, FORMS, {"court": self._court})
+        self._past_ms = kept["past_ms"]
+        for name, part in self._stateful().items():
+            for attribute in part.KEPT:
+                setattr(part, attribute, kept[name][attribute])
+        self._writer.log.grown({name: Columns.of(rows) for name, rows in stored.rows.items()})
 
-    def _shared(self) -> dict[str, object]:
-        """What a site's compilation makes anew, by a name that checkpoints refer to it by."""
-        court, writer = self._court, self._writer
+    def _stateful(self) -> dict[str, Kept]:
+        """What remembers anything, by its name in a checkpoint; the site's compilation makes the rest."""
         return {
-            "policy": self._policy, "ground": self._ground, "roster": self._roster, "court": court,
-            "assignment": self._assignment, "judge": court.judge, "timeline": court.timeline,
-            "writer": writer,
+            "log": self._writer.log, "patrol": self._patrol, "confirmations": self._confirmations,
+            "silence": self._silence,
         }  # fmt: skip
 
     def start(self, start_ms: int) -> None:

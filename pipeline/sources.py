@@ -8,6 +8,7 @@ from threading import Event
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
+from pipeline.agreement import Agreement, place_of, told_place
 from pipeline.halt import Halt
 from pipeline.journal import JournalLog
 from pipeline.merge import RawBatch
@@ -64,7 +65,7 @@ class _RecordedPart(StatefulSourcePartition[LogItem, int]):
 _REST = timedelta(milliseconds=20)
 
 
-class LiveLog(FixedPartitionedSource[LogItem, int]):
+class LiveLog(FixedPartitionedSource[LogItem, str]):
     """The journal from where the last run's state was kept, until somebody says stop."""
 
     def __init__(
@@ -73,8 +74,10 @@ class LiveLog(FixedPartitionedSource[LogItem, int]):
         halt: Halt,
         stop: Event,
         done_with: Callable[[int], None],
+        agreement: Agreement,
     ) -> None:
         """``done_with`` is told from which offset on a restart may ask for the log at the earliest."""
+        self._agreement = agreement
         self._open_log = open_log
         self._halt = halt
         self._stop = stop
@@ -83,21 +86,29 @@ class LiveLog(FixedPartitionedSource[LogItem, int]):
     def list_parts(self) -> list[str]:
         return [_PART]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _LivePart:
-        return _LivePart(self._open_log(resume_state or 0), self._halt, self._stop, self._done_with)
+    def build_part(self, step_id: str, for_part: str, resume_state: str | None) -> _LivePart:
+        log = None
+        with self._halt.at_fault():
+            offset = place_of(resume_state)
+            self._agreement.source(offset)
+            log = self._open_log(offset)
+        return _LivePart(log, self._halt, self._stop, self._done_with)
 
 
-class _LivePart(StatefulSourcePartition[LogItem, int]):
-    def __init__(self, log: JournalLog, halt: Halt, stop: Event, done_with: Callable[[int], None]) -> None:
+class _LivePart(StatefulSourcePartition[LogItem, str]):
+    def __init__(
+        self, log: JournalLog | None, halt: Halt, stop: Event, done_with: Callable[[int], None]
+    ) -> None:
+        """Without a log, which a fault must tell of, it only ends."""
         self._log = log
         self._halt = halt
         self._stop = stop
         self._done_with = done_with
-        self._kept = log.offset
+        self._kept = 0 if log is None else log.offset
         self._awake: datetime | None = None
 
     def next_batch(self) -> Iterable[LogItem]:
-        if self._halt:
+        if self._halt or self._log is None:
             raise AbortExecution  # the end of the input would commit what the fault left undone
         if self._stop.is_set():
             raise StopIteration
@@ -111,13 +122,15 @@ class _LivePart(StatefulSourcePartition[LogItem, int]):
     def next_awake(self) -> datetime | None:
         return self._awake
 
-    def snapshot(self) -> int:
+    def snapshot(self) -> str:
         """Where a restart goes on; the offset told the last time is committed by now."""
         with self._halt.at_fault():
             self._done_with(self._kept)
         self._halt.forbid_commit()
+        assert self._log is not None, "a fault has told why"
         self._kept = self._log.offset
-        return self._kept
+        return told_place(self._kept)
 
     def close(self) -> None:
-        self._log.close()
+        if self._log is not None:
+            self._log.close()

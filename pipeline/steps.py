@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from pipeline.checkpoints import CheckpointStore
+from pipeline.agreement import Agreement
+from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.journal import ClockMark, Logged
 from pipeline.merge import RawBatch
 from pipeline.shard import Shard
-from pipeline.stream import Accepted, LogEnd, LogItem, ShardItem, Told
+from pipeline.stream import Accepted, LogEnd, LogItem, Router, ShardItem, Told
 from sinks.alert import Alert
 
 X = TypeVar("X")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How state is kept and found again; without a ``store`` it is not."""
+
+    store: CheckpointStore | None
+    halt: Halt
+    router: Router
+    agreement: Agreement = field(default_factory=Agreement)
+
+    def stored(self, token: str | None) -> Stored | None:
+        """The state of a token. Raises CheckpointDamaged."""
+        return None if self.store is None or token is None else self.store.get(token)
 
 
 class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
@@ -27,23 +43,39 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         self,
         intake: Intake,
         until_ms: int | None,
-        store: CheckpointStore | None,
-        halt: Halt,
+        keeping: Keeping,
+        stored: Stored | None,
         *,
         list_rejects: bool = True,
     ) -> None:
+        """``stored`` is what the intake goes on from."""
         self._intake = intake
         self._list_rejects = list_rejects
-        self._halt = halt
+        self._halt = keeping.halt
         self._until_ms = until_ms
-        self._store = store
+        self._keeping = keeping
+        self._place = 0 if stored is None else stored.place
+        self._sent = {} if stored is None else dict(stored.others)
 
     def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Accepted | Reject], bool]:
         emitted: list[Accepted | Reject] = []
         with self._halt.at_fault():
-            for value in values:
-                emitted += self._receive(value)
+            for value in [] if self._halt else values:
+                received = self._receive(value)
+                self._note(value, received)
+                emitted += received
         return emitted, self.RETAIN
+
+    def _note(self, item: LogItem, received: list[Accepted | Reject]) -> None:
+        """How far the log was taken in and each shard sent something: a restart compares them."""
+        if self._keeping.store is None or not isinstance(item, Logged):
+            return
+        self._place = item.offset
+        for accepted in received:
+            if isinstance(accepted, Accepted):
+                self._sent |= {
+                    f"shard-{shard}": item.offset for shard in self._keeping.router.reached(accepted)
+                }
 
     def _receive(self, item: LogItem) -> list[Accepted | Reject]:
         match item:
@@ -81,7 +113,10 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
 
     def snapshot(self) -> str | None:
         self._halt.forbid_commit()
-        return None if self._store is None else self._store.put("intake", self._intake.checkpoint())
+        if self._keeping.store is None:
+            return None
+        kept = replace(self._intake.checkpoint(), place=self._place, others=self._sent)
+        return self._keeping.store.put("intake", kept)
 
 
 class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
@@ -90,15 +125,15 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
     def __init__(
         self,
         make_shard: Callable[[int], Shard],
-        store: CheckpointStore | None,
+        keeping: Keeping,
         token: str | None,
-        halt: Halt,
     ) -> None:
         self._make_shard = make_shard
-        self._halt = halt
-        self._store = store
+        self._halt = keeping.halt
+        self._keeping = keeping
         self._token = token
         self._number = -1
+        self._place = 0
         self._shard: Shard | None = None
 
     def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[Told], bool]:
@@ -111,6 +146,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
 
     def _judge(self, item: ShardItem) -> list[Alert]:
         shard, accepted = self._ready(item), item.accepted
+        self._place = accepted.offset
         alerts = shard.step(accepted.rows) if accepted.rows is not None else []
         if accepted.blindness is not None:
             alerts += shard.blind(accepted.blindness.from_ms, accepted.blindness.to_ms)
@@ -119,17 +155,20 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Told, str | None]):
     def _ready(self, item: ShardItem) -> Shard:
         if self._shard is None:
             self._number = item.shard
-            self._shard = self._make_shard(item.shard)
-            if self._store is not None and self._token is not None:
-                self._shard.restore(self._store.get(self._token))
-            self._shard.start(item.accepted.start_ms)
+            shard, stored = self._make_shard(item.shard), self._keeping.stored(self._token)
+            self._keeping.agreement.shard(f"shard-{item.shard}", stored)
+            if stored is not None:
+                shard.restore(stored)
+            shard.start(item.accepted.start_ms)
+            self._shard = shard
         return self._shard
 
     def snapshot(self) -> str | None:
         self._halt.forbid_commit()
-        if self._store is None or self._shard is None:
+        if self._keeping.store is None or self._shard is None:
             return self._token
-        self._token = self._store.put(f"shard-{self._number}", self._shard.checkpoint())
+        kept = replace(self._shard.checkpoint(), place=self._place)
+        self._token = self._keeping.store.put(f"shard-{self._number}", kept)
         return self._token
 
 

@@ -73,6 +73,13 @@ class Router:
         for shard, rows in enumerate(division.bindings):
             self._member[shard, [division.device_number[row.device_id] for row in rows]] = True
 
+    def reached(self, accepted: Accepted) -> list[int]:
+        """The shards that ``route`` has an item for."""
+        rows = accepted.rows
+        if accepted.past_ms is not None:
+            return list(range(self.shards))
+        return [] if rows is None else [s for s, mine in enumerate(self._member) if mine[rows.device].any()]
+
     def route(self, accepted: Accepted) -> list[ShardItem]:
         """The item of each shard: those with rows, or all where the clock is told."""
         items = []

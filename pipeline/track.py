@@ -6,7 +6,6 @@ from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.alerting import AlertWriter
@@ -87,6 +86,12 @@ class Track:
     newest older one; ``backfill`` the backfill fixes within the horizon. Moments up to ``done_ms``
     are in. A scope without a family was idle from ``from_ms`` on.
     """
+
+    #: What a checkpoint holds of it.
+    KEPT = (
+        "binding", "person", "due_ms", "_court", "_done_ms", "_upto_row", "_backfill", "_families",
+        "_leaves", "_written", "_window", "_newest_ms", "_from_ms",
+    )  # fmt: skip
 
     def __init__(self, court: Court, binding: int, backfill: list[Fix]) -> None:
         self.binding = binding
@@ -229,8 +234,7 @@ class Track:
         keep_in = self._court.judge.keeps_in(scope)
         leaves = [ACTUAL, *(number for _, number in self._leaves)] if keep_in else [ACTUAL]
         rule = self._court.rules[keep_in]
-        opening = {leave: partial(self._judge_opening, scope, leave) for leave in leaves}
-        machines = {leave: Machine(rule, opening[leave], before) for leave in leaves}
+        machines = {leave: Machine(rule, OpeningJudge(self, scope, leave), before) for leave in leaves}
         return Family(scope, backfill, machines, {})
 
     def _moments(self, family: Family, at_ms: int) -> Changes:
@@ -245,7 +249,8 @@ class Track:
         entered = {leave: m.insert(moment_entry(at_ms, kind)) for leave, m in family.machines.items()}
         return entered[ACTUAL]
 
-    def _judge_opening(self, scope: int, leave: int, at_ms: int, fix: Fix) -> Verdict:
+    def judge_opening(self, scope: int, leave: int, at_ms: int, fix: Fix) -> Verdict:
+        """What the last known fix says of a scope that opens, as if a leave counted (ACTUAL: none more)."""
         if at_ms - fix.event_ms > self._court.writer.first_silence_ms(self.binding, at_ms):
             return Verdict.UNSURE
         return self._court.judge.verdict(scope, self.person, fix, at_ms, at_ms, leave)
@@ -321,6 +326,18 @@ class Track:
             and onset not in family.machines[number].incidents
         ]
         return min(names, key=str.encode, default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpeningJudge:
+    """How a machine of a track asks for the verdict at an opening."""
+
+    track: Track
+    scope: int
+    leave: int
+
+    def __call__(self, at_ms: int, fix: Fix) -> Verdict:
+        return self.track.judge_opening(self.scope, self.leave, at_ms, fix)
 
 
 def _cleared_ms(incident: Incident, right_ms: int | None) -> int | None:

@@ -46,6 +46,9 @@ class Missed:
 class ConfirmationWatch:
     """Who owes a confirmation, and who made one."""
 
+    #: What a checkpoint holds of it.
+    KEPT = ("_made", "_missed", "_start_ms", "_day", "_day_ms", "_coming")
+
     def __init__(self, policy: Policy, roster: Roster) -> None:
         self._policy = policy
         self._roster = roster

@@ -27,6 +27,9 @@ class Silences:
 class SilenceWatch:
     """Last arrivals by episode: a stretch in which a device is bound and its person supervised."""
 
+    #: What a checkpoint holds of it.
+    KEPT = ("last_ms", "kind", "level", "raised_ms", "blind_ms", "_due_ms")
+
     def __init__(self, from_ms: Ints, to_ms: Ints, levels_ms: Ints) -> None:
         """Episodes by column; ``levels_ms`` (kinds, 3): rising thresholds by kind of device."""
         self._from_ms = from_ms

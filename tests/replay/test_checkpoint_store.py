@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.checkpoints import Checkpoint, CheckpointStore
+from pipeline.checkpoints import Checkpoint, CheckpointDamaged, CheckpointStore
 from pipeline.columns import Columns
 
 
@@ -43,7 +43,7 @@ def test_the_last_two_of_each_part_can_be_had(tmp_path: Path) -> None:
     other = store.put("shard-10", whole(b"another part whose name begins alike"))
     assert [store.get(token).whole for token in tokens[-2:]] == [b"3", b"4"]
     assert store.get(other).whole == b"another part whose name begins alike"
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CheckpointDamaged):
         store.get(tokens[2])
     assert len(list((tmp_path / "states").iterdir())) == 3
 
@@ -77,7 +77,7 @@ def test_rows_are_written_once(tmp_path: Path) -> None:
     same = store.put("shard-1", Checkpoint(b"3", {"log": log}))
     assert len(row_bytes(tmp_path)) == 1
     assert stored_numbers(store, more) == stored_numbers(store, same) == list(range(10_002))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CheckpointDamaged):
         store.get(many)
 
 
@@ -115,3 +115,58 @@ def test_a_part_does_not_remove_rows_of_another(tmp_path: Path) -> None:
     for number in range(3):
         tokens[0] = store.put("shard-1", Checkpoint(b"%d" % number, {"log": log}))
     assert [stored_numbers(store, token) for token in tokens] == [[7], [7], [7]]
+
+
+def test_no_changed_bit_goes_unnoticed(tmp_path: Path) -> None:
+    """Every bit of a state and of its rows, one at a time; so is a file that is cut, longer or gone."""
+    store, log = CheckpointStore(tmp_path), numbers(1, 2)
+    store.put("shard-1", Checkpoint(b"0", {"log": log}))
+    add(log, 3)
+    token = store.put("shard-1", Checkpoint(b"1", {"log": log}, place=7, others={"shard-2": 5}))
+    state, rows = tmp_path / f"{token.partition('.')[0]}.state", next(tmp_path.glob("*.rows"))
+    for path in (state, rows):
+        whole_bytes = path.read_bytes()
+        spoiled = [_flipped(whole_bytes, bit) for bit in range(8 * len(whole_bytes))]
+        for content in [*spoiled, b"", whole_bytes[:-1], *([whole_bytes + b"0"] if path == state else [])]:
+            path.write_bytes(content)
+            with pytest.raises(CheckpointDamaged, match=path.name):
+                CheckpointStore(tmp_path).get(token)
+        path.unlink()
+        with pytest.raises(CheckpointDamaged, match=path.name):
+            CheckpointStore(tmp_path).get(token)
+        path.write_bytes(whole_bytes)
+    assert stored_numbers(store, token) == [1, 2, 3]
+    assert (store.get(token).place, store.get(token).others) == (7, {"shard-2": 5})
+
+
+def test_a_changed_token_names_no_state(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    before, token = store.put("shard-1", whole(b"0")), store.put("shard-1", whole(b"1"))
+    stem, told = token.split(".")
+    for wrong in (
+        f"{stem}.{int(told, 16) ^ 1:08x}",
+        f"{before.split('.')[0]}.{told}",
+        stem,
+        "",
+        "shard-2-0.",
+    ):
+        with pytest.raises(CheckpointDamaged):
+            CheckpointStore(tmp_path).get(wrong)
+
+
+def test_whole_files_of_another_moment_are_noticed(tmp_path: Path) -> None:
+    """Each frame is sound; what they say together is not what was kept."""
+    stores = [CheckpointStore(tmp_path / name) for name in ("here", "there")]
+    logs = [numbers(1, 2), numbers(1, 3)]
+    here, there = (
+        store.put("shard-1", Checkpoint(b"", {"log": log})) for store, log in zip(stores, logs, strict=True)
+    )
+    rows = next((tmp_path / "there").glob("*.rows"))
+    (tmp_path / "here" / rows.name).write_bytes(rows.read_bytes())
+    with pytest.raises(CheckpointDamaged, match="not those of the state"):
+        CheckpointStore(tmp_path / "here").get(here)
+    assert stored_numbers(stores[1], there) == [1, 3]
+
+
+def _flipped(content: bytes, bit: int) -> bytes:
+    return content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :]
