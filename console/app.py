@@ -18,6 +18,7 @@ from console import (
     ingest_routes,
     place_routes,
     position_stream,
+    reject_routes,
     settle_routes,
     site_routes,
     tally_routes,
@@ -32,13 +33,14 @@ from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
 from console.places import Places
 from console.position_feed import PositionFeed
-from console.refusals import refusal_answer
+from console.refusals import STORE_FAULTS, refusal_answer, store_fault_answer
 from console.roll import Roll
 from console.threshold import Threshold
 from console.token_watch import TokenWatch
 from console.visits import Visits, recorded_refusal
 from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.gateway.journal_writer import log_writer
+from pipeline.gateway.refusals import Refusals
 from pipeline.journal import Journal
 from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
@@ -69,6 +71,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         alert_routes,
         position_stream,
         place_routes,
+        reject_routes,
         site_routes,
         health_routes,
     ):
@@ -83,6 +86,11 @@ def create_app(parts: ConsoleParts) -> FastAPI:
     return app
 
 
+async def _unusable(_: Request, error: Exception) -> Response:
+    """A store is locked, full, damaged or gone."""
+    return store_fault_answer(error)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: ConsoleParts = app.state.parts
@@ -91,6 +99,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(parts.queue.set_offices, parents)
     if writer is not None:
         await run_in_threadpool(writer.start)
+    app.state.refusals.start()
     try:
         yield
     finally:
@@ -99,6 +108,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.position_feed.stop()
         if writer is not None:
             await run_in_threadpool(writer.stop)
+        await run_in_threadpool(app.state.refusals.stop)
 
 
 def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
@@ -106,6 +116,8 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     figures.registry.register(StandingFigures(parts))
     app.state.parts = parts
     app.state.feed = AlertFeed(parts.queue)
+    app.state.refusals = Refusals(parts.rejects)
+    figures.count_lost(lambda: app.state.refusals.lost)
     app.state.places = Places(parts.streams_per_token)
     app.state.roll = Roll(parts.site)
     app.state.visits = Visits(parts)
@@ -139,6 +151,9 @@ def _put_refusals(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
         return await refusal_answer(request, error)
+
+    for fault in STORE_FAULTS:
+        app.add_exception_handler(fault, _unusable)
 
     @app.exception_handler(GatewayError)
     async def not_taken(_: Request, error: GatewayError) -> Response:

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import binascii
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +18,7 @@ from starlette.routing import Route
 from console.alert_routes import answer
 from console.errors import BadBody, RowsElsewhere
 from console.gate import Caller, Gate, Right
-from pipeline.gateway import JournalWriter
+from pipeline.gateway import GatewayError, JournalWriter, UnreadableMessage
 from pipeline.gateway.bodies import received
 from pipeline.gateway.device_protocols import (
     Message,
@@ -25,10 +27,12 @@ from pipeline.gateway.device_protocols import (
     phone_object,
     traccar_message,
 )
-from pipeline.gateway.received import Received, refused
+from pipeline.gateway.received import Received, refusals, refused
+from pipeline.gateway.refusals import OF_ONE_MESSAGE_MOST, Refusals, refused_rows
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.device_ids import DeviceIds
-from pipeline.reading.rows import NOT_FIXED
+from pipeline.reading.rows import MALFORMED, NOT_FIXED, REASONS
+from sinks.rejects import RAW_MOST
 
 BODY_BYTES_MOST = 32 << 20
 #: A phone sends one fix at a time.
@@ -55,21 +59,23 @@ async def osmand(request: Request) -> Response:
     """
     caller = await _caller(request)
     body = await _body(request, PHONE_BODY_BYTES_MOST)
-    if "json" in request.headers.get("content-type", "") or body[:1] == b"{":
-        message = traccar_message(phone_object(body))
-    else:
-        form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-        message = osmand_message({**request.query_params, **dict(form)})
-    return answer((await _sent(request, caller, message, "osmand")).answer())
+    with _kept_if_refused(request, caller, "osmand", body or request.url.query.encode()):
+        if "json" in request.headers.get("content-type", "") or body[:1] == b"{":
+            message = traccar_message(phone_object(body))
+        else:
+            form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+            message = osmand_message({**request.query_params, **dict(form)})
+        return answer((await _sent(request, caller, message, "osmand")).answer())
 
 
 async def owntracks(request: Request) -> Response:
     """``POST /owntracks``: answers the list of commands that the app expects, which is empty."""
     caller = await _caller(request)
     body = await _body(request, PHONE_BODY_BYTES_MOST)
-    message = owntracks_message(phone_object(body), caller.identity.device_id) if body else None
-    if message is not None:
-        await _sent(request, caller, message, "owntracks")
+    with _kept_if_refused(request, caller, "owntracks", body):
+        message = owntracks_message(phone_object(body), caller.identity.device_id) if body else None
+        if message is not None:
+            await _sent(request, caller, message, "owntracks")
     return answer([])
 
 
@@ -93,8 +99,9 @@ async def _rows(request: Request, kind: int) -> Response:
     caller = await _caller(request, is_api=True)
     body = await _body(request, BODY_BYTES_MOST)
     is_ndjson = request.headers.get("content-type", "").partition(";")[0].strip().lower() in _NDJSON
-    rows = await _received(request, body, kind, caller, is_ndjson=is_ndjson)
-    return answer((await _durable(request, rows, "http")).answer(), 202)
+    with _kept_if_refused(request, caller, "http", body):
+        rows = await _received(request, body, kind, caller, is_ndjson=is_ndjson)
+    return answer((await _durable(request, rows, caller, "http")).answer(), 202)
 
 
 async def _caller(request: Request, *, is_api: bool = False) -> Caller:
@@ -155,10 +162,31 @@ async def _sent(request: Request, caller: Caller, message: Message, source: str)
     rows = await _received(request, line, PING, caller, is_ndjson=True)
     if not message.is_fixed:
         rows = refused(rows, NOT_FIXED)
-    return await _durable(request, rows, source)
+    return await _durable(request, rows, caller, source)
 
 
-async def _durable(request: Request, rows: Received, source: str) -> Received:
-    """The rows with all their reasons, once those accepted are on disk."""
+async def _durable(request: Request, rows: Received, caller: Caller, source: str) -> Received:
+    """The rows with all their reasons, once those accepted are on disk; the others are kept to be found."""
     writer: JournalWriter = request.app.state.writer
-    return await asyncio.wrap_future(writer.submit(rows, source))
+    done = await asyncio.wrap_future(writer.submit(rows, source))
+    if len(done.batch) < len(done):
+        _keep(request, caller, source, refusals(done, OF_ONE_MESSAGE_MOST))
+    return done
+
+
+@contextmanager
+def _kept_if_refused(request: Request, caller: Caller, source: str, body: bytes) -> Iterator[None]:
+    """A message of which no row could be told is kept as one."""
+    try:
+        yield
+    except GatewayError as error:
+        if isinstance(error, UnreadableMessage):
+            text = body[:RAW_MOST].decode(errors="replace")
+            _keep(request, caller, source, [(0, REASONS[MALFORMED], text)])
+        raise
+
+
+def _keep(request: Request, caller: Caller, source: str, rows: Iterable[tuple[int, str, str]]) -> None:
+    kept: Refusals = request.app.state.refusals
+    now_ms: int = request.app.state.parts.now_ms()
+    kept.put(refused_rows(rows, at_ms=now_ms, source=source, sender=caller.name))

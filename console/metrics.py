@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
@@ -47,6 +47,12 @@ class Figures:
                 self._accepted.labels(stream).inc(found)
             elif found:
                 self._rejected.labels(REASONS[code]).inc(found)
+
+    def count_lost(self, lost: Callable[[], int]) -> None:
+        """Where to ask how many refused rows could not be kept for whoever looks for them."""
+        says = "Refused rows that could not be kept."
+        gauge = Gauge("fencewatch_rejects_lost_rows", says, registry=self.registry)
+        gauge.set_function(lost)
 
     def appended(self, seconds: float) -> None:
         """One write to the log is on disk after so long."""

@@ -17,6 +17,7 @@ from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, DisposalQueue
 from sinks.positions import PositionStore
+from sinks.rejects import RejectStore
 from sinks.tracks import TrackArchive
 
 #: The page's own files.
@@ -44,6 +45,7 @@ class ConsoleParts:
     tracks: TrackArchive
     tokens: TokenStore
     accesses: AccessLog
+    rejects: RejectStore
     now_ms: Callable[[], int]
     speed: float = 1.0
     is_simulated: bool = False

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
+
 from fastapi import Request, Response
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from console.answers import answer
 from console.errors import NotAllowed, NoToken, NotRecorded, Refused, TooManyStreams
 from console.visits import recorded_refusal
+from sinks.errors import SinkFailed
 
+#: What a store or the disk under it raises: locked, full, damaged, gone.
+STORE_FAULTS = (SinkFailed, sqlite3.Error, DBAPIError, PoolTimeout, OSError)
 _ASK_AGAIN_S = 5
+
+_log = logging.getLogger(__name__)
 
 
 async def refusal_answer(request: Request, error: Refused) -> Response:
@@ -23,3 +33,10 @@ async def refusal_answer(request: Request, error: Refused) -> Response:
     if isinstance(error, TooManyStreams):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
+
+
+def store_fault_answer(error: Exception) -> Response:
+    """What is told where a store cannot be used for the moment; the log of the server says which and why."""
+    _log.error("a request could not be served: %s", error)
+    said = {"detail": "a store cannot be used at the moment; ask again"}
+    return answer(said, 503, {"Retry-After": str(_ASK_AGAIN_S)})

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from console.errors import BadBody, Refused
 from console.gate import Gate, Right
 from console.ingest_routes import PATHS
-from console.refusals import refusal_answer
+from console.refusals import STORE_FAULTS, refusal_answer, store_fault_answer
 
 #: Bodies of all routes but those that take rows, which have a limit of their own: steps, changes, settings.
 BODY_BYTES_MOST = 1 << 20
@@ -36,6 +36,8 @@ class Threshold:
             taken = await self._taken(scope, receive)
         except Refused as error:
             await (await refusal_answer(Request(scope), error))(scope, receive, send)
+        except STORE_FAULTS as error:
+            await store_fault_answer(error)(scope, receive, send)
         except ClientDisconnect:
             return  # nobody is there to be answered
         else:

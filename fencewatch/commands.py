@@ -15,6 +15,7 @@ from fencewatch.live_commands import live_app
 from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
+from fencewatch.reject_commands import reject_app
 from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
@@ -34,6 +35,7 @@ site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_mar
 app.add_typer(site_app, name="site")
 app.add_typer(live_app)
 app.add_typer(operations_app)
+app.add_typer(reject_app, name="rejects")
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")
 app.add_typer(clock_app, name="clock")

@@ -15,6 +15,8 @@ from pipeline.errors import InputError
 DEFAULT_DATA = Path("fencewatch-data")
 #: The disposal queue within a data directory.
 QUEUE = "queue.sqlite"
+#: The rows that were refused, within a data directory.
+REJECTS = "rejects.sqlite"
 #: What the engine tells of itself, within a data directory.
 FIGURES = "run-metrics.json"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
@@ -88,6 +90,11 @@ class Settings:
     def tracks(self) -> Path:
         """The track archive."""
         return self.data / "tracks"
+
+    @property
+    def rejects(self) -> Path:
+        """The refused rows' database."""
+        return self.data / REJECTS
 
     @property
     def state(self) -> Path:

@@ -14,6 +14,7 @@ from pipeline.pace import DAY_MS
 from pipeline.whereabouts import Locator
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
+from sinks.rejects import RejectStore
 from sinks.tracks import TrackArchive
 
 _EVERY_MS = 3_600_000
@@ -22,7 +23,7 @@ _SETTLED_MS = 2 * _EVERY_MS
 
 
 class Housekeeping:
-    """Tidies positions and tracks by the log's clock."""
+    """Tidies positions, tracks and refused rows by the log's clock."""
 
     def __init__(
         self,
@@ -30,12 +31,14 @@ class Housekeeping:
         locator: Locator,
         positions: PositionStore,
         tracks: TrackArchive,
+        rejects: RejectStore,
         timezone: ZoneInfo,
     ) -> None:
         self._settings = settings
         self._locator = locator
         self._positions = positions
         self._tracks = tracks
+        self._rejects = rejects
         self._timezone = timezone
         self._pace = pace(settings.data, TRACKS_PACE)
         self._operations = OperationsLog(settings.data / OPERATIONS)
@@ -54,12 +57,13 @@ class Housekeeping:
         """
         if clock_ms < self._due_ms:
             return
-        self._due_ms = clock_ms + _EVERY_MS
         if self._pace.may_remove(clock_ms):
             self._positions.forget(self._locator.unsupervised(clock_ms))
+            self._rejects.remove_before(clock_ms - self._settings.rejects_days * DAY_MS)
             self._remove_a_day(clock_ms)
         self._tracks.compact(clock_ms - _SETTLED_MS)
         self._tell_damage(clock_ms)
+        self._due_ms = clock_ms + _EVERY_MS  # last: what a locked store stopped is tried again
 
     def _remove_a_day(self, clock_ms: int) -> None:
         """The oldest day of the tracks, if it is due."""

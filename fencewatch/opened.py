@@ -27,6 +27,7 @@ from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
+from sinks.rejects import RejectStore
 from sinks.tracks import TrackArchive
 
 TOKENS, ACCESSES = "tokens.sqlite", "accesses.sqlite"
@@ -61,6 +62,8 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
         positions = PositionStore.open(settings.positions)
         stack.callback(positions.close)
         journal = stack.enter_context(_opened_journal(settings))
+        rejects = RejectStore.open(settings.rejects)
+        stack.callback(rejects.close)
         yield ConsoleParts(
             site=site,
             journal=journal,
@@ -69,6 +72,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             tracks=TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone)),
             tokens=tokens,
             accesses=accesses,
+            rejects=rejects,
             now_ms=clock.now_ms,
             speed=clock.speed,
             is_simulated=clock.is_simulated,

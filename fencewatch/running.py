@@ -20,17 +20,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from fencewatch.config import FIGURES, Settings
 from fencewatch.housekeeping import Housekeeping
 from fencewatch.opened import opened_inbox
+from fencewatch.patience import Patience
 from geofences.instant import EPOCH
 from pipeline.clock import clock_of
+from pipeline.gateway.refusals import Refusals, refused_rows
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
+from pipeline.reading.rows import DUPLICATE, REASONS
 from pipeline.sites.load import FILES, HOLIDAYS, load_site
 from pipeline.sites.records import Site
 from pipeline.stream import Accepted, Told
 from pipeline.whereabouts import Locator, Whereabouts
 from sinks.disposal import AlertChange, DisposalQueue
 from sinks.errors import SinkFailed
+from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import Position, PositionStore
+from sinks.rejects import RejectStore
 from sinks.run_metrics import RunMetrics
 from sinks.tracks import TrackArchive, TrackColumn
 
@@ -50,9 +55,12 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     settings.data.mkdir(parents=True, exist_ok=True)
-    with DisposalQueue.open(settings.queue) as queue:
-        queue.set_offices({office.office_id: office.parent_id for office in site.offices})
-        outputs = Outputs(settings, site, queue)
+    operations = OperationsLog(settings.data / OPERATIONS)
+    patience = Patience(operations, clock_of(settings.data).now_ms, stop)
+    with patience.done(settings.queue, lambda: DisposalQueue.open(settings.queue)) as queue:
+        parents = {office.office_id: office.parent_id for office in site.offices}
+        patience.done(settings.queue, lambda: queue.set_offices(parents))
+        outputs = Outputs(settings, site, queue, patience)
         engine = LiveEngine(
             LiveRequest(
                 site=site,
@@ -103,16 +111,20 @@ def holidays_warning(site: Site, now_ms: int) -> str | None:
 class Outputs:
     """Where the engine's findings go; alerts are durable at once, rows at the end of an epoch."""
 
-    def __init__(self, settings: Settings, site: Site, queue: DisposalQueue) -> None:
+    def __init__(self, settings: Settings, site: Site, queue: DisposalQueue, patience: Patience) -> None:
         self._settings = settings
+        self._patience = patience
         self._now_ms = clock_of(settings.data).now_ms
         self._timezone = site.policy.timezone
         self._queue = queue
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
+        rejects = RejectStore.open(settings.rejects)
+        self._refusals = Refusals(rejects)
+        self._refusals.start()
         self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
         self._housekeeping = Housekeeping(
-            settings, self._locator, self._positions, self._tracks, ZoneInfo(site.policy.timezone)
+            settings, self._locator, self._positions, self._tracks, rejects, ZoneInfo(site.policy.timezone)
         )
         self._waiting: list[Whereabouts] = []
         self._before = RunMetrics.read(settings.data / FIGURES)
@@ -123,8 +135,9 @@ class Outputs:
     def write_alerts(self, told: list[Told]) -> None:
         """Alerts into the queue: durable when this returns."""
         begun = time.perf_counter()
+        changes = [AlertChange(item.alert, item.offset, item.clock_ms) for item in told]
         try:
-            self._queue.apply([AlertChange(item.alert, item.offset, item.clock_ms) for item in told])
+            self._patience.done(self._settings.queue, lambda: self._queue.apply(changes))
         except SQLAlchemyError as error:
             raise SinkFailed(f"{self._settings.queue}: the queue cannot be written: {error}") from error
         seconds = time.perf_counter() - begun
@@ -139,14 +152,16 @@ class Outputs:
             self._housekeeping.passed(item.clock_ms)
         found = [self._locator.whereabouts(item.rows) for item in accepted if item.rows is not None]
         self._waiting += (part for part in found if len(part))
-        self._positions.put([position for part in found for position in _positions(part)])
+        latest = [position for part in found for position in _positions(part)]
+        self._patience.done(self._settings.positions, lambda: self._positions.put(latest))
 
     def flush_rows(self) -> None:
         """What came in this epoch into the archive: durable when this returns."""
         if self._waiting:
             self._archive()
         if self._clock_ms is not None:
-            self._housekeeping.tidy(self._clock_ms)
+            clock_ms = self._clock_ms
+            self._patience.done(self._settings.positions, lambda: self._housekeeping.tidy(clock_ms))
 
     def _archive(self) -> None:
         columns: dict[str, TrackColumn] = {
@@ -157,7 +172,15 @@ class Outputs:
         self._waiting = []
 
     def write_rejects(self, rejects: list[Reject]) -> None:
-        """Rejects are kept as lines; an epoch that is judged again writes its own again."""
+        """Rejects are kept as lines; an epoch that is judged again writes its own again.
+
+        All but duplicates, of which the first is in the log, are kept to be found as well.
+        """
+        lost = [reject for reject in rejects if reject.reason != REASONS[DUPLICATE]]
+        at_ms = self._now_ms()
+        for reject in lost:
+            place = [(reject.row, reject.reason, reject.raw)]
+            self._refusals.put(refused_rows(place, at_ms=at_ms, source=reject.file, sender=None, once=True))
         with (self._settings.data / "rejects.ndjson").open("ab") as file:
             file.writelines(reject.line() for reject in rejects)
 
@@ -178,6 +201,7 @@ class Outputs:
             ended.set()
             saver.join()
             self._save_figures(engine)
+            self._refusals.stop()
 
     def _save_figures(self, engine: LiveEngine) -> None:
         """What `serve` shows of the engine."""

@@ -27,6 +27,8 @@ KINDS = {
     "retention_waits": "the log's clock has jumped by more than a day, so for a day nothing is removed",
     "retention_behind": "more than a day is due to be removed at once; it goes a day at a time",
     "track_file_damaged": "a file of the track archive is not what was written; tracks cannot be read there",
+    "store_locked": "another program holds on to a store, and the engine waits for it",
+    "store_unlocked": "the store can be written again",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK_BYTES = 1 << 16

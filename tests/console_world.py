@@ -20,6 +20,7 @@ from sinks.access_log import AccessLog
 from sinks.alert import Alert, EvidenceFix, alert_key, instant_text
 from sinks.disposal import AlertChange, DisposalQueue
 from sinks.positions import PositionStore
+from sinks.rejects import RejectStore
 from sinks.tracks import TrackArchive
 
 NOW_MS = instant_ms("2025-07-14T12:00:00+08:00")
@@ -94,13 +95,14 @@ def console_world(
             tracks=TrackArchive(data / "tracks", ZoneInfo("Asia/Shanghai")),
             tokens=TokenStore.open(data / "tokens.sqlite"),
             accesses=AccessLog.open(data / "accesses.sqlite"),
+            rejects=RejectStore.open(data / "rejects.sqlite"),
             now_ms=now_ms,
             **settings,
         )
         try:
             yield World(parts, _tokens(parts.tokens), journal)
         finally:
-            for store in (parts.positions, parts.tokens, parts.accesses):
+            for store in (parts.positions, parts.tokens, parts.accesses, parts.rejects):
                 store.close()
 
 

@@ -280,7 +280,12 @@ async function tryToEnter(token) {
     if (room !== null) throw error;
     const status = error instanceof Refusal ? error.status : 0;
     if (status === 401) sessionStorage.removeItem(TOKEN);
-    const known = { 401: word("token_wrong"), 403: word("token_forbidden") }[status];
+    if (status === 403) { // whoever sees no people may see why rows were refused
+      sessionStorage.setItem(TOKEN, token);
+      location.assign("rejects.html");
+      return;
+    }
+    const known = { 401: word("token_wrong") }[status];
     askForToken(known ?? word("refused", { why: error instanceof Error ? error.message : String(error) }));
   }
 }

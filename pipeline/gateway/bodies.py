@@ -51,7 +51,7 @@ def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_
     values = _own_values(rows, text, lines, kind)
     others = unjudged_columns(values, kind) if values else {}
     batch = log_batch(rows.take(rows.reason == USABLE), others, challenges, kind, devices)
-    return Received(kind, rows.reason, rows.event_ms, batch)
+    return Received(kind, rows.reason, rows.event_ms, batch, lines)
 
 
 def _elements(text: bytes) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +18,13 @@ from pipeline.reading.rows import BAD_COORDINATES, BAD_TIME, BAD_VALUE, REASONS,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Received:
-    """Rows of one message. ``reason`` and ``event_ms`` are of all rows, ``batch`` holds the usable ones."""
+    """Rows of one message: ``reason``, ``event_ms``, ``lines`` of all of them, ``batch`` of the usable."""
 
     kind: int
     reason: NDArray[np.int8]
     event_ms: NDArray[np.int64]
     batch: pa.RecordBatch
+    lines: Sequence[bytes]
 
     def __len__(self) -> int:
         return len(self.reason)
@@ -45,6 +47,12 @@ class Received:
             "accepted": len(self.reason) - len(refused),
             "rejected": [{"index": row, "reason": REASONS[self.reason[row]]} for row in refused],
         }
+
+
+def refusals(rows: Received, most: int) -> Iterator[tuple[int, str, str]]:
+    """Place, reason and text of refused rows, at most so many."""
+    for row in np.flatnonzero(rows.reason != USABLE)[:most].tolist():
+        yield row, REASONS[rows.reason[row]], rows.lines[row].decode(errors="replace")
 
 
 def refused(rows: Received, reason: int) -> Received:

@@ -20,8 +20,9 @@ from sinks.disposal.errors import StoreUnusable
 
 #: The first with RETURNING.
 _SQLITE_OLDEST = (3, 35, 0)
-#: How long a connection waits for another process's write before it gives up.
-_BUSY_TIMEOUT_MS = 30_000
+#: How long a connection waits for another process's write before it gives up. Who asked is then told so, and
+#: the engine tries again.
+_BUSY_TIMEOUT_MS = 5_000
 #: A number of our own for PostgreSQL's advisory locks: one migration at a time.
 _MIGRATION_LOCK = 7_104_563
 
