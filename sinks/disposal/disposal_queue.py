@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from sinks.disposal.acts import (
 from sinks.disposal.alerted import AlertedPerson, alerted_people
 from sinks.disposal.applying import apply_changes
 from sinks.disposal.arguments import LEASE_MS
+from sinks.disposal.chain import timeline_break, timeline_head
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
@@ -41,6 +42,7 @@ from sinks.disposal.settling import Settlement, settle
 from sinks.disposal.states import State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
 from sinks.disposal.store import Store
+from sinks.hash_chain import Break, Head
 
 
 class DisposalQueue:
@@ -263,6 +265,16 @@ class DisposalQueue:
         """The same for everybody at once, each entry with the offices that may see it."""
         with self._store.reading() as connection:
             return watched_after(connection, after_seq, limit=limit)
+
+    def timeline_head(self) -> Head:
+        """How far the timeline's hash chain reaches."""
+        with self._store.reading() as connection:
+            return timeline_head(connection)
+
+    def timeline_break(self, known: Iterable[Head] = ()) -> Break | None:
+        """The first entry that is not as it was written, by the chain and by heads noted elsewhere."""
+        with self._store.reading() as connection:
+            return timeline_break(connection, known)
 
     def last_seq(self) -> int:
         """Where a watcher begins who only wants what is yet to come."""

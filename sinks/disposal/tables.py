@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -145,6 +146,8 @@ event = Table(
     Column("actor", Text),
     Column("office_id", Text),
     Column("details", JSON, nullable=False),
+    Column("salt", LargeBinary),  # with the link before it, what the entry's own link is made of
+    Column("link", LargeBinary),
     CheckConstraint(f"kind IN {_listed(EVENT_KINDS)}", "event_kind_known"),
     CheckConstraint("(revision IS NULL) = (actor IS NOT NULL)", "event_of_engine_or_person"),
     CheckConstraint("office_id IS NULL OR actor IS NOT NULL", "event_office_with_actor"),
@@ -152,11 +155,13 @@ event = Table(
 )
 Index("event_by_alert", event.c.alert_key, event.c.seq)
 
-#: One row: the last ``seq``. Whoever writes locks it first: numbers are dense and appear in order of commit.
+#: One row: the last ``seq`` and the link of that entry, null before the first. Whoever writes locks it
+#: first: numbers are dense and appear in order of commit.
 event_tail = Table(
     "event_tail",
     metadata,
     Column("slot", Integer, primary_key=True, autoincrement=False),
     Column("last_seq", BigInteger, nullable=False),
+    Column("last_link", LargeBinary),
     CheckConstraint("slot = 1", "event_tail_single"),
 )

@@ -1,4 +1,4 @@
-"""Numbers for the timeline's entries: dense, and in the order in which they become visible."""
+"""The timeline's entries: numbered densely, in the order in which they become visible, and linked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 
 from sinks.disposal.tables import event, event_tail
+from sinks.hash_chain import BEGINNING, new_salts, next_link
+
+#: In the order in which they are linked.
+LINKED = ("seq", "alert_key", "at_ms", "kind", "revision", "actor", "office_id", "details")
 
 
 class TimelineWriter:
@@ -17,9 +21,12 @@ class TimelineWriter:
     """
 
     def __init__(self, connection: Connection) -> None:
-        lock = update(event_tail).values(last_seq=event_tail.c.last_seq).returning(event_tail.c.last_seq)
+        tail = (event_tail.c.last_seq, event_tail.c.last_link)
+        lock = update(event_tail).values(last_seq=event_tail.c.last_seq).returning(*tail)
         self._connection = connection
-        self._last_seq = int(connection.execute(lock).scalar_one())
+        last_seq, last_link = connection.execute(lock).one()
+        self._last_seq = int(last_seq)
+        self._last_link: bytes = BEGINNING if last_link is None else last_link
         self._rows: list[dict[str, Any]] = []
 
     @property
@@ -47,8 +54,15 @@ class TimelineWriter:
     def write(self) -> None:
         """Write the entries; their alerts must be there."""
         if self._rows:
+            self._link()
             self._connection.execute(insert(event), self._rows)
-            self._connection.execute(update(event_tail).values(last_seq=self.next_seq - 1))
+            tail = {"last_seq": self.next_seq - 1, "last_link": self._last_link}
+            self._connection.execute(update(event_tail).values(tail))
+
+    def _link(self) -> None:
+        for row, salt in zip(self._rows, new_salts(len(self._rows)), strict=True):
+            self._last_link = next_link(self._last_link, salt, [row[name] for name in LINKED])
+            row |= {"salt": salt, "link": self._last_link}
 
     def _add(self, alert_key: str, kind: str, at_ms: int, details: dict[str, Any], **who: object) -> int:
         row: dict[str, Any] = {"seq": self.next_seq, "alert_key": alert_key, "at_ms": at_ms, "kind": kind}
