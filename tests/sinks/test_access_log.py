@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from chain_mutations import Chain, mutated
 
 from sinks.access_log import Access, AccessLog, Look, PurposeMissing
 from sinks.hash_chain import Head
@@ -101,86 +102,33 @@ def test_nothing_is_changed_or_removed_by_accident(
         raw.execute(statement)
 
 
-def _change(raw: sqlite3.Connection, rng: random.Random) -> int:
-    column, value = rng.choice(
-        [
-            ("at_ms", rng.randrange(10**9, 10**10)),
-            ("actor", f"somebody {rng.random()}"),
-            ("role", "other"),
-            ("office_id", "O99"),
-            ("person_id", "P99"),
-            ("purpose", "another purpose"),
-            ("route", "GET /other"),
-            ("answer", 299),
-            ("salt", rng.randbytes(16)),
-            ("link", rng.randbytes(32)),
-        ]
-    )
-    number = rng.randint(1, RECORDS)
-    raw.execute(f"UPDATE looks SET {column} = ? WHERE access_id = ?", (value, number))
-    return number
-
-
-def _delete(raw: sqlite3.Connection, rng: random.Random) -> int:
-    number = rng.randint(1, RECORDS)
-    raw.execute("DELETE FROM looks WHERE access_id = ?", (number,))
-    return number
-
-
-def _delete_and_close_the_gap(raw: sqlite3.Connection, rng: random.Random) -> int:
-    number = _delete(raw, rng)
-    for later in range(number + 1, RECORDS + 1):
-        raw.execute("UPDATE looks SET access_id = ? WHERE access_id = ?", (later - 1, later))
-    return number
-
-
-def _insert(raw: sqlite3.Connection, rng: random.Random) -> int:
-    """A copy of any other record than the one that stood there, which would be that one once more."""
-    number = rng.randint(1, RECORDS)
-    for later in range(RECORDS, number - 1, -1):
-        raw.execute("UPDATE looks SET access_id = ? WHERE access_id = ?", (later + 1, later))
-    raw.execute(
-        "INSERT INTO looks SELECT ?, at_ms, kind, actor, role, office_id, person_id, from_ms, to_ms, purpose,"
-        " route, answer, salt, link FROM looks WHERE access_id <> ? LIMIT 1 OFFSET ?",
-        (number, number + 1, rng.randrange(RECORDS - 1)),
-    )
-    return number
-
-
-def _append(raw: sqlite3.Connection, rng: random.Random) -> int:
-    raw.execute(
-        "INSERT INTO looks SELECT ?, at_ms, kind, actor, role, office_id, person_id, from_ms, to_ms, purpose,"
-        " route, answer, salt, link FROM looks WHERE access_id = ?",
-        (RECORDS + 1, rng.randint(1, RECORDS)),
-    )
-    return RECORDS + 1
-
-
-def _swap(raw: sqlite3.Connection, rng: random.Random) -> int:
-    first, second = sorted(rng.sample(range(1, RECORDS + 1), 2))
-    for old, new in ((first, -1), (second, first), (-1, second)):
-        raw.execute("UPDATE looks SET access_id = ? WHERE access_id = ?", (new, old))
-    return first
-
-
-def _truncate(raw: sqlite3.Connection, rng: random.Random) -> int:
-    """The tail goes, and the head is set back to what then is the end: only a head kept elsewhere tells."""
-    number = rng.randint(1, RECORDS)
-    raw.execute("DELETE FROM looks WHERE access_id >= ?", (number,))
-    raw.execute("DELETE FROM looks_head")
-    raw.execute(
-        "INSERT INTO looks_head SELECT 1, access_id, link FROM looks WHERE access_id = ?", (number - 1,)
-    )
-    return number
-
-
-HOW: list[Callable[[sqlite3.Connection, random.Random], int]] = [
-    _change, _change, _delete, _delete_and_close_the_gap, _insert, _append, _swap, _truncate,
-]  # fmt: skip
+CHAIN = Chain(
+    table="looks",
+    number="access_id",
+    columns=(
+        "at_ms", "kind", "actor", "role", "office_id", "person_id", "from_ms", "to_ms", "purpose", "route",
+        "answer", "salt", "link",
+    ),
+    changes={
+        "at_ms": lambda rng: rng.randrange(10**9, 10**10),
+        "actor": lambda rng: f"somebody {rng.random()}",
+        "role": lambda _: "other",
+        "office_id": lambda _: "O99",
+        "person_id": lambda _: "P99",
+        "purpose": lambda _: "another purpose",
+        "route": lambda _: "GET /other",
+        "answer": lambda _: 299,
+        "salt": lambda rng: rng.randbytes(16),
+        "link": lambda rng: rng.randbytes(32),
+    },
+    head="UPDATE looks_head SET number = :last,"
+    " link = coalesce((SELECT link FROM looks WHERE access_id = :last), zeroblob(32))",
+    records=RECORDS,
+)  # fmt: skip
 
 
 def test_every_one_of_a_thousand_mutations_is_found_at_its_record(
-    log: AccessLog, raw: sqlite3.Connection, tmp_path: Path
+    log: AccessLog, raw: sqlite3.Connection
 ) -> None:
     """By somebody who drops the triggers first; each mutation is undone before the next."""
     kept_elsewhere = filled(log)
@@ -190,14 +138,13 @@ def test_every_one_of_a_thousand_mutations_is_found_at_its_record(
     rng = random.Random(8)
     connection = log._file.reading()  # the mutation is seen by the log before it is undone
     for number in range(MUTATIONS):
-        mutate = rng.choice(HOW)
         connection.execute("SAVEPOINT mutation")
-        broken = mutate(connection, rng)
+        kind, broken = mutated(CHAIN, connection.execute, rng)
         found = log.first_break([kept_elsewhere])
         connection.execute("ROLLBACK TO mutation")
         connection.execute("RELEASE mutation")
-        assert found is not None, f"mutation {number}, {mutate.__name__}, went unnoticed"
-        assert found.number == broken, (number, mutate.__name__, found)
+        assert found is not None, f"mutation {number}, {kind}, went unnoticed"
+        assert found.number == broken, (number, kind, found)
     assert log.first_break([kept_elsewhere]) is None
 
 
