@@ -28,6 +28,7 @@ from console.alert_routes import answer, refusal
 from console.description import describe
 from console.errors import PersonUnknown, Refused
 from console.gate import Gate, caller_of, roll_of
+from console.liveness import Liveness
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
 from console.parts import ConsoleParts
@@ -100,12 +101,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if writer is not None:
         await run_in_threadpool(writer.start)
     app.state.refusals.start()
+    app.state.live.start()
     try:
         yield
     finally:
         await app.state.watch.stop()
         await app.state.feed.stop()
         await app.state.position_feed.stop()
+        await run_in_threadpool(app.state.live.stop)
         if writer is not None:
             await run_in_threadpool(writer.stop)
         await run_in_threadpool(app.state.refusals.stop)
@@ -113,7 +116,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     figures = Figures()
-    figures.registry.register(StandingFigures(parts))
     app.state.parts = parts
     app.state.feed = AlertFeed(parts.queue)
     app.state.refusals = Refusals(parts.rejects)
@@ -127,6 +129,8 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.devices = DeviceIds(app.state.roll.device_ids)
     app.state.figures = figures
     app.state.writer = _writer(parts, figures)
+    app.state.live = Liveness(parts, app.state.writer)
+    figures.registry.register(StandingFigures(parts, app.state.live))
 
 
 def _writer(parts: ConsoleParts, figures: Figures) -> JournalWriter | None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from console.alert_routes import answer
 from console.clock_health import clock_problem
 from console.gate import Parts
+from console.liveness import Liveness
 from console.metrics import Figures
 from pipeline.gateway import JournalWriter
 from sinks.disposal import DisposalError
@@ -27,11 +28,12 @@ async def alive(parts: Parts) -> Response:
 
 @router.get("/readyz", responses={503: {"description": "what is not ready, in `problems`"}})
 def ready(request: Request, parts: Parts) -> Response:
-    """Alerts can be read, and rows be made durable where they come in here."""
-    problems = []
+    """The engine gets on, alerts can be read, and rows be made durable where they come in here."""
     writer: JournalWriter | None = request.app.state.writer
-    if writer is not None and not writer.is_writing:
-        problems.append(f"the log cannot be written: {writer.failure or 'not started'}")
+    live: Liveness = request.app.state.live
+    intake = live.intake_problem()
+    problems = [] if intake is None else [intake]
+    problems += live.problems()
     if (doubt := parts.doubt()) is not None:
         problems.append(clock_problem(doubt))
     if writer is not None and (ahead_s := (parts.journal_clock_ms - parts.now_ms()) // 1000) > AHEAD_MOST_S:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from console.clock_health import clock_figures
+from console.liveness import Liveness
 from console.parts import ConsoleParts
 from pipeline.gateway.arriving import Arriving
 from pipeline.ping import PING
@@ -65,8 +66,9 @@ class Figures:
 class StandingFigures(Collector):
     """What is looked up when somebody asks."""
 
-    def __init__(self, parts: ConsoleParts) -> None:
+    def __init__(self, parts: ConsoleParts, live: Liveness) -> None:
         self._parts = parts
+        self._live = live
 
     def collect(self) -> Iterator[Metric]:
         """Every figure that is not counted here."""
@@ -76,6 +78,7 @@ class StandingFigures(Collector):
         )
         yield from clock_figures(self._parts.doubt())
         yield from _of_queue(self._parts.queue.stats(now_ms=now_ms))
+        yield from _of_liveness(self._live, {office.office_id for office in self._parts.site.offices})
         told = engine_report(self._parts)
         if told is not None:
             yield from _of_engine(told, now_ms, self._parts.journal.end_offset)
@@ -108,6 +111,14 @@ def _of_queue(stats: QueueStats) -> Iterator[Metric]:
     yield _gauge("fencewatch_queue_depth", "Alerts that wait for somebody.", stats.waiting)
     age_s = (stats.oldest_open_age_ms or 0) / 1000
     yield _gauge("fencewatch_queue_oldest_open_age_seconds", "Age of the oldest open alert.", age_s)
+
+
+def _of_liveness(live: Liveness, offices: Collection[str]) -> Iterator[Metric]:
+    reports = live.reports(offices)
+    stalled = float(live.engine.is_stalled)
+    yield _gauge("fencewatch_engine_stalled", "1 while the engine does not get on though it could.", stalled)
+    yield _gauge("fencewatch_devices", "Devices of people now supervised.", reports.devices)
+    yield _gauge("fencewatch_devices_overdue", "Of these, devices whose report is overdue.", reports.overdue)
 
 
 def _of_engine(told: RunMetrics, now_ms: int, end_offset: int) -> Iterator[Metric]:

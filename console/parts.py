@@ -16,6 +16,7 @@ from pipeline.steady_clock import Doubt, SteadyClock
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, DisposalQueue
+from sinks.operations_log import OperationsLog
 from sinks.positions import PositionStore
 from sinks.rejects import RejectStore
 from sinks.tracks import TrackArchive
@@ -34,8 +35,9 @@ class ConsoleParts:
     clock. What the log holds from before ``log_kept_ms`` ago is removed (None: nothing), when ``log_pace``
     lets it. ``steady`` is the clock that the log is stamped with (None: ``now_ms``), ``doubt`` the jump of
     the machine's clock that it does not follow. ``run_metrics`` is the file in which the engine tells of
-    itself. ``vendor`` is the folder of npm packages that the page imports from. ``real_now_ms`` is the
-    machine's clock, by which tokens expire.
+    itself (None: there is none to look at), ``operations`` the log of what happens to the system. ``vendor``
+    is the folder of npm packages that the page imports from. ``real_now_ms`` is the machine's clock, by
+    which tokens expire.
     """
 
     site: Site
@@ -55,6 +57,7 @@ class ConsoleParts:
     steady: SteadyClock | None = None
     doubt: Callable[[], Doubt | None] = lambda: None
     run_metrics: Path | None = None
+    operations: OperationsLog | None = None
     real_now_ms: Callable[[], int] = system_now_ms
     streams_per_token: int = PER_TOKEN_MOST
     web: Path = WEB

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from console.alert_routes import answer
 from console.county_lines import county_lines
 from console.gate import Caller, Parts, People, Reader, Right, Watcher
+from console.liveness import liveness_json
 from console.metrics import engine_report, tick_lag_s
 from console.parts import ConsoleParts
 from console.roll import Roll
@@ -43,7 +45,7 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
 
 
 @router.get("/status")
-def status(parts: Parts, people: People, caller: Watcher) -> Response:
+def status(request: Request, parts: Parts, people: People, caller: Watcher) -> Response:
     """The clock and how fast it runs, how old what is shown is, how far behind the engine is."""
     now_ms = parts.now_ms()
     newest_ms = parts.positions.newest_arrival_ms()
@@ -55,12 +57,18 @@ def status(parts: Parts, people: People, caller: Watcher) -> Response:
             "speed": parts.speed,
             "lease_s": parts.lease_ms / 1000,
             "data_age_s": None if newest_ms is None else max(0, now_ms - newest_ms) / 1000,
+            "liveness": liveness_json(request.app.state.live, _watched(people, caller), now_ms),
             "engine": _engine(parts, now_ms),
             "queue": _queue(parts, caller, now_ms),
             "you": _identity(caller, people),
             "version": parts.version,
         }
     )
+
+
+def _watched(people: Roll, caller: Caller) -> Collection[str]:
+    """Whose devices are counted: the caller's offices'; everybody's for whoever keeps the system running."""
+    return caller.offices if caller.may(Right.SEE) else people.offices.keys()
 
 
 def _offices(people: Roll, caller: Caller) -> list[dict[str, Any]]:

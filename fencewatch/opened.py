@@ -82,6 +82,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             steady=_steady_clock(settings, journal) if isinstance(journal, Journal) else None,
             doubt=lambda: doubt_of(data),
             run_metrics=data / FIGURES,
+            operations=OperationsLog(data / OPERATIONS),
             streams_per_token=settings.streams_per_token,
             version=__version__,
         )

@@ -37,6 +37,11 @@ class JournalReader:
             )
 
     @property
+    def directory(self) -> Path:
+        """Where the journal is."""
+        return self._directory
+
+    @property
     def end_offset(self) -> int:
         """The offset after the last durable record; less ``offset``, it is how far the reader is behind."""
         return self._end.ask()

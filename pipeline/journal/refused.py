@@ -20,6 +20,13 @@ _REASON, _TEXT = "refused:reason", "refused:text"
 REFUSED_COLUMNS = {_REASON: pa.string(), _TEXT: pa.string()}
 
 
+def is_usable(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Which rows (n,) of a logged batch were not refused."""
+    if _REASON not in batch.schema.names:
+        return np.ones(len(batch), np.bool_)
+    return np.asarray(batch[_REASON].is_null().to_numpy(zero_copy_only=False), np.bool_)
+
+
 def with_refused(
     batch: pa.RecordBatch, reason: NDArray[np.int8], texts: Sequence[str | None]
 ) -> pa.RecordBatch:

@@ -93,6 +93,11 @@ def row_span(record: Record) -> RowSpan:
     return RowSpan(found.source, found.first_row, len(found.cells))
 
 
+def cells_of(record: Record) -> pa.RecordBatch:
+    """The columns of a record of rows, as they were appended."""
+    return _decoded(record).cells
+
+
 class RowDecoder:
     """Turns records of rows into the batches that intake takes, validated as those of files are."""
 

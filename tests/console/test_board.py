@@ -300,7 +300,10 @@ def test_what_the_application_says_of_itself(client: TestClient) -> None:
     }
 
 
-def test_a_queue_that_cannot_be_read_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_cannot_be_read_is_told(
+    world: World, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunMetrics(at_ms=NOW_MS, offset=world.journal.end_offset).save(tmp_path / "run-metrics.json")
     assert client.get("/readyz").json() == {"status": "ready", "problems": []}
 
     def broken(_: DisposalQueue) -> int:

@@ -1,0 +1,164 @@
+"""Two of the three facts by which a page may call itself live: rows coming in, and the engine getting on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from console.engine_watch import WHY_WORDS, EngineStanding, EngineWatch, Look
+from console.parts import ConsoleParts
+from console.rhythms import Reports, Rhythms
+from pipeline.gateway import JournalWriter
+from pipeline.journal import JournalReader
+from pipeline.journal.arrivals import row_arrivals
+from pipeline.journal.errors import JournalError
+from pipeline.journal.marks import ClockMark
+from pipeline.journal.record import MARKS
+from pipeline.journal.segment import segment_firsts
+from sinks.alert import instant_text
+from sinks.run_metrics import RunMetrics
+
+#: Real seconds between two looks.
+LOOK_EVERY_S = 0.5
+#: Records before the log's end from which rhythms are learnt at the start, and pieces read at one look.
+_BEGIN_BEFORE, _PIECES_MOST = 20_000, 16
+
+_log = logging.getLogger(__name__)
+
+
+class Liveness:
+    """Looks at log and engine in a thread of its own, which no request can hold up."""
+
+    def __init__(self, parts: ConsoleParts, writer: JournalWriter | None) -> None:
+        self._parts = parts
+        self._writer = writer
+        self._watch = EngineWatch(writes_log=writer is None)
+        self._mutex = threading.Lock()
+        self._rhythms = Rhythms(parts.site)
+        self._ids = pa.array(self._rhythms.device_ids, pa.string())
+        self._reader: JournalReader | None = None
+        self._stalled_from: tuple[float, int] | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="liveness", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def engine(self) -> EngineStanding:
+        """How the engine stood at the last look."""
+        return self._watch.standing
+
+    def reports(self, offices: Collection[str]) -> Reports:
+        """Who of these offices is to report and has not, as far as the log was read."""
+        with self._mutex:
+            return self._rhythms.reports(offices)
+
+    def intake_problem(self) -> str | None:
+        """Why rows cannot be made durable here; None where they can, or come in elsewhere."""
+        if self._writer is None or self._writer.is_writing:
+            return None
+        return f"the log cannot be written: {self._writer.failure or 'not started'}"
+
+    def problems(self) -> list[str]:
+        """What keeps alerts from being raised, in words for those who keep the system running."""
+        standing = self.engine
+        if standing.why is None:
+            return []
+        waits = f"nothing was judged for {standing.idle_s:.0f} s while rows or marks of the clock waited"
+        return [f"the engine has stalled: {waits}; {WHY_WORDS[standing.why]}"]
+
+    def look(self, at_s: float) -> None:
+        """One look, at a real time in seconds that only goes forward."""
+        if self._parts.run_metrics is not None:
+            self._tell(self._watch.look(self._seen(self._parts.run_metrics), at_s), at_s)
+        try:
+            self._follow()
+        except (JournalError, OSError) as error:  # the engine stumbles over it too, and says so
+            _log.warning("rows coming in cannot be followed for now: %s", error)
+            self._reader = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_EVERY_S):
+            try:
+                self.look(time.monotonic())
+            except Exception:  # whatever it is, the next look is wanted all the more
+                _log.exception("a look at the engine failed")
+
+    def _seen(self, path: Path) -> Look:
+        told = RunMetrics.read(path)
+        end, now_ms = self._parts.journal.end_offset, self._parts.now_ms()
+        if told is None:
+            return Look(end, now_ms)
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            return Look(end, now_ms)
+        return Look(end, now_ms, told.offset, told.clock_ms, (state.st_ino, state.st_mtime_ns))
+
+    def _tell(self, standing: EngineStanding, at_s: float) -> None:
+        """Into the operations log, once as it stalls and once as it gets on again."""
+        log, now_ms = self._parts.operations, self._parts.now_ms()
+        if standing.why is not None and self._stalled_from is None:
+            self._stalled_from = (at_s - standing.idle_s, now_ms)
+            if log is not None:
+                said = {"why": standing.why, "says": WHY_WORDS[standing.why]}
+                log.append(now_ms, "engine_stalled", said | {"idle_s": round(standing.idle_s, 1)})
+        elif standing.why is None and self._stalled_from is not None:
+            begun_s, begun_ms = self._stalled_from
+            self._stalled_from = None
+            if log is not None:
+                details = {"stalled_at": instant_text(begun_ms), "stalled_s": round(at_s - begun_s, 1)}
+                log.append(now_ms, "engine_recovered", details)
+
+    def _follow(self) -> None:
+        """What the log has got since the last look, a bounded part of it at a time."""
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = self._opened()
+        for _ in range(_PIECES_MOST):
+            records = reader.poll()
+            if not records or self._ended.is_set():
+                return
+            with self._mutex:
+                for record in records:
+                    if record.kind in MARKS:
+                        gap = ClockMark.of(record).blindness
+                        if gap is not None:
+                            self._rhythms.blind(gap.to_ms - gap.from_ms)
+                        self._rhythms.passed(record.clock_ms)
+                    else:
+                        self._rhythms.take(*row_arrivals(record, self._ids))
+
+    def _opened(self) -> JournalReader:
+        directory = self._parts.journal.directory
+        end = self._parts.journal.end_offset
+        first = next(iter(segment_firsts(directory)), 0)
+        return JournalReader(directory, max(first, end - _BEGIN_BEFORE))
+
+
+def liveness_json(live: Liveness, offices: Collection[str], now_ms: int) -> dict[str, Any]:
+    """What the page is told; the link it knows itself."""
+    reports, standing = live.reports(offices), live.engine
+    newest_ms = reports.newest_ms
+    return {
+        "engine": {"stalled": standing.is_stalled, "why": standing.why, "idle_s": round(standing.idle_s, 1)},
+        "intake": {"problem": live.intake_problem()},
+        "reports": {
+            "devices": reports.devices,
+            "overdue": reports.overdue,
+            "newest_age_s": None if newest_ms is None else max(0, now_ms - newest_ms) / 1000,
+        },
+    }
