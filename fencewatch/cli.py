@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,10 +11,14 @@ from fencewatch.startup import require_one_home
 
 #: Options that take one file or several: ``--pings a.parquet b.parquet``.
 SEVERAL = ("--pings", "--confirmations")
+#: Commands that keep nothing, and write where and for whom their user says.
+ELSEWHERE = frozenset(("replay", "simulate", "site", "bench"))
 
 
 def main() -> None:
     """The console script: checks where the packages come from, then does what the arguments say."""
+    if not ELSEWHERE.intersection(sys.argv[1:2]):
+        os.umask(0o077)  # what a data directory holds is for its owner alone
     if sys.argv[1:2] in (["run"], ["serve"]):
         # Importing takes a second; whoever is told to end before the work has begun ends well.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

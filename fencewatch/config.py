@@ -21,6 +21,8 @@ REJECTS = "rejects.sqlite"
 FIGURES = "run-metrics.json"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8700
 DEFAULT_LOG_DAYS, DEFAULT_TRACKS_DAYS, DEFAULT_REJECTS_DAYS = 30, 180, 30
+#: What was taken from the inbox stands in the log by then, which is kept as long.
+DEFAULT_INBOX_DAYS = 30
 #: A jump of the machine's clock is believed when it lasts so long, and is no larger.
 DEFAULT_HOLD_MINUTES, DEFAULT_BELIEVE_DAYS = 10, 7
 
@@ -33,7 +35,7 @@ _EXPECTED: dict[str, dict[str, type]] = {
         "connections": int,
         "streams_per_token": int,
     },
-    "retention": {"log_days": int, "tracks_days": int, "rejects_days": int},
+    "retention": {"log_days": int, "tracks_days": int, "rejects_days": int, "inbox_days": int},
     "clock": {"hold_minutes": int, "believe_days": int},
 }
 
@@ -60,6 +62,7 @@ class Settings:
     log_days: int = DEFAULT_LOG_DAYS
     tracks_days: int = DEFAULT_TRACKS_DAYS
     rejects_days: int = DEFAULT_REJECTS_DAYS
+    inbox_days: int = DEFAULT_INBOX_DAYS
     trusted_proxies: tuple[str, ...] = ()
     connections: int | None = None
     streams_per_token: int = PER_TOKEN_MOST
@@ -124,6 +127,7 @@ def read_settings(path: Path) -> Settings:
         log_days=kept.get("log_days", DEFAULT_LOG_DAYS),
         tracks_days=kept.get("tracks_days", DEFAULT_TRACKS_DAYS),
         rejects_days=kept.get("rejects_days", DEFAULT_REJECTS_DAYS),
+        inbox_days=kept.get("inbox_days", DEFAULT_INBOX_DAYS),
         trusted_proxies=_addresses(path, http.get("trusted_proxies", [])),
         connections=http.get("connections"),
         streams_per_token=http.get("streams_per_token", PER_TOKEN_MOST),

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from fencewatch.config import Settings
 from fencewatch.opened import TRACKS_PACE, pace
 from geofences.instant import BEGIN_MS
+from pipeline.clock import clock_of
+from pipeline.gateway.inbox_retention import due_files
 from pipeline.pace import DAY_MS
 from pipeline.whereabouts import Locator
 from sinks.operations_log import OPERATIONS, OperationsLog
@@ -43,6 +45,7 @@ class Housekeeping:
         self._pace = pace(settings.data, TRACKS_PACE)
         self._operations = OperationsLog(settings.data / OPERATIONS)
         self._told: set[Path] = set()
+        self._is_simulated = clock_of(settings.data).is_simulated
         self._due_ms = BEGIN_MS
 
     def passed(self, clock_ms: int) -> None:
@@ -61,6 +64,7 @@ class Housekeeping:
             self._positions.forget(self._locator.unsupervised(clock_ms))
             self._rejects.remove_before(clock_ms - self._settings.rejects_days * DAY_MS)
             self._remove_a_day(clock_ms)
+            self._remove_a_day_of_files(clock_ms)
         self._tracks.compact(clock_ms - _SETTLED_MS)
         self._tell_damage(clock_ms)
         self._due_ms = clock_ms + _EVERY_MS  # last: what a locked store stopped is tried again
@@ -83,3 +87,17 @@ class Housekeeping:
                 self._told.add(path)
                 self._operations.append(clock_ms, "track_file_damaged", {"file": str(path)})
                 print(damage, file=sys.stderr, flush=True)
+
+    def _remove_a_day_of_files(self, clock_ms: int) -> None:
+        """The oldest day of what was taken from the inbox, if it is due.
+
+        Files bear the machine's time, so a simulated clock says nothing of their age.
+        """
+        if self._settings.inbox is None or self._is_simulated:
+            return
+        due = due_files(self._settings.inbox, clock_ms - self._settings.inbox_days * DAY_MS)
+        if due and due[-1].since_ms - due[0].since_ms > DAY_MS:
+            self._pace.tell_of_more(clock_ms, "inbox", -(-(due[-1].since_ms - due[0].since_ms) // DAY_MS))
+        for old in due:
+            if old.since_ms - due[0].since_ms <= DAY_MS:
+                old.path.unlink(missing_ok=True)

@@ -65,11 +65,14 @@ def demo_command(
 @live_app.command("run", epilog="Example: fencewatch run --config fencewatch.toml")
 def run_command(config: Config, ends_with_stdin: EndsWithStdin = False) -> None:
     """The live engine: judges the log as it grows and fills the queue, until told to stop."""
+    from fencewatch.modes import tighten
     from fencewatch.running import run
 
     with exit_codes():
         _attach(ends_with_stdin)
-        run(read_settings(config))
+        settings = read_settings(config)
+        tighten(settings)
+        run(settings)
 
 
 @live_app.command("serve", epilog="Example: fencewatch serve --config fencewatch.toml")
@@ -81,11 +84,14 @@ def serve_command(
     ends_with_stdin: EndsWithStdin = False,
 ) -> None:
     """The gateway, the disposal API and the console, until told to stop."""
+    from fencewatch.modes import tighten
     from fencewatch.serving import serve
 
     with exit_codes():
         _attach(ends_with_stdin)
-        serve(read_settings(config), socket_fd)
+        settings = read_settings(config)
+        tighten(settings)
+        serve(settings, socket_fd)
 
 
 def _attach(ends_with_stdin: bool) -> None:

@@ -25,6 +25,7 @@ KINDS = {
     "clock_believed": "it has stayed where it jumped to, and is followed",
     "clock_confirmed": "an operator has confirmed it, and it is followed",
     "retention_waits": "the log's clock has jumped by more than a day, so for a day nothing is removed",
+    "modes_tightened": "what is kept was open to other users of the machine",
     "retention_behind": "more than a day is due to be removed at once; it goes a day at a time",
     "track_file_damaged": "a file of the track archive is not what was written; tracks cannot be read there",
     "store_locked": "another program holds on to a store, and the engine waits for it",
