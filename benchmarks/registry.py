@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.checkpoint import checkpoint
 from benchmarks.engine import engine
+from benchmarks.ingest import ingest
 from benchmarks.measurement import Progress, Report
 from benchmarks.replay import replay
 from benchmarks.settings import Settings
@@ -14,4 +15,5 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "engine": engine,
     "replay": replay,
     "checkpoint": checkpoint,
+    "ingest": ingest,
 }

@@ -18,6 +18,7 @@ RATIOS = {
     "engine": ["vs_one_ping_at_a_time", "vs_decode_and_lookup"],
     "replay": ["vs_one_ping_at_a_time", "vs_engine", "vs_reference"],
     "checkpoint": ["vs_writing_all"],
+    "ingest": ["ndjson_vs_decode", "single_vs_disk"],
 }
 CONTESTANTS = {
     "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
@@ -28,12 +29,22 @@ FIGURES = {
         f"{one}_{measure}" for measure in ("rows_per_s", "rows_per_cpu_s", "peak_mb") for one in contestants
     ]
     for name, contestants in CONTESTANTS.items()
-} | {"checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"]}
+} | {
+    "checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"],
+    "ingest": ["decode_rows_per_s", "disk_writes_per_s"]
+    + [
+        f"rows_{rows}_on_{connections}_{measure}"
+        for rows in (1, 100, 10_000)
+        for connections in (1, 4)
+        for measure in ("per_s", "p50_s", "p99_s")
+    ],
+}
 
 
 @pytest.fixture(autouse=True)
 def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("benchmarks.ingest.CONNECTIONS", (1, 4))
 
 
 def test_each_benchmark_is_looked_at_here() -> None:
