@@ -72,6 +72,12 @@ def replay_command(
     batch: Annotated[
         int, typer.Option(min=1, help="Rows moved at once; the alerts are the same.")
     ] = BATCH_ROWS,
+    accept_jump: Annotated[
+        bool,
+        typer.Option(
+            "--accept-jump", help="Go on where a gap between rows makes a million missed confirmations."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run recorded streams through the engine by their own times."""
@@ -87,6 +93,7 @@ def replay_command(
         request = ReplayRequest(
             site=loaded, pings=pings, confirmations=confirmations or [], alerts=alerts, rejects=rejects,
             until_ms=_instant("--until", until), workers=workers, batch_rows=batch,
+            accept_jump=accept_jump,
         )  # fmt: skip
         with printing.bytes_bar("replaying") as progress:
             summary = replay(request, progress)

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from pipeline.arrival_order import At, Jump, Overridden
 from pipeline.errors import Fault
 from pipeline.replay import ReplaySummary
 from simulators.request import Summary
@@ -105,6 +106,11 @@ def replay_summary(summary: ReplaySummary, alerts: Path, out: TextIO, *, as_json
             "until": until,
             "seconds": round(summary.seconds, 3),
             "rows_per_second": round(summary.rows_per_second),
+            "out_of_order": [
+                _overridden(name, found) for name, found in sorted(summary.out_of_order.items())
+            ],
+            "jump": None if summary.jump is None else _jump(summary.jump),
+            "warnings": summary.warnings,
         }
         print(json.dumps(fields), file=out)
         return
@@ -115,6 +121,28 @@ def replay_summary(summary: ReplaySummary, alerts: Path, out: TextIO, *, as_json
     print(f"alerts     {total:,}{_counts(summary.alerts)}; {summary.withdrawn:,} of them withdrawn", file=out)
     print(f"speed      {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows a second", file=out)
     print(f"written    {alerts}", file=out)
+
+
+def _overridden(name: str, found: Overridden) -> dict[str, object]:
+    """Rows of a file that say they arrived before a row ahead of them."""
+    return {
+        "file": name,
+        "rows": found.rows,
+        "first_row": found.first_row,
+        "most_s": found.most_ms / 1000,
+        "most_row": found.most_row,
+        "behind": _at(found.behind),
+        "too_late": found.too_late,
+    }
+
+
+def _jump(jump: Jump) -> dict[str, object]:
+    """Where the clock went furthest ahead at once."""
+    return {"seconds": jump.ahead_ms / 1000, "from": _at(jump.before), "to": _at(jump.after)}
+
+
+def _at(at: At) -> dict[str, object]:
+    return {"file": at.file, "row": at.row, "arrival_time": instant_text(at.arrival_ms)}
 
 
 def _counts(counts: dict[str, int], word: str = "") -> str:

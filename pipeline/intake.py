@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,10 @@ _SAME_AS_WGS84 = 2
 assert CRS[:_SAME_AS_WGS84] == ("wgs84", "cgcs2000")
 
 
+#: Is told of each batch with the final reasons and the effective arrivals of its rows, shape (n,) each.
+Took = Callable[[RawBatch, NDArray[np.int8], NDArray[np.int64]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A row that cannot be used: its file as given, its number from 1, why, and its text as read."""
@@ -70,8 +75,9 @@ class Intake:
     ``clock_ms`` the last (None before any).
     """
 
-    def __init__(self, policy: Policy, challenges: Challenges) -> None:
+    def __init__(self, policy: Policy, challenges: Challenges, took: Took | None = None) -> None:
         self.challenges = challenges
+        self._took = took
         self.read = 0
         self.accepted = 0
         self.rejected: Counter[str] = Counter()
@@ -97,6 +103,8 @@ class Intake:
             self._horizon_ms,
             *self._seen,
         )
+        if self._took is not None:
+            self._took(batch, reason, arrival_ms)
         places = np.flatnonzero(reason == USABLE)
         refused = np.flatnonzero(reason != USABLE)
         self._count(reason[refused], arrival_ms[places])

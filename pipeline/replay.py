@@ -11,11 +11,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
+from numpy.typing import NDArray
 
+from pipeline.arrival_order import ArrivalOrder, Jump, Overridden, order_warnings
 from pipeline.dataflow import Parts, build
 from pipeline.division import SHARDS, Division
+from pipeline.file_outcome import FileOutcomes
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
 from pipeline.merge import RawBatch, merged
@@ -49,11 +53,16 @@ class ReplayRequest:
     until_ms: int | None = None
     workers: int = 1
     batch_rows: int = BATCH_ROWS
+    accept_jump: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaySummary:
-    """What a replay read and found; ``start_ms`` and ``until_ms`` are None where no row was accepted."""
+    """What a replay read and found; ``start_ms`` and ``until_ms`` are None where no row was accepted.
+
+    ``out_of_order`` says by file which rows say they arrived before a row ahead of them, ``jump`` where
+    the clock went furthest ahead at once.
+    """
 
     rows: int
     accepted: int
@@ -64,6 +73,8 @@ class ReplaySummary:
     until_ms: int | None
     seconds: float
     warnings: list[str] = field(default_factory=list)
+    out_of_order: dict[str, Overridden] = field(default_factory=dict)
+    jump: Jump | None = None
 
     @property
     def rows_per_second(self) -> float:
@@ -102,6 +113,8 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
         until_ms=None if intake.start_ms is None else until_ms,
         seconds=time.perf_counter() - begun,
         warnings=log.warnings(),
+        out_of_order=log.order.files,
+        jump=log.order.jump,
     )
 
 
@@ -118,7 +131,9 @@ class _Recording:
         ]
         self._batch_rows = request.batch_rows
         self._progress = progress
-        self.intake = Intake(request.site.policy, challenges)
+        self.order = ArrivalOrder(request.site, request.until_ms, accept_jump=request.accept_jump)
+        self._outcomes = FileOutcomes([str(path) for path, _ in named], [kind for _, kind in named])
+        self.intake = Intake(request.site.policy, challenges, self._took)
 
     def open(self, skip_rows: int) -> Iterator[RawBatch]:
         """The merged batches after the first so many rows."""
@@ -130,7 +145,12 @@ class _Recording:
 
     def warnings(self) -> list[str]:
         """What is worth telling of the files."""
-        return [warning for file in self._files for warning in file.warnings()]
+        of_files = [warning for file in self._files for warning in file.warnings()]
+        return [*of_files, *self._outcomes.warnings(), *order_warnings(self.order)]
+
+    def _took(self, batch: RawBatch, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
+        self._outcomes.took(batch, reason, arrival_ms)
+        self.order.took(batch, reason, arrival_ms)
 
 
 def _parts(

@@ -208,6 +208,25 @@ def unpacked(column: pa.Array) -> pa.Array:
     return column.view(pa.string()) if pa.types.is_binary(column.type) else column
 
 
+def unfit_for(content: int, kind: pa.DataType) -> str | None:
+    """What a column should hold, where no value of its type can be read as that."""
+    with suppress(pa.ArrowException):  # packed in a way that cannot be undone: it fits nowhere
+        kind = unpacked(pa.nulls(0, kind)).type
+    is_text, is_time = pa.types.is_string(kind), pa.types.is_timestamp(kind) and kind.tz is not None
+    fits, expected = {
+        DEVICE: (is_text, "text"),
+        SOURCE: (is_text, "text"),
+        CRS_NAME: (is_text, "text"),
+        CHALLENGE: (is_text, "text"),
+        TEXT: (is_text, "text"),
+        EVENT_TIME: (is_text or is_time, "times with a zone, or text"),
+        ARRIVAL_TIME: (is_text or is_time, "times with a zone, or text"),
+        FACE: (pa.types.is_boolean(kind), "truth values"),
+        TRUTH: (pa.types.is_boolean(kind), "truth values"),
+    }.get(content, (_is_number(kind), "numbers"))
+    return None if fits or pa.types.is_null(kind) else expected
+
+
 def _given(column: pa.Array) -> Mask:
     if column.null_count == 0:
         return np.ones(len(column), np.bool_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,9 @@ from pipeline.reading.exact import ExactRow, cells_of_record, row_of_cells, valu
 from pipeline.reading.fields import Fields
 from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
 from pipeline.reading.unjudged import unjudged, unjudged_columns
+
+#: A header is quoted up to so many signs.
+_SHOWN_MOST = 100
 
 
 class CommaStream(TextStream):
@@ -46,15 +48,14 @@ class CommaStream(TextStream):
         self._strangers.update({name: self.rows_read - self._strangers[name] for name in self._unknown})
         return super().warnings()
 
-    def _read_head(self, file: BinaryIO) -> int:
-        line = b""
-        while not line.strip():
-            line = file.readline(LINE_MOST)
-            if not line:
+    def _read_head(self, head: bytes) -> int:
+        start = end = 0
+        while not head[start:end].removeprefix(BOM).strip():
+            if end == len(head):
                 raise InputError(f"{self.name}: empty; expected a header line")
-        start = file.tell()
-        self._read_header(line.removeprefix(BOM).rstrip(b"\r\n"))
-        return start
+            start, end = end, head.find(b"\n", end) + 1 or len(head)
+        self._read_header(head[start:end].removeprefix(BOM).rstrip(b"\r\n"))
+        return end
 
     def _read_header(self, line: bytes) -> None:
         try:
@@ -69,11 +70,12 @@ class CommaStream(TextStream):
             if names.count(name) > 1:
                 raise InputError(f"{self.name}: column {name} twice; expected one")
         required = required_of(self.kind)
-        for name in required:
-            if name not in names:
-                raise InputError(
-                    f"{self.name}: no column {name} in the header; expected {', '.join(required)}"
-                )
+        missing = [name for name in required if name not in names]
+        if missing:
+            raise InputError(
+                f"{self.name}: no column {missing[0]} in the header {_shown(line)}; expected "
+                f"{', '.join(required)}{_separated(line)}"
+            )
         self._contents = [columns.get(name, -1) for name in names]
         self._unjudged_places = {name: names.index(name) for name in unjudged(self.kind) if name in names}
         self._unknown = [name for name in names if name not in columns]
@@ -95,3 +97,14 @@ class CommaStream(TextStream):
         stripped = {name: cells[place].strip(" \t") for name, place in self._unjudged_places.items()}
         columns = columns_of(self.kind)
         return {name: value_of_cell(columns[name], cell) for name, cell in stripped.items() if cell}
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode()
+    return repr(text if len(text) <= _SHOWN_MOST else text[: _SHOWN_MOST - 1] + "…")
+
+
+def _separated(line: bytes) -> str:
+    """What to say of a header that has other separators than commas."""
+    other = next((sign for sign in (b";", b"\t", b"|") if sign in line and b"," not in line), None)
+    return "" if other is None else f", separated by commas and not by {other.decode()!r}"

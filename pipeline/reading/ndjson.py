@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +26,8 @@ _NAMES_MOST = 1000
 class NdjsonStream(TextStream):
     """A file of JSON objects; the columns may differ from line to line."""
 
+    _of_objects = True
+
     def __init__(
         self,
         path: Path,
@@ -45,8 +46,8 @@ class NdjsonStream(TextStream):
         self._content = np.array([self._columns.get(column, -1) for column in COLUMN_NAMES], np.int8)
         self._order = np.full(_ORDER_MOST, -1, np.int64)
 
-    def _read_head(self, file: BinaryIO) -> int:
-        return len(BOM) if file.read(len(BOM)) == BOM else 0
+    def _read_head(self, head: bytes) -> int:
+        return len(BOM) if head.startswith(BOM) else 0
 
     def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
         strangers = np.zeros((STRANGERS_MOST, 3), np.int64)

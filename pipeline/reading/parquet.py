@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.ping import PING
-from pipeline.reading.arrow_cells import ArrowRows, unpacked
+from pipeline.reading.arrow_cells import ArrowRows, unfit_for, unpacked
 from pipeline.reading.arrow_text import row_text
 from pipeline.reading.challenges import Challenges
-from pipeline.reading.column import ARRIVAL_TIME, EVENT_TIME, columns_of, required_of
+from pipeline.reading.column import columns_of, required_of
 from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.disguise import LOOKED_AT, found_form
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
 from pipeline.reading.strangers import stranger_warnings
 from pipeline.reading.unjudged import unjudged
@@ -91,19 +92,30 @@ class ParquetStream(StreamFile):
 
     def warnings(self) -> list[str]:
         unknown = Counter({n: self._rows_total for n in self._schema.names if n not in self._columns})
+        unfit = (
+            (f, unfit_for(self._columns[f.name], f.type)) for f in self._schema if f.name in self._columns
+        )
         return stranger_warnings(self.name, unknown) + [
-            f"{self.name}: column {field.name} has times without a zone; none of its rows can be used"
-            for field in self._schema
-            if self._columns.get(field.name) in (EVENT_TIME, ARRIVAL_TIME)
-            and pa.types.is_timestamp(field.type)
-            and field.type.tz is None
+            f"{self.name}: column {field.name} has {field.type}; expected {expected}, so no row with a value "
+            "in it can be used"
+            for field, expected in unfit
+            if expected
         ]
 
     def _opened(self) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(self._path, pre_buffer=False, buffer_size=BUFFER_BYTES)
         except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{self.name}: cannot be read as Parquet: {error}") from error
+            raise InputError(f"{self.name}: cannot be read as Parquet: {error}{self._found()}") from error
+
+    def _found(self) -> str:
+        """What the file is instead, where that can be told."""
+        try:
+            with self._path.open("rb") as file:
+                form = found_form(file.read(LOOKED_AT))
+        except OSError:
+            return ""
+        return "" if form in (None, "Parquet") else f" (it is {form})"
 
     def _check_columns(self) -> None:
         names = self._schema.names

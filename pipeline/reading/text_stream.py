@@ -16,6 +16,7 @@ from pipeline.errors import InputError
 from pipeline.ping import CONFIRMATION
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.disguise import ends_lines_by_cr, refuse_other_form
 from pipeline.reading.exact import ExactRow
 from pipeline.reading.fields import (
     BROKEN,
@@ -65,6 +66,8 @@ class TextChunk(RawChunk):
 class TextStream(StreamFile):
     """What NDJSON and CSV have in common; they differ in how a block is taken apart."""
 
+    _of_objects = False  # whether a row is a JSON object
+
     def __init__(
         self,
         path: Path,
@@ -82,13 +85,15 @@ class TextStream(StreamFile):
         self._challenges = challenges
         self._chunk_rows = chunk_rows
         self._strangers: Counter[str] = Counter()
-        self._text_start = 0
         try:
             self.bytes_total = path.stat().st_size
             with path.open("rb") as file:
-                self._text_start = self._read_head(file)
+                head = file.read(LINE_MOST)
         except OSError as error:
             raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+        refuse_other_form(name, head)
+        self._by_cr = ends_lines_by_cr(head, of_objects=self._of_objects)
+        self._text_start = self._read_head(head.replace(b"\r", b"\n") if self._by_cr else head)
 
     def __iter__(self) -> Iterator[RawChunk]:
         try:
@@ -102,8 +107,8 @@ class TextStream(StreamFile):
         return stranger_warnings(self.name, self._strangers)
 
     @abstractmethod
-    def _read_head(self, file: BinaryIO) -> int:
-        """Reads what comes before the rows; the offset of the first byte after it."""
+    def _read_head(self, head: bytes) -> int:
+        """Reads what comes before the rows from the first bytes; the offset of the first byte after it."""
 
     @abstractmethod
     def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
@@ -120,7 +125,7 @@ class TextStream(StreamFile):
     def _chunks(self, file: BinaryIO) -> Iterator[RawChunk]:
         rest, last = b"", False
         while not last:
-            block = file.read(BLOCK_BYTES)
+            block = self._block(file)
             self.bytes_read = file.tell()
             last = len(block) < BLOCK_BYTES
             text = b"".join((rest, block, b"\n"))
@@ -134,7 +139,7 @@ class TextStream(StreamFile):
             rest = text[place:-1]
             if len(rest) > LINE_MOST and not last:
                 yield self._overlong(rest)
-                rest = _after_line(file)
+                rest = self._after_line(file)
 
     def _chunk(self, text: bytes, place: int, last: bool) -> tuple[RawChunk, int]:
         """The next rows of a block, and where those after them start."""
@@ -172,11 +177,14 @@ class TextStream(StreamFile):
         self.rows_read += len(rows)
         return chunk
 
+    def _block(self, file: BinaryIO) -> bytes:
+        block = file.read(BLOCK_BYTES)
+        return block.replace(b"\r", b"\n") if self._by_cr else block
 
-def _after_line(file: BinaryIO) -> bytes:
-    """Reads on to the end of a line; what was read after it."""
-    while block := file.read(BLOCK_BYTES):
-        end = block.find(b"\n")
-        if end >= 0:
-            return block[end + 1 :]
-    return b""
+    def _after_line(self, file: BinaryIO) -> bytes:
+        """Reads on to the end of a line; what was read after it."""
+        while block := self._block(file):
+            end = block.find(b"\n")
+            if end >= 0:
+                return block[end + 1 :]
+        return b""

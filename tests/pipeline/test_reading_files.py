@@ -68,7 +68,8 @@ def test_files_without_rows(tmp_path: Path) -> None:
     written(tmp_path / "p.ndjson", "")
     written(tmp_path / "blank.ndjson", "\n \r\n\t\n")
     written(tmp_path / "p.csv", "device_id,event_time,lon,lat")
-    columns = {name: pa.array([], pa.string()) for name in ("device_id", "event_time", "lon", "lat")}
+    columns = {name: pa.array([], pa.string()) for name in ("device_id", "event_time")}
+    columns |= {name: pa.array([], pa.float64()) for name in ("lon", "lat")}
     pq.write_table(pa.table(columns), tmp_path / "p.parquet")
 
     for name in ("p.ndjson", "blank.ndjson", "p.csv", "p.parquet"):
