@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -20,21 +20,24 @@ LOOK_EVERY_S = 0.25
 _AT_ONCE = 500
 #: How many entries wait for a listener at most; one who is slower reads them from the queue.
 _WAITING_MOST = 1000
+#: So many listeners are woken before others have their turn.
+_WOKEN_AT_ONCE = 25
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a timeline, written once for all who get it."""
+    """An entry of a timeline, written once for all who get it: ``written`` is its server-sent event."""
 
     seq: int
-    data: str
+    written: bytes
 
     @classmethod
     def of(cls, event: TimelineEvent) -> Self:
         """The entry as its listeners read it."""
-        return cls(event.seq, msgspec.json.encode(event_json(event)).decode())
+        data = msgspec.json.encode(event_json(event))
+        return cls(event.seq, b"id: %d\r\nevent: alert\r\ndata: %s\r\n\r\n" % (event.seq, data))
 
 
 class AlertFeed:
@@ -97,15 +100,27 @@ class AlertFeed:
             self._is_failing = True
             return False
         self._is_failing = False
+        of_office: dict[str, list[Entry]] = defaultdict(list)
         for watched in found:
-            self._hand_on(Entry.of(watched.event), watched.offices)
-            self._seen = watched.event.seq
+            entry = Entry.of(watched.event)
+            for office in watched.offices:
+                of_office[office].append(entry)
+        await self._hand_on(of_office)
+        if found:
+            self._seen = found[-1].event.seq
         return len(found) == _AT_ONCE
 
-    def _hand_on(self, entry: Entry, offices: Iterable[str]) -> None:
-        for office in offices:
-            for box in self._boxes.get(office, ()):
+    async def _hand_on(self, of_office: Mapping[str, list[Entry]]) -> None:
+        """Into every box what belongs there; a few at a time, as all who listen are woken by it.
+
+        Whoever begins to listen meanwhile reads what is handed on now from the queue, which has it.
+        """
+        boxes = [(box, found) for office, found in of_office.items() for box in self._boxes.get(office, ())]
+        for number, (box, found) in enumerate(boxes, 1):
+            for entry in found:
                 box.put(entry)
+            if number % _WOKEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
 
 class Listener:
@@ -116,27 +131,31 @@ class Listener:
         self._office = office
         self._box = box
 
-    async def entries(self, after: int, *, is_tail: bool) -> AsyncIterator[Entry]:
-        """Every entry behind ``after``, each once and in order, without end.
+    async def batches(self, after: int, *, is_tail: bool) -> AsyncIterator[list[Entry]]:
+        """Every entry behind ``after``, each once and in order, without end; as many at once as there are.
 
         ``is_tail``: ``after`` was the last entry at some moment since this listener began, so all behind it
         comes into the box. Else, and whenever the box overflowed, the queue is read up to its end. The box is
         opened before that: what it then holds was there when the queue was read, or came later.
         """
-        while True:
+        while not self._box.is_over:
             if not is_tail:
                 self._box.open()
                 found = await self._read(after)
-                for entry in found:
-                    yield entry
-                    after = entry.seq
+                if found:
+                    yield found
+                    after = found[-1].seq
                 if len(found) == _AT_ONCE:
                     continue
-            async for entry in self._box.entries():
-                if entry.seq > after:
-                    yield entry
-                    after = entry.seq
+            async for waiting in self._box.batches():
+                if found := [entry for entry in waiting if entry.seq > after]:
+                    yield found
+                    after = found[-1].seq
             is_tail = False
+
+    def end(self) -> None:
+        """There is nothing more to hear."""
+        self._box.end()
 
     async def _read(self, after: int) -> list[Entry]:
         found = await run_in_threadpool(self._queue.watch, after, office=self._office, limit=_AT_ONCE)
@@ -151,6 +170,12 @@ class _Box:
         self._waiting: deque[Entry] = deque()
         self._is_open = True
         self._changed = asyncio.Event()
+        self.is_over = False
+
+    def end(self) -> None:
+        """Nothing comes into it any more, and nothing out of it."""
+        self.is_over = True
+        self._changed.set()
 
     def open(self) -> None:
         """Empty, and taking entries from now on."""
@@ -167,11 +192,13 @@ class _Box:
             self._is_open = False
         self._changed.set()
 
-    async def entries(self) -> AsyncIterator[Entry]:
-        """What is in it and comes into it, until it overflows."""
-        while self._is_open:
-            while self._waiting:
-                yield self._waiting.popleft()
-            if self._is_open:
+    async def batches(self) -> AsyncIterator[list[Entry]]:
+        """What is in it and comes into it, all at once, until it overflows."""
+        while self._is_open and not self.is_over:
+            if self._waiting:
+                found = list(self._waiting)
+                self._waiting.clear()
+                yield found
+            else:
                 self._changed.clear()
                 await self._changed.wait()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Header, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from console.alert_feed import AlertFeed
-from console.gate import Parts, People, Reader, Right
-from console.masking import NameMask
+from console.alert_feed import AlertFeed, Listener
+from console.gate import Parts, People, Reader
+from console.places import Places
 from console.token_watch import TokenWatch
 from sinks.disposal import DisposalQueue
 
@@ -20,6 +20,8 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 #: A comment now and then keeps what lies between us and the client from hanging up.
 _PING_S = 15
+#: No number of an entry is greater than the database holds.
+_SEQ_MOST = 2**63 - 1
 
 
 @router.get("/stream", response_class=EventSourceResponse)
@@ -28,7 +30,7 @@ async def stream(
     parts: Parts,
     people: People,
     caller: Reader,
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=_SEQ_MOST)] = None,
 ) -> EventSourceResponse:
     """Server-sent events: `alert` with a timeline entry and its `seq` as id; `reset` where the id is unknown.
 
@@ -36,26 +38,44 @@ async def stream(
     """
     feed: AlertFeed = request.app.state.feed
     watch: TokenWatch = request.app.state.watch
-    mask = None if caller.may(Right.NAME) else people.mask
-    events = watch.while_in_force(caller.name, _events(feed, parts.queue, caller.office, last_event_id, mask))
+    places: Places = request.app.state.places
+    places.check(caller.name)
+    room = Room(places, watch, caller.name)
+    events = _events(feed, parts.queue, caller.office, last_event_id, room)
     return EventSourceResponse(events, ping=_PING_S, headers={"Cache-Control": "no-store"})
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A place among the streams, for as long as the token of a name counts."""
+
+    places: Places
+    watch: TokenWatch
+    name: str
+
+
 async def _events(
-    feed: AlertFeed, queue: DisposalQueue, office: str, last: int | None, mask: NameMask | None
-) -> AsyncIterator[ServerSentEvent]:
-    async with feed.listening(office) as listener:
-        tail = await run_in_threadpool(queue.last_seq)
-        after = tail if last is None else min(last, tail)
-        # Tells the client at once that it is connected, and where it would resume.
-        yield ServerSentEvent(event="hello", id=str(after), data="{}")
-        if last is not None and last > tail:
-            # The client saw a queue that is no longer there: only reading all of it again helps.
-            yield ServerSentEvent(event="reset", id=str(tail), data="{}")
-        async for entry in listener.entries(after, is_tail=after == tail):
-            data = entry.data if mask is None else _masked(entry.data, mask)
-            yield ServerSentEvent(event="alert", id=str(entry.seq), data=data)
+    feed: AlertFeed, queue: DisposalQueue, office: str, last: int | None, room: Room
+) -> AsyncIterator[bytes]:
+    """Events as they are sent; those that wait for a listener go out in one piece."""
+    with room.places.taken(room.name):
+        async with feed.listening(office) as listener:
+            with room.watch.telling(room.name, listener.end):
+                async for piece in _pieces(listener, queue, last):
+                    yield piece
 
 
-def _masked(data: str, mask: NameMask) -> str:
-    return msgspec.json.encode(mask.event(msgspec.json.decode(data))).decode()
+async def _pieces(listener: Listener, queue: DisposalQueue, last: int | None) -> AsyncIterator[bytes]:
+    tail = await run_in_threadpool(queue.last_seq)
+    after = tail if last is None else min(last, tail)
+    # Tells the client at once that it is connected, and where it would resume.
+    yield _event("hello", after)
+    if last is not None and last > tail:
+        # The client saw a queue that is no longer there: only reading all of it again helps.
+        yield _event("reset", tail)
+    async for entries in listener.batches(after, is_tail=after == tail):
+        yield b"".join(entry.written for entry in entries)
+
+
+def _event(name: str, number: int) -> bytes:
+    return b"id: %d\r\nevent: %s\r\ndata: {}\r\n\r\n" % (number, name.encode())

@@ -39,6 +39,25 @@ _ANSWER = {
         },
     },
 }
+#: Why a request was refused: a sentence, or what is wrong with each part of it; more where a route says so.
+_REFUSAL = {
+    "type": "object",
+    "required": ["detail"],
+    "properties": {"detail": {"anyOf": [{"type": "string"}, {"type": "array"}]}},
+}
+_ANYWHERE = {
+    "400": "no request that can be read",
+    "503": "a store cannot be used, or there is no room for more; `Retry-After` says when to ask again",
+}
+_WITH_A_KEY = {
+    "401": "no token that counts",
+    "403": "the role may not",
+    "404": "nothing of that name within the office",
+    "413": "the body is larger than the route takes",
+    "415": "the body is packed or of another type",
+    "422": "a part of the request is not as described",
+    "429": "too many at once, or too many wrong ones before; `Retry-After` says when to ask again",
+}
 _DEVICE_SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"DeviceBasic": []}, {"DeviceQuery": []}]
 
 
@@ -50,6 +69,7 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             schema = own()
             schema["paths"] = {**_ingest_paths(), **schema["paths"]}
+            _put_refusals(schema["paths"])
             schema.setdefault("components", {}).setdefault("securitySchemes", {}).update(
                 DeviceBasic={
                     "type": "http",
@@ -62,6 +82,21 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _put_refusals(paths: dict[str, Any]) -> None:
+    """What any operation may answer besides what it says of itself."""
+    for path, operations in paths.items():
+        for operation in operations.values():
+            said = operation["responses"]
+            for status, text in _ANYWHERE.items():
+                said.setdefault(status, {"description": text})
+            if path.startswith("/v1/"):
+                for status, text in _WITH_A_KEY.items():
+                    said.setdefault(status, {"description": text})
+            for status, response in said.items():
+                if status >= "400" and path != "/readyz":
+                    response["content"] = {"application/json": {"schema": _REFUSAL}}
 
 
 def _ingest_paths() -> dict[str, Any]:
@@ -78,7 +113,9 @@ def _ingest_paths() -> dict[str, Any]:
 
 
 def _rows(summary: str, kind: int) -> dict[str, Any]:
-    row = {"type": "object", "properties": {name: _cell(holds) for name, holds in columns_of(kind).items()}}
+    cells = {name: _cell(holds) for name, holds in columns_of(kind).items()}
+    # Whatever else stands in the place of a row is refused as one, and not the body.
+    row = {"anyOf": [{"type": "object", "properties": cells}, {}]}
     return {
         "tags": ["ingest"],
         "summary": summary,

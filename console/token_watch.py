@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -29,15 +30,30 @@ class TokenWatch:
     def __init__(self, gate: Gate, *, every_s: float = LOOK_EVERY_S) -> None:
         self._gate = gate
         self._every_s = every_s
-        self._open: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._open: dict[str, set[Callable[[], None]]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def telling(self, name: str, end: Callable[[], None]) -> Iterator[None]:
+        """Calls ``end`` when the token of a name counts no longer, while the block lasts."""
+        self._open[name].add(end)
+        if self._task is None:
+            self._task = asyncio.create_task(self._look_on())
+        try:
+            yield
+        finally:
+            self._open[name].discard(end)
+            if not self._open[name]:
+                del self._open[name]
 
     async def while_in_force(self, name: str, source: AsyncIterator[Item]) -> AsyncIterator[Item]:
         """What comes from ``source`` for as long as the token of a name counts; the source is closed then."""
         over = asyncio.Event()
-        self._open[name].add(over)
-        if self._task is None:
-            self._task = asyncio.create_task(self._look_on())
+        with self.telling(name, over.set):
+            async for item in self._until(over, source):
+                yield item
+
+    async def _until(self, over: asyncio.Event, source: AsyncIterator[Item]) -> AsyncIterator[Item]:
         ended = asyncio.create_task(over.wait())
         coming: asyncio.Future[Item] | None = None
         try:
@@ -52,7 +68,6 @@ class TokenWatch:
                     return
                 yield item
         finally:
-            self._forget(name, over)
             await _ended(ended, coming)
             if (close := getattr(source, "aclose", None)) is not None:
                 await close()
@@ -62,11 +77,6 @@ class TokenWatch:
         self._end_all_but(frozenset())
         if self._task is not None:
             await _ended(self._task)
-
-    def _forget(self, name: str, over: asyncio.Event) -> None:
-        self._open[name].discard(over)
-        if not self._open[name]:
-            del self._open[name]
 
     async def _look_on(self) -> None:
         try:
@@ -84,8 +94,8 @@ class TokenWatch:
     def _end_all_but(self, in_force: frozenset[str]) -> None:
         for name, streams in self._open.items():
             if name not in in_force:
-                for over in streams:
-                    over.set()
+                for end in streams:
+                    end()
 
 
 async def _ended(*tasks: asyncio.Future[Any] | None) -> None:

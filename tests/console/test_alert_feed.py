@@ -67,6 +67,12 @@ def seqs(world: World, office: str, after: int = 0) -> list[int]:
     return [event.seq for event in world.parts.queue.watch(after, office=office, limit=100_000)]
 
 
+async def one_by_one(batches: AsyncIterator[list[Entry]]) -> AsyncIterator[Entry]:
+    async for batch in batches:
+        for entry in batch:
+            yield entry
+
+
 async def next_of(entries: AsyncIterator[Entry], count: int) -> list[int]:
     """The numbers of the next entries."""
     async with asyncio.timeout(PATIENCE_S):
@@ -105,7 +111,7 @@ def test_nothing_is_lost_or_doubled_between_catching_up_and_live(
         async with begun(feed, world) as (listener, tail):
             Looks(monkeypatch, "watch", before=raise_one_and_be_told, after=raise_one)
             Looks(monkeypatch, "watch_all", after=raise_one)
-            found = await next_of(listener.entries(after, is_tail=after == tail), 9 + 12 - after)
+            found = await next_of(one_by_one(listener.batches(after, is_tail=after == tail)), 9 + 12 - after)
         monkeypatch.undo()
         return found
 
@@ -122,7 +128,8 @@ def test_who_is_too_slow_reads_from_the_queue(world: World, monkeypatch: pytest.
     async def listen() -> tuple[list[int], list[int]]:
         feed = AlertFeed(world.parts.queue, every_s=0.001, waiting_most=5)
         async with begun(feed, world) as (slow, tail), feed.listening("O1") as quick:
-            slow_entries, quick_entries = slow.entries(tail, is_tail=True), quick.entries(tail, is_tail=True)
+            slow_entries = one_by_one(slow.batches(tail, is_tail=True))
+            quick_entries = one_by_one(quick.batches(tail, is_tail=True))
             got_slow = asyncio.create_task(next_of(slow_entries, 1))
             got_quick: list[int] = []
             for number in range(1, 31):
@@ -147,7 +154,7 @@ def test_nobody_looks_where_nobody_listens(world: World, monkeypatch: pytest.Mon
         for _ in range(2):  # who comes again is told again
             async with begun(feed, world) as (listener, tail):
                 await asyncio.to_thread(told, world, range(tail + 1, tail + 2))
-                assert await next_of(listener.entries(tail, is_tail=True), 1) == [tail + 1]
+                assert await next_of(one_by_one(listener.batches(tail, is_tail=True)), 1) == [tail + 1]
             await asyncio.sleep(0.1)
             before = looks.count
             await asyncio.sleep(0.1)
@@ -172,7 +179,7 @@ def test_a_queue_that_fails_for_a_while_costs_nothing(
         async with begun(feed, world) as (listener, tail):
             monkeypatch.setattr(DisposalQueue, "watch_all", failing)
             await asyncio.to_thread(told, world, range(1, 4))
-            return await next_of(listener.entries(tail, is_tail=True), 3)
+            return await next_of(one_by_one(listener.batches(tail, is_tail=True)), 3)
 
     assert asyncio.run(listen()) == [1, 2, 3]
     assert [record.message for record in caplog.records] == ["the queue cannot be read; listeners wait"]

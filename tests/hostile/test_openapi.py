@@ -1,0 +1,80 @@
+"""The API does what its own description says, whatever it is asked: schemathesis asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from console_world import World, apply, console_world, violation
+from guarded_console import Guarded, guarded
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from console.app import create_app
+from pipeline.clock import system_now_ms
+
+#: Streams have no end that could be waited for; tests/console/test_server.py and its like read them.
+ENDLESS = ("/v1/alerts/stream", "/v1/positions/stream")
+SHORT, LONG = 4, 300
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with (
+        console_world(tmp_path_factory.mktemp("console"), now_ms=system_now_ms) as world,
+        guarded(world) as console,
+    ):
+        apply(world, *(violation(number) for number in range(1, 6)))
+        yield console
+
+
+def operations(world: World) -> dict[str, Any]:
+    """Every operation that has an end, by method and path."""
+    described = create_app(world.parts).openapi()
+    schema = schemathesis.openapi.from_dict(described)
+    found = [result.ok() for result in schema.get_all_operations()]
+    assert len(found) > 15
+    return {f"{one.method.upper()} {one.path}": one for one in found if one.path not in ENDLESS}
+
+
+@pytest.mark.parametrize(
+    "examples", [SHORT, pytest.param(LONG, marks=pytest.mark.soak)], ids=["short", "long"]
+)
+@pytest.mark.parametrize("who", ["officer", "operator"])
+def test_every_operation_keeps_to_its_description(served: Guarded, who: str, examples: int) -> None:
+    deviations: list[str] = []
+    for name, operation in operations(served.world).items():
+        try:
+            asked(served, who, operation, examples)
+        except (Exception, BaseExceptionGroup) as deviation:  # all are told at once
+            deviations.append(f"{name}: {type(deviation).__name__}: {deviation}")
+    assert deviations == []
+
+
+def asked(served: Guarded, who: str, operation: Any, examples: int) -> None:
+    """Asks one operation what its description allows, and what it does not."""
+    valid = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
+    invalid = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=st.one_of(valid, invalid))
+    def ask(case: Any) -> None:
+        case.call_and_validate(
+            base_url=served.url,
+            headers=served.world.bearer(who),
+            timeout=60,
+            # What no schema says: that a reason belongs to a false verdict, or when an alert may be claimed.
+            excluded_checks=[positive_data_acceptance],
+        )
+
+    ask()
