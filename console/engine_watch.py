@@ -8,7 +8,7 @@ from enum import StrEnum
 #: Real seconds without progress while something waits, after which the engine counts as stalled.
 STALLED_S = 5.0
 #: The engine tells of itself once a second, also while nothing comes; one that is silent does not run.
-_TELLS_WITHIN_S = 4.0
+_TELLS_WITHIN_S = 2.5
 #: A look that comes late, because we were stopped ourselves, says nothing of the time before it.
 _CREDIT_MOST_S = 1.5
 #: The log gets a mark of its clock at least this often.

@@ -88,6 +88,15 @@ class LiveSystem:
                 words, env=surroundings(), stdout=subprocess.DEVNULL, text=True
             )
 
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """A signal to a process that lives on: stop and go on."""
+        self._processes[name].send_signal(number)
+
     def kill(self, *names: str) -> None:
         """SIGKILL; each must have been alive till then."""
         for name in names:
@@ -119,7 +128,7 @@ class LiveSystem:
     def ask(self, path: str, bearer: str, body: object = None, *, is_step: bool = False) -> Any:
         """One request; a step is a POST. Raises Unanswered and Refused."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self._port}{path}",
+            f"{self.url}{path}",
             data=json.dumps(body).encode() if is_step or body is not None else None,
             headers={"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"},
         )
@@ -137,7 +146,7 @@ class LiveSystem:
 
     def text(self, path: str) -> str:
         """What the server shows there."""
-        url = f"http://127.0.0.1:{self._port}{path}"
+        url = f"{self.url}{path}"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.operator}"})
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             return str(response.read(), "utf-8")

@@ -1,15 +1,11 @@
-/** How old what is shown is, always in sight: a page that looks live and is not would be the worst failure. */
+/** How fresh what is shown is, always in sight, and the clock that is carried on between two answers. */
 
-import { find, say } from "./dom.js";
-import { fullMoment, moment, span, timeOfDay } from "./units.js";
-import { currentLanguage, word } from "./words.js";
+import { find, make, say } from "./dom.js";
+import { facts, LOST_MS, troubles } from "./liveness.js";
+import { fullMoment } from "./units.js";
+import { word } from "./words.js";
 
 /** @typedef {import("./records.js").Status} Status */
-/** @typedef {"waiting" | "live" | "late" | "lost"} Link */
-
-/** Real time without an answer after which the link counts as lost, and lag of the data that is worth a word. */
-const LOST_MS = 3500;
-const LATE_MS = 60_000;
 
 export class Freshness {
   constructor() {
@@ -32,39 +28,22 @@ export class Freshness {
     return this.status.now_ms + (performance.now() - this.heard) * this.status.speed;
   }
 
-  /** @returns {Link} */
-  get link() {
-    if (this.status === null) return "waiting";
-    if (performance.now() - this.heard > LOST_MS) return "lost";
-    const behind = Math.max(this.status.dataAge_ms ?? 0, this.status.engineLag_ms ?? 0) / this.status.speed;
-    return behind > LATE_MS ? "late" : "live";
-  }
-
   draw() {
-    const { status, link } = this;
-    document.body.dataset.link = link;
-    find("freshness").dataset.link = link;
-    find("freshness").textContent = this.words();
-    if (status === null) return;
-    const lost = link === "lost";
-    const at = lost ? word("clock_stopped", { time: fullMoment(status.now_ms) }) : fullMoment(this.now_ms);
-    find("clock").textContent = at;
-    const blanks = { age: span(performance.now() - this.heard), time: moment(status.now_ms) };
-    say(find("trouble"), lost ? word("lost", blanks) : "");
-    say(find("simulated"), status.simulated ? word("simulated", { speed: status.speed }) : "");
-  }
-
-  /** The link, since when, and how old the newest report is. */
-  words() {
-    const { status, link } = this;
-    if (status === null) return word("link_waiting");
-    const said = [word(`link_${link}`), word("updated", { age: span(performance.now() - this.heard) })];
-    if (status.dataAge_ms === null) said.push(word("no_fix"));
-    else {
-      const time = timeOfDay(status.now_ms - status.dataAge_ms);
-      said.push(word("newest_fix", { time, age: span(status.dataAge_ms) }));
+    const { status } = this;
+    const silent_ms = performance.now() - this.heard;
+    const found = facts(status, silent_ms);
+    const drawn = found.map(({ name, mood, text }) => `${name} ${mood} ${text}`).join("\n");
+    const box = find("freshness");
+    if (box.dataset.drawn !== drawn) {
+      box.dataset.drawn = drawn;
+      box.replaceChildren(...found.map(({ name, mood, text }) => make("span", { className: `liveness ${mood}`, data: { fact: name } }, text)));
     }
-    if (link === "late" && status.engineLag_ms !== null) said.push(word("engine_lag", { age: span(status.engineLag_ms) }));
-    return said.join(currentLanguage() === "zh" ? "，" : ", ");
+    const said = troubles(status, silent_ms);
+    const isLost = status !== null && silent_ms > LOST_MS;
+    document.body.dataset.stale = String(said.length > 0 && (isLost || status?.engineWhy !== null));
+    say(find("trouble"), said.join("\n"));
+    if (status === null) return;
+    find("clock").textContent = isLost ? word("clock_stopped", { time: fullMoment(status.now_ms) }) : fullMoment(this.now_ms);
+    say(find("simulated"), status.simulated ? word("simulated", { speed: status.speed }) : "");
   }
 }

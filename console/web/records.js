@@ -15,7 +15,9 @@
  * @typedef {{device_id: string, person_id: string, who: string, office_id: string, event_ms: number,
  *   arrival_ms: number, lon: number, lat: number, accuracy_m: number | null}} Position
  * @typedef {{name: string, role: string, office: string, mayAct: boolean}} Me
- * @typedef {{now_ms: number, simulated: boolean, speed: number, dataAge_ms: number | null,
+ * @typedef {{devices: number, overdue: number, newestAge_ms: number | null}} Reports
+ * @typedef {{now_ms: number, simulated: boolean, speed: number, reports: Reports, intakeProblem: string | null,
+ *   engineWhy: string | null, engineIdle_ms: number, engineClock_ms: number | null,
  *   engineLag_ms: number | null, counts: Record<string, number>, me: Me}} Status
  * @typedef {{office_id: string, parent_id: string | null, name: string, level: string}} Office
  */
@@ -58,7 +60,15 @@ export function statusOf(raw) {
     now_ms: Date.parse(raw.now),
     simulated: raw.simulated,
     speed: raw.speed,
-    dataAge_ms: raw.data_age_s === null ? null : raw.data_age_s * 1000,
+    reports: {
+      devices: raw.liveness.reports.devices,
+      overdue: raw.liveness.reports.overdue,
+      newestAge_ms: raw.liveness.reports.newest_age_s === null ? null : raw.liveness.reports.newest_age_s * 1000,
+    },
+    intakeProblem: raw.liveness.intake.problem,
+    engineWhy: raw.liveness.engine.why,
+    engineIdle_ms: raw.liveness.engine.idle_s * 1000,
+    engineClock_ms: ms(raw.engine?.clock),
     engineLag_ms: raw.engine?.lag_s === undefined || raw.engine.lag_s === null ? null : raw.engine.lag_s * 1000,
     counts: raw.queue?.by_state ?? {},
     me: { name: raw.you.name, role: raw.you.role, office: raw.you.office_name ?? "", mayAct: raw.you.may_act },

@@ -258,11 +258,11 @@ def test_everything_one_can_use_has_a_name(visitor: Visit, console: PageConsole)
 
 def test_a_lost_link_is_told_and_mends_itself(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
-    visitor.sees("实时")
+    visitor.sees("连接正常")
     visitor.page.context.set_offline(True)
     visitor.sees("不是现在的")
     visitor.page.context.set_offline(False)
-    visitor.sees("实时")
+    visitor.sees("连接正常")
     expect(visitor.page.locator("#trouble")).to_be_hidden()
 
 

@@ -112,7 +112,7 @@ def test_a_note_survives_a_lost_link(visitor: Visit) -> None:
     visitor.sees("未成功")
     expect(_note(visitor)).to_have_value("链路中断前写的")
     visitor.page.context.set_offline(False)
-    visitor.sees("实时")
+    visitor.sees("连接正常")
     visitor.click("提交处置")
     visitor.sees("这条预警已处置：提醒教育")
 
