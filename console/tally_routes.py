@@ -10,7 +10,7 @@ from console.alert_routes import Choice, Chosen, answer, shown
 from console.gate import Caller, Parts, People, Reader
 from console.roll import Roll
 from sinks.alert import instant_text
-from sinks.disposal import AlertedPerson, PersonAlerts
+from sinks.disposal import AlertedPerson, OfficeLoad, PersonAlerts
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -37,6 +37,14 @@ def counts(chosen: Annotated[Choice, Query()], parts: Parts, people: People, cal
     return answer({"by_state": of_choice, "by_severity": by_severity, "of": of_all})
 
 
+@router.get("/by-office")
+def by_office(parts: Parts, caller: Reader) -> Response:
+    """What each office within the caller's has before it; offices without anything are left out."""
+    now_ms = parts.now_ms()
+    loads = parts.queue.office_loads(now_ms=now_ms, office=caller.office)
+    return answer({"now": instant_text(now_ms), "items": [_load(load) for load in loads]})
+
+
 @router.get("/by-person")
 def by_person(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, caller: Reader) -> Response:
     """The alerts of a choice, one item for each person: `{"items": [...], "next": cursor or null}`.
@@ -61,6 +69,16 @@ def _of_person(person: PersonAlerts, caller: Caller, people: Roll) -> dict[str, 
         "newest_raised_at": instant_text(person.newest_raised_ms),
         "oldest_raised_at": instant_text(person.oldest_raised_ms),
         "first": first,
+    }
+
+
+def _load(load: OfficeLoad) -> dict[str, Any]:
+    return {
+        "office_id": load.office_id,
+        "open": {str(severity): n for severity, n in load.open.items()},
+        "self_cleared": load.self_cleared,
+        "in_hand": load.in_hand,
+        "oldest_open_at": None if load.oldest_open_ms is None else instant_text(load.oldest_open_ms),
     }
 
 

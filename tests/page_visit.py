@@ -20,6 +20,7 @@ _FLAGS = [
     "--ignore-gpu-blocklist",
     "--disable-quic",
     "--no-first-run",
+    "--autoplay-policy=document-user-activation-required",  # as in a browser with a window
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

@@ -10,7 +10,9 @@ import { Freshness } from "./freshness.js";
 import { countPeople, drawLegend } from "./legend.js";
 import { PositionsFeed } from "./positions_feed.js";
 import { SiteView, statusOf } from "./records.js";
+import { Alarm } from "./sound.js";
 import { length, moment, span, useZone } from "./units.js";
+import { Wall } from "./wall.js";
 import { chooseLanguage, word, writeStaticWords } from "./words.js";
 
 /** @typedef {import("./records.js").Position} Position */
@@ -66,6 +68,8 @@ class Room {
     /** @type {string | null} */
     this.lastId = null;
     this.gathering = false;
+    this.alarm = new Alarm(api, status.me.mayAct);
+    this.wall = new Wall(api, site, this.freshness, () => this.map?.map.resize());
   }
 
   async start() {
@@ -126,7 +130,10 @@ class Room {
     for await (const event of this.api.events("/v1/alerts/stream", this.lastId, ended.signal)) {
       if (event.id !== null) this.lastId = event.id;
       if (event.event === "reset") this.detail.alert = null; // another queue, which counts anew
-      if (event.event === "alert" || event.event === "reset" || event.event === "hello") this.gather();
+      if (event.event === "alert" || event.event === "reset" || event.event === "hello") {
+        this.gather();
+        this.alarm.look();
+      }
     }
   }
 
@@ -217,6 +224,8 @@ class Room {
   rewrite() {
     this.board.drawAll();
     this.detail.draw();
+    this.alarm.draw();
+    this.wall.show();
     this.freshness.draw();
     this.drawLegend();
     this.drawPeople();

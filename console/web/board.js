@@ -3,6 +3,7 @@
 import { find, make, say } from "./dom.js";
 import { alertOf } from "./records.js";
 import { severityMark } from "./severity.js";
+import { tellTitle } from "./title.js";
 import { minuteOfDay, moment, span } from "./units.js";
 import { coded, word } from "./words.js";
 
@@ -109,8 +110,7 @@ export class Board {
     if (JSON.stringify(counts) === JSON.stringify(this.counts)) return;
     this.counts = counts;
     this.drawStates();
-    const waiting = countOf("waiting", counts.of);
-    document.title = waiting > 0 ? `(${waiting}) fencewatch` : "fencewatch";
+    tellTitle({ waiting: countOf("waiting", counts.of) });
   }
 
   /** Alerts that the server's sums show in other states than those counted here: a lease ran out, say. @param {Record<string, number>} states */

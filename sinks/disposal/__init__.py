@@ -16,6 +16,7 @@ from sinks.disposal.items import (
     WatchedEvent,
 )
 from sinks.disposal.listing import EVERYTHING, PAGE_MAX, PEOPLE_MAX, AlertFilter, Order, Search
+from sinks.disposal.office_load import OfficeLoad
 from sinks.disposal.settling import Settlement, has_passed
 from sinks.disposal.states import (
     MEASURES,
@@ -47,6 +48,7 @@ __all__ = [
     "AlertedPerson",
     "DisposalError",
     "DisposalQueue",
+    "OfficeLoad",
     "Order",
     "Outcome",
     "PeoplePage",

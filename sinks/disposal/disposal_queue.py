@@ -36,6 +36,7 @@ from sinks.disposal.listing import (
     count_severities,
     counts_by_state,
 )
+from sinks.disposal.office_load import OfficeLoad, office_loads
 from sinks.disposal.offices import office_parents, put_offices
 from sinks.disposal.people import people_page
 from sinks.disposal.settling import Settlement, settle
@@ -222,6 +223,11 @@ class DisposalQueue:
         """Everybody with an alert that is not settled yet."""
         with self._store.reading() as connection:
             return alerted_people(connection, now_ms=now_ms, office=office)
+
+    def office_loads(self, *, now_ms: int, office: str | None = None) -> list[OfficeLoad]:
+        """What each office has before it."""
+        with self._store.reading() as connection:
+            return office_loads(connection, now_ms=now_ms, office=office)
 
     def full_key(self, beginning: str, *, office: str | None = None) -> str:
         """The key that begins so; AlertUnknown if none within the office does, WrongInput if several do."""
