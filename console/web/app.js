@@ -55,7 +55,7 @@ class Room {
     this.freshness = new Freshness();
     this.freshness.hear(status);
     this.drafts = new Drafts(status.me.name);
-    this.board = new Board(api, site, this.freshness, (key) => this.open(key));
+    this.board = new Board(api, site, this.freshness, (key) => this.open(key), () => this.gather());
     this.detail = new Detail(api, site, this.freshness, this.drafts, {
       onShow: (alert, isNew) => this.showAlert(alert, isNew),
       onClose: () => this.closed(),
@@ -85,7 +85,8 @@ class Room {
     }, ALERTED_MS);
     document.addEventListener("visibilitychange", () => this.gather());
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.detail.key !== null) this.detail.close();
+      const isAsked = document.querySelector("dialog[open]") !== null;
+      if (event.key === "Escape" && !isAsked && this.detail.key !== null) this.detail.close();
     });
     await this.startMap();
   }

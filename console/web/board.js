@@ -1,7 +1,9 @@
-/** The board: alerts in the server's order, what is open and unhandled first, by state, kind, severity and office. */
+/** The board: alerts in one of the server's orders, by state, kind, severity, office and person; or people with theirs. */
 
 import { find, make, say } from "./dom.js";
+import { PeopleList } from "./people_list.js";
 import { alertOf } from "./records.js";
+import { Selection } from "./selection.js";
 import { severityMark } from "./severity.js";
 import { tellTitle } from "./title.js";
 import { minuteOfDay, moment, span } from "./units.js";
@@ -9,6 +11,8 @@ import { coded, word } from "./words.js";
 
 /** @typedef {import("./records.js").AlertItem} AlertItem */
 /** @typedef {import("./records.js").SiteView} SiteView */
+
+/** @typedef {{by_state: Record<string, number>, by_severity: Record<string, number>, of: Record<string, number>}} Counts */
 
 /** States that people think of together; the first is what the board begins with. @type {Record<string, string[]>} */
 export const GROUPS = {
@@ -19,6 +23,9 @@ export const GROUPS = {
   all: [],
 };
 const KINDS = ["boundary_violation", "zone_entry", "missed_confirmation", "silent_device", "log_gap"];
+const ORDERS = ["urgent", "newest", "oldest", "severity"];
+/** Letters come in flocks; the server is asked once for each. */
+const TYPED_MS = 250;
 const PAGE = 100;
 /** The server gives no longer pages. */
 const PAGE_MOST = 500;
@@ -29,8 +36,9 @@ export class Board {
    * @param {SiteView} site
    * @param {import("./freshness.js").Freshness} freshness
    * @param {(key: string) => void} onChoose
+   * @param {() => void} onSettled several alerts were settled at once
    */
-  constructor(api, site, freshness, onChoose) {
+  constructor(api, site, freshness, onChoose, onSettled) {
     this.api = api;
     this.site = site;
     this.freshness = freshness;
@@ -39,8 +47,8 @@ export class Board {
     this.items = [];
     /** @type {string | null} */
     this.next = null;
-    /** How many alerts of the choice stand in each state, and how many there are. @type {{by_state: Record<string, number>, of: Record<string, number>}} */
-    this.counts = { by_state: {}, of: {} };
+    /** How many alerts of the choice stand in each state, and how many there are. @type {Counts} */
+    this.counts = { by_state: {}, by_severity: {}, of: {} };
     /** @type {string | null} */
     this.chosen = null;
     /** @type {Map<string, HTMLLIElement>} */
@@ -48,9 +56,17 @@ export class Board {
     this.wanted = filtersOf(location.hash);
     this.reading = 0;
     this.list = find("alerts");
-    this.list.addEventListener("keydown", (event) => this.move(event));
+    this.people = new PeopleList(this);
+    this.selection = new Selection(this, onSettled);
+    for (const list of [this.list, this.people.list]) list.addEventListener("keydown", (event) => this.move(event));
     find("more").addEventListener("click", () => this.readMore());
-    for (const name of ["kind", "severity", "office"]) {
+    for (const name of ["mine", "by"]) {
+      find(name).addEventListener("click", () => this.choose({ [name]: this.wanted[name] ? "" : name === "by" ? "person" : "true" }));
+    }
+    this.search = /** @type {HTMLInputElement} */ (find("q"));
+    this.search.value = this.wanted.q;
+    this.search.addEventListener("input", () => this.typed());
+    for (const name of ["kind", "severity", "office", "order"]) {
       find(name).addEventListener("change", (event) => {
         this.choose({ [name]: /** @type {HTMLSelectElement} */ (event.target).value });
       });
@@ -64,52 +80,78 @@ export class Board {
     const kept = Object.entries(this.wanted).filter(([name, value]) => value !== "" && !(name === "group" && value === "unfinished"));
     history.replaceState(null, "", `${location.pathname}#${new URLSearchParams(kept)}`);
     this.items = [];
+    this.people.cards = [];
+    this.selection.clear();
     this.drawFilters();
     this.refresh();
+  }
+
+  /** Ask once somebody has typed for a moment. */
+  typed() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.choose({ q: this.search.value.trim() }), TYPED_MS);
   }
 
   /** @param {number} limit @param {string | null} cursor */
   query(limit, cursor) {
     const query = this.choice();
     query.set("limit", String(limit));
+    if (this.wanted.order) query.set("order", this.wanted.order);
     for (const state of GROUPS[this.wanted.group]) query.append("state", state);
     if (cursor !== null) query.set("cursor", cursor);
-    return `/v1/alerts?${query}`;
+    return query;
   }
 
   /** The filters but for the state, as the server takes them. */
   choice() {
-    return new URLSearchParams(["kind", "severity", "office"].flatMap((name) => (this.wanted[name] ? [[name, this.wanted[name]]] : [])));
+    const names = ["kind", "severity", "office", "q", "mine"];
+    return new URLSearchParams(names.flatMap((name) => (this.wanted[name] ? [[name, this.wanted[name]]] : [])));
+  }
+
+  get isByPerson() {
+    return this.wanted.by === "person";
+  }
+
+  /** @param {number} limit @param {string | null} cursor @returns {Promise<{items: any[], next: string | null}>} */
+  page(limit, cursor) {
+    return this.api.read(`/v1/alerts${this.isByPerson ? "/by-person" : ""}?${this.query(limit, cursor)}`);
   }
 
   /** Read what is shown and the counts anew; the newest question's answer counts. */
   async refresh() {
     const mine = ++this.reading;
-    const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(this.items.length / PAGE) * PAGE));
-    const [page, counts] = await Promise.all([
-      this.api.read(this.query(limit, null)), this.api.read(`/v1/alerts/counts?${this.choice()}`)]);
+    const shown = this.isByPerson ? this.people.cards.length : this.items.length;
+    const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(shown / PAGE) * PAGE));
+    const counted = this.choice();
+    for (const state of GROUPS[this.wanted.group]) counted.append("state", state);
+    const [page, counts] = await Promise.all([this.page(limit, null), this.api.read(`/v1/alerts/counts?${counted}`)]);
     if (mine !== this.reading) return;
     this.setCounts(counts);
-    this.items = page.items.map(alertOf);
     this.next = page.next;
+    if (this.isByPerson) await this.people.take(page.items);
+    else this.items = page.items.map(alertOf);
+    this.selection.prune(this.items);
     this.draw();
   }
 
   async readMore() {
     const mine = ++this.reading;
-    const page = await this.api.read(this.query(PAGE, this.next));
+    const page = await this.page(PAGE, this.next);
     if (mine !== this.reading) return;
-    const known = new Set(this.items.map((item) => item.alert_key));
-    this.items.push(...page.items.map(alertOf).filter((/** @type {AlertItem} */ item) => !known.has(item.alert_key)));
     this.next = page.next;
+    if (this.isByPerson) this.people.more(page.items);
+    else {
+      const known = new Set(this.items.map((item) => item.alert_key));
+      this.items.push(...page.items.map(alertOf).filter((/** @type {AlertItem} */ item) => !known.has(item.alert_key)));
+    }
     this.draw();
   }
 
-  /** @param {{by_state: Record<string, number>, of: Record<string, number>}} counts */
+  /** @param {Counts} counts */
   setCounts(counts) {
     if (JSON.stringify(counts) === JSON.stringify(this.counts)) return;
     this.counts = counts;
-    this.drawStates();
+    this.drawFilters();
     tellTitle({ waiting: countOf("waiting", counts.of) });
   }
 
@@ -127,7 +169,9 @@ export class Board {
   /** @param {string | null} key */
   mark(key) {
     this.chosen = key;
-    for (const [other, row] of this.rows) row.firstElementChild?.setAttribute("aria-current", String(other === key));
+    for (const row of document.querySelectorAll("#board .row[data-key]")) {
+      row.setAttribute("aria-current", String(/** @type {HTMLElement} */ (row).dataset.key === key));
+    }
   }
 
   drawAll() {
@@ -142,9 +186,12 @@ export class Board {
     const { site, wanted } = this;
     fill("kind", wanted.kind, word("all_kinds"), KINDS.map((kind) => [kind, coded("kind", kind)]));
     fill("severity", wanted.severity, word("all_severities"),
-      ["1", "2", "3", "4"].map((level) => [level, `${level} ${coded("severity", level)}`]));
+      ["1", "2", "3", "4"].map((level) => [level, `${level} ${coded("severity", level)}${counted(this.counts.by_severity[level])}`]));
     fill("office", wanted.office, word("all_offices"), site.offices.map((office) => [office.office_id, office.name]));
     find("office").hidden = site.offices.length < 2;
+    fill("order", wanted.order || ORDERS[0], null, ORDERS.map((order) => [order, word(`order_${order}`)]));
+    for (const name of ["mine", "by"]) find(name).setAttribute("aria-pressed", String(wanted[name] !== ""));
+    if (document.activeElement !== this.search) this.search.value = wanted.q;
   }
 
   drawStates() {
@@ -168,8 +215,13 @@ export class Board {
       if (this.list.children[k] !== row) this.list.insertBefore(row, this.list.children[k] ?? null);
     });
     if (had instanceof HTMLElement && had !== document.activeElement && this.list.contains(had)) had.focus();
+    const { isByPerson } = this;
+    this.list.hidden = isByPerson;
+    this.people.list.hidden = !isByPerson;
+    if (isByPerson) this.people.draw();
+    this.selection.draw();
     find("more").hidden = this.next === null;
-    say(find("none"), this.items.length === 0 ? word("none") : "");
+    say(find("none"), (isByPerson ? this.people.cards : this.items).length === 0 ? word("none") : "");
     this.drawAges();
   }
 
@@ -178,18 +230,24 @@ export class Board {
     const found = this.rows.get(item.alert_key);
     const version = `${item.seq} ${item.state} ${item.holder}`;
     if (found?.dataset.version === version) return found;
-    const row = found ?? make("li");
-    row.dataset.version = version;
-    row.dataset.state = item.state;
-    const old = row.firstElementChild;
-    const button = this.buttonOf(item);
-    if (old === null) row.append(button);
-    else {
+    const fresh = this.newRow(item);
+    const [row, old] = [found ?? fresh, found?.firstElementChild];
+    if (old) {
+      const button = /** @type {HTMLElement} */ (fresh.firstElementChild);
       old.replaceChildren(...button.childNodes);
       old.className = button.className;
+      row.replaceChildren(old, ...[...fresh.children].slice(1));
     }
+    row.dataset.version = version;
+    row.dataset.state = item.state;
     this.rows.set(item.alert_key, row);
     return row;
+  }
+
+  /** An alert as a row, with a box to pick it where it may be settled with others. @param {AlertItem} item */
+  newRow(item) {
+    const box = this.selection.boxOf(item);
+    return make("li", { data: { state: item.state } }, this.buttonOf(item), box);
   }
 
   /** @param {AlertItem} item */
@@ -198,7 +256,7 @@ export class Board {
     const state = item.holder === null ? coded("state", item.state) : `${coded("state", item.state)} · ${item.holder}`;
     return make("button",
       { type: "button", className: `row ${item.withdrawn_ms === null ? "" : "withdrawn"}`,
-        "aria-current": String(item.alert_key === this.chosen), onclick: () => this.onChoose(item.alert_key) },
+        "aria-current": String(item.alert_key === this.chosen), data: { key: item.alert_key, person: item.person_id }, onclick: () => this.onChoose(item.alert_key) },
       severityMark(item.severity),
       make("span", { className: "what" },
         make("strong", {}, coded("kind", item.kind)), " ", make("span", { className: "who" }, item.who),
@@ -211,7 +269,7 @@ export class Board {
 
   drawAges() {
     const now = this.freshness.now_ms;
-    for (const age of this.list.querySelectorAll(".age")) {
+    for (const age of document.querySelectorAll("#board .age")) {
       const since = Number(/** @type {HTMLElement} */ (age).dataset.since);
       age.textContent = word("ago", { age: span(now - since) });
     }
@@ -220,10 +278,10 @@ export class Board {
   /** @param {KeyboardEvent} event */
   move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const row = document.activeElement?.closest("li");
-    if (step === undefined || !row) return;
-    const next = step > 0 ? row.nextElementSibling : row.previousElementSibling;
-    /** @type {HTMLElement | null | undefined} */ (next?.firstElementChild)?.focus();
+    const rows = [...document.querySelectorAll("#board .alerts:not([hidden]) .row")];
+    const at = rows.indexOf(/** @type {Element} */ (document.activeElement?.closest("li")?.querySelector(".row")));
+    if (step === undefined || at < 0) return;
+    /** @type {HTMLElement | undefined} */ (rows[at + step])?.focus();
     event.preventDefault();
   }
 }
@@ -234,17 +292,26 @@ function countOf(group, counts) {
   return states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
 }
 
+/** ` (12)` @param {number | undefined} n */
+function counted(n) {
+  return n === undefined ? "" : ` (${n})`;
+}
+
 /** @param {string} hash @returns {Record<string, string>} */
 function filtersOf(hash) {
   const given = new URLSearchParams(hash.slice(1));
   const group = given.get("group") ?? "";
-  const rest = Object.fromEntries(["kind", "severity", "office"].map((name) => [name, given.get(name) ?? ""]));
+  const rest = Object.fromEntries(["kind", "severity", "office", "q", "mine", "by", "order"].map((name) => [name, given.get(name) ?? ""]));
   return { group: group in GROUPS ? group : "unfinished", ...rest };
 }
 
-/** @param {string} id @param {string} chosen @param {string} all @param {[string, string][]} choices */
+/** @param {string} id @param {string} chosen @param {string | null} all the word for no choice, if there may be none @param {[string, string][]} choices */
 function fill(id, chosen, all, choices) {
   const select = /** @type {HTMLSelectElement} */ (find(id));
-  select.replaceChildren(...[["", all], ...choices].map(([value, text]) => make("option", { value }, text)));
+  const offered = all === null ? choices : [["", all], ...choices];
+  const drawn = [...select.options].map((option) => [option.value, option.text]);
+  if (JSON.stringify(drawn) !== JSON.stringify(offered)) {
+    select.replaceChildren(...offered.map(([value, text]) => make("option", { value }, text)));
+  }
   select.value = chosen;
 }

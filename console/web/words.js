@@ -46,6 +46,41 @@ const WORDS = {
   all_kinds: ["全部类型", "All kinds"],
   all_severities: ["全部级别", "All severities"],
   all_offices: ["全部机构", "All offices"],
+  search: ["搜索姓名或编号", "Name or number"],
+  order: ["排序", "Order"],
+  order_urgent: ["急办优先", "Urgent first"],
+  order_newest: ["最新优先", "Newest first"],
+  order_oldest: ["最早优先", "Oldest first"],
+  order_severity: ["按级别", "By severity"],
+  mine_only: ["我的", "Mine"],
+  by_person: ["按人", "By person"],
+  person_alerts: ["{n} 条预警", "alerts: {n}"],
+  person_waiting: ["待认领 {n}", "waiting: {n}"],
+  person_rest: ["还有 {n} 条，按 p 打开人员卡查看", "{n} more: press p for the person’s card"],
+  newest_ago: ["最新 {age}前", "newest {age} ago"],
+  pick: ["选中 {who} 的预警", "Pick the alert about {who}"],
+  pick_title: ["选中；按住 Shift 点击可连选", "Pick; with Shift all from the last one to this"],
+  pick_cleared: ["全选自动消除的（{n}）", "Pick all that cleared themselves ({n})"],
+  pick_none: ["取消选择", "Pick none"],
+  picked: ["已选 {n} 条", "Picked: {n}"],
+  settle_picked: ["一起办结…", "Settle them…"],
+  settle_many_title: ["一起办结 {n} 条预警", "Settle {n} alerts together"],
+  settle_many_says: [
+    "每条都以您的名义认领、核实、处置并归档，逐条记入“经过”。已被他人认领或情况又出现的不会办结，会列出。",
+    "Each is claimed, verified, answered and closed in your name, with its own timeline. Those that somebody else has claimed, or that are open again, are left and listed.",
+  ],
+  settle_many: ["办结这 {n} 条", "Settle these {n}"],
+  settling: ["正在办结 {n} / {of}…", "Settling {n} of {of}…"],
+  settled_all: ["{n} 条全部办结", "All {n} are settled"],
+  settled_some: ["办结 {n} 条，共 {of} 条", "{n} of {of} are settled"],
+  settled_not: ["未办结 {n} 条：", "Not settled ({n}):"],
+  settled_broken: [
+    "中途出错（{why}）：{n} 条没有得到答复，有的可能已办结，请看列表。",
+    "It broke off ({why}): {n} have no answer. Some of them may be settled; the board shows which.",
+  ],
+  settled_gone: ["不在您的机构", "not within your office"],
+  cancel: ["取消", "Cancel"],
+  understood: ["知道了", "OK"],
   more: ["加载更多", "Load more"],
   none: ["没有符合条件的预警。", "No alerts here."],
   keys: ["键盘：↑ ↓ 选择，回车打开，Esc 关闭", "Keys: ↑ ↓ to move, Enter to open, Esc to close"],
@@ -282,6 +317,9 @@ export function writeStaticWords() {
   }
   for (const element of document.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", word(/** @type {HTMLElement} */ (element).dataset.label ?? ""));
+  }
+  for (const element of document.querySelectorAll("[data-hint]")) {
+    element.setAttribute("placeholder", word(/** @type {HTMLElement} */ (element).dataset.hint ?? ""));
   }
   for (const button of document.querySelectorAll("[data-language]")) {
     button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.language === language));

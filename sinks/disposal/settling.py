@@ -14,7 +14,7 @@ from sinks.disposal.arguments import LEASE_MS, fit, known_outcome, verdict_with_
 from sinks.disposal.errors import TransitionRefused, WrongInput
 from sinks.disposal.items import QueueItem
 from sinks.disposal.states import PLAIN_OUTCOMES, WAITING, State
-from sinks.disposal.steps import find_alert, take_step
+from sinks.disposal.steps import find_alert, take_steps
 from sinks.disposal.timeline import TimelineWriter
 
 
@@ -46,7 +46,7 @@ def settle(connection: Connection, act: Act, said: Settlement) -> QueueItem:
 
     It waits for somebody, or the actor has claimed it already.
     """
-    TimelineWriter(connection)  # nobody else writes from here on: what is read stays so
+    timeline = TimelineWriter(connection)  # nobody else writes from here on: what is read stays so
     standing = find_alert(connection, act.alert_key, office=act.office, now_ms=act.now_ms)
     is_mine = standing.state is State.CLAIMED and standing.holder == act.actor
     if said.together > 1 and not (standing.state in WAITING and has_passed(standing)):
@@ -60,9 +60,7 @@ def settle(connection: Connection, act: Act, said: Settlement) -> QueueItem:
         dispose_step(act, said.outcome, said.note),
         close_step(act),
     ]
-    for step in steps:
-        standing = take_step(connection, step)
-    return standing
+    return take_steps(connection, timeline, steps)
 
 
 def has_passed(item: QueueItem) -> bool:

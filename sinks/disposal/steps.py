@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -39,22 +39,30 @@ class Step:
 
 def take_step(connection: Connection, step: Step) -> QueueItem:
     """Take it inside the caller's transaction, or raise with the alert as it stands."""
-    timeline = TimelineWriter(connection)
-    replaced = _standing_values(connection, step)
-    taken = connection.execute(_statement(step, timeline.next_seq)).one_or_none()
-    standing = find_alert(connection, step.alert_key, office=step.office, now_ms=step.now_ms)
-    if taken is None:
-        _complain(step, standing)
-    timeline.add_step(
-        step.alert_key,
-        step.transition.past,
-        step.now_ms,
-        {**replaced, **step.details},
-        actor=step.actor,
-        office=step.office,
-    )
+    return take_steps(connection, TimelineWriter(connection), [step])
+
+
+def take_steps(connection: Connection, timeline: TimelineWriter, steps: Sequence[Step]) -> QueueItem:
+    """Take steps on one alert in their order, or raise at the first that cannot be taken; at least one."""
+    for step in steps:
+        replaced = _standing_values(connection, step)
+        if connection.execute(_statement(step, timeline.next_seq)).one_or_none() is None:
+            _complain(step, _standing(connection, step))
+        details = {**replaced, **step.details}
+        timeline.add_step(
+            step.alert_key,
+            step.transition.past,
+            step.now_ms,
+            details,
+            actor=step.actor,
+            office=step.office,
+        )
     timeline.write()
-    return standing
+    return _standing(connection, steps[-1])
+
+
+def _standing(connection: Connection, step: Step) -> QueueItem:
+    return find_alert(connection, step.alert_key, office=step.office, now_ms=step.now_ms)
 
 
 def find_alert(connection: Connection, alert_key: str, *, office: str | None, now_ms: int) -> QueueItem:
@@ -76,7 +84,7 @@ def _standing_values(connection: Connection, step: Step) -> dict[str, list[Any]]
     """What the step replaces, each as before and after; nobody else writes meanwhile."""
     if not step.replaces:
         return {}
-    before = find_alert(connection, step.alert_key, office=step.office, now_ms=step.now_ms)
+    before = _standing(connection, step)
     return {name: [getattr(before, name), step.values[name]] for name in step.replaces}
 
 
