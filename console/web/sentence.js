@@ -69,7 +69,7 @@ function silence(alert, site, zh, now_ms) {
   const lasted = span(site.silenceMs(alert) ?? reached_ms - alert.onset_ms);
   return zh
     ? `${whose(alert, zh)}自 ${since} 起没有任何上报，已达 ${lasted}（第 ${alert.level} 级）`
-    : `${whose(alert, zh)} has sent nothing since ${since}, for ${lasted} by now (level ${alert.level})`;
+    : `${whose(alert, zh)} has sent nothing since ${since}: ${lasted} so far (level ${alert.level})`;
 }
 
 /** @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
@@ -78,7 +78,7 @@ function missedCheckIn(alert, _site, zh, now_ms) {
   const to = minuteOfDay(alert.raised_ms);
   return zh
     ? `${alert.who} 从 ${from} 起应当签到，到 ${to}（含宽限时间）没有收到有效签到`
-    : `${alert.who} owed a check-in from ${from} on, and none that counts had come by ${to}, grace included`;
+    : `${alert.who} was due to check in from ${from}, and no valid check-in had arrived by ${to}, the grace period included`;
 }
 
 /** Of nobody: our own log. @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
@@ -86,5 +86,5 @@ function logGap(alert, _site, zh, now_ms) {
   const from = shortMoment(alert.onset_ms, now_ms);
   return zh
     ? `自 ${from} 起系统停止接收一段时间，这段时间不计入任何人的失联`
-    : `nothing was taken in for a while from ${from} on; it counts towards nobody’s silence`;
+    : `nothing was received for a while from ${from} on; that time is nobody’s silence`;
 }
