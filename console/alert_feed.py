@@ -28,16 +28,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of a timeline, written once for all who get it: ``written`` is its server-sent event."""
+    """An entry of a timeline as JSON, and ``written`` as the event of a stream, once for all who get it."""
 
     seq: int
+    data: str
     written: bytes
 
     @classmethod
     def of(cls, event: TimelineEvent) -> Self:
         """The entry as its listeners read it."""
-        data = msgspec.json.encode(event_json(event))
-        return cls(event.seq, b"id: %d\r\nevent: alert\r\ndata: %s\r\n\r\n" % (event.seq, data))
+        data = msgspec.json.encode(event_json(event)).decode()
+        return cls(event.seq, data, stream_event("alert", event.seq, data))
+
+
+def stream_event(name: str, number: int, data: str) -> bytes:
+    """A server-sent event; its data has no line ends in it."""
+    return f"id: {number}\r\nevent: {name}\r\ndata: {data}\r\n\r\n".encode()
 
 
 class AlertFeed:

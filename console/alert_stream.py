@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
-from console.alert_feed import AlertFeed, Listener
-from console.gate import Parts, People, Reader
+from console.alert_feed import AlertFeed, Entry, Listener, stream_event
+from console.gate import Parts, People, Reader, Right
+from console.masking import NameMask
 from console.places import Places
 from console.token_watch import TokenWatch
 from sinks.disposal import DisposalQueue
@@ -40,42 +42,56 @@ async def stream(
     watch: TokenWatch = request.app.state.watch
     places: Places = request.app.state.places
     places.check(caller.name)
-    room = Room(places, watch, caller.name)
-    events = _events(feed, parts.queue, caller.office, last_event_id, room)
+    mask = None if caller.may(Right.NAME) else people.mask
+    room = Room(places, watch, caller.name, caller.office, mask)
+    events = _events(feed, parts.queue, last_event_id, room)
     return EventSourceResponse(events, ping=_PING_S, headers={"Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A place among the streams, for as long as the token of a name counts."""
+    """A place among the streams, for as long as the token of a name counts.
+
+    It is told of an office's alerts, without names where there is a ``mask``.
+    """
 
     places: Places
     watch: TokenWatch
     name: str
+    office: str
+    mask: NameMask | None
 
 
 async def _events(
-    feed: AlertFeed, queue: DisposalQueue, office: str, last: int | None, room: Room
+    feed: AlertFeed, queue: DisposalQueue, last: int | None, room: Room
 ) -> AsyncIterator[bytes]:
     """Events as they are sent; those that wait for a listener go out in one piece."""
     with room.places.taken(room.name):
-        async with feed.listening(office) as listener:
+        async with feed.listening(room.office) as listener:
             with room.watch.telling(room.name, listener.end):
-                async for piece in _pieces(listener, queue, last):
+                async for piece in _pieces(listener, queue, last, room.mask):
                     yield piece
 
 
-async def _pieces(listener: Listener, queue: DisposalQueue, last: int | None) -> AsyncIterator[bytes]:
+async def _pieces(
+    listener: Listener, queue: DisposalQueue, last: int | None, mask: NameMask | None
+) -> AsyncIterator[bytes]:
     tail = await run_in_threadpool(queue.last_seq)
     after = tail if last is None else min(last, tail)
     # Tells the client at once that it is connected, and where it would resume.
-    yield _event("hello", after)
+    yield stream_event("hello", after, "{}")
     if last is not None and last > tail:
         # The client saw a queue that is no longer there: only reading all of it again helps.
-        yield _event("reset", tail)
+        yield stream_event("reset", tail, "{}")
     async for entries in listener.batches(after, is_tail=after == tail):
-        yield b"".join(entry.written for entry in entries)
+        yield b"".join(_written(entry, mask) for entry in entries)
 
 
-def _event(name: str, number: int) -> bytes:
-    return b"id: %d\r\nevent: %s\r\ndata: {}\r\n\r\n" % (number, name.encode())
+def _written(entry: Entry, mask: NameMask | None) -> bytes:
+    if mask is None:
+        return entry.written
+    return stream_event("alert", entry.seq, _masked(entry.data, mask))
+
+
+def _masked(data: str, mask: NameMask) -> str:
+    return msgspec.json.encode(mask.event(msgspec.json.decode(data))).decode()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 from console_world import World, apply, console_world, violation
+from guarded_console import guarded
 from starlette.testclient import TestClient
 
 from console.app import create_app
@@ -79,3 +82,29 @@ def test_the_stream_masks_as_well(world: World) -> None:
     entry = {"kind": "verified", "details": {"verdict": "true", "reason": "Person One was there"}}
     told = json.loads(_masked(json.dumps(entry), NameMask(NAMES)))
     assert told["details"] == {"verdict": "true", "reason": "*** was there"}
+
+
+def test_whoever_may_not_know_names_is_streamed_none(world: World) -> None:
+    """Over the wire, beside an officer who is told what was written."""
+    written = "Person One was there"
+    (key,) = apply(world, violation(1))
+    with guarded(world) as console, ExitStack() as opened:
+        streams = {}
+        for who in ("prosecutor", "officer"):
+            client = opened.enter_context(
+                httpx2.Client(headers=world.bearer(who), trust_env=False, timeout=60)
+            )
+            stream = opened.enter_context(client.stream("GET", f"{console.url}/v1/alerts/stream"))
+            streams[who] = stream.iter_lines()
+            assert next(line for line in streams[who] if line.startswith("event")) == "event: hello"
+        with httpx2.Client(headers=world.bearer("officer"), trust_env=False, timeout=60) as officer:
+            at = f"{console.url}/v1/alerts/{key}"
+            assert officer.post(f"{at}/claim").status_code == 200
+            said = {"verdict": "true", "reason": written}
+            assert officer.post(f"{at}/verify", json=said).status_code == 200
+        reasons = {
+            who: json.loads(next(line for line in lines if '"verified"' in line).removeprefix("data: "))
+            for who, lines in streams.items()
+        }
+    assert reasons["officer"]["details"]["reason"] == written
+    assert reasons["prosecutor"]["details"]["reason"] == "*** was there"
