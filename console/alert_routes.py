@@ -229,6 +229,7 @@ def shown(item: QueueItem, caller: Caller, people: Roll) -> dict[str, Any]:
         "person_name": caller.shown_name(name),
         "device_kind": kind,
         "evidence_elsewhere": own.count(False),
+        "near": people.gazetteer.near(alert.lon, alert.lat),
     }
 
 

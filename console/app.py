@@ -121,7 +121,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.refusals = Refusals(parts.rejects)
     figures.count_lost(lambda: app.state.refusals.lost)
     app.state.places = Places(parts.streams_per_token)
-    app.state.roll = Roll(parts.site)
+    app.state.roll = Roll(parts.site, parts.gazetteer)
     app.state.visits = Visits(parts)
     app.state.position_feed = PositionFeed(parts.positions, app.state.roll, parts.now_ms)
     app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)

@@ -28,7 +28,7 @@ def county_lines(fences: tuple[Fence, ...]) -> dict[str, Any]:
         known = counties()
     except BoundaryDataMissing:
         return _NOTHING
-    ground = box(*_bounds(fences))
+    ground = box(*bounds_around(fences))
     near = [county for county in known if county.shape.intersects(ground)]
     if len(near) > _COUNTIES_MOST:
         return _NOTHING
@@ -44,7 +44,7 @@ def county_lines(fences: tuple[Fence, ...]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features, "attribution": ATTRIBUTION}
 
 
-def _bounds(fences: Sequence[Fence]) -> tuple[float, float, float, float]:
+def bounds_around(fences: Sequence[Fence]) -> tuple[float, float, float, float]:
     """West, south, east, north around all fences' shapes; reaches lie within the margin."""
     boxes = [fence.area.shape.bounds for fence in fences]
     west, south = (min(bounds[side] for bounds in boxes) - _MARGIN for side in (0, 1))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from console.gazetteer import Gazetteer
 from console.places import PER_TOKEN_MOST
 from geofences.instant import BEGIN_MS
 from pipeline.clock import system_now_ms
@@ -60,6 +61,7 @@ class ConsoleParts:
     operations: OperationsLog | None = None
     real_now_ms: Callable[[], int] = system_now_ms
     streams_per_token: int = PER_TOKEN_MOST
+    gazetteer: Gazetteer = field(default_factory=Gazetteer)
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""

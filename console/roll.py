@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from functools import cached_property
 
+from console.gazetteer import Gazetteer
 from console.masking import NameMask
 from pipeline.sites.offices import offices_above
 from pipeline.sites.records import Binding, Office, Person, Site
@@ -15,7 +16,8 @@ from pipeline.sites.records import Binding, Office, Person, Site
 class Roll:
     """The site's people, devices and offices as the console asks for them."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, gazetteer: Gazetteer | None = None) -> None:
+        self.gazetteer = Gazetteer() if gazetteer is None else gazetteer
         self.offices: dict[str, Office] = {office.office_id: office for office in site.offices}
         self.device_ids = tuple(sorted({binding.device_id for binding in site.bindings}))
         self._above = offices_above(list(site.offices))

@@ -36,6 +36,7 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
             "timezone": policy.timezone,
             "classes": sorted(policy.windows),
             "counties": county_lines(seen),
+            "places_attribution": people.gazetteer.attribution,
             "silence": {kind: [ms / 1000 for ms in levels] for kind, levels in policy.silence_ms.items()},
             "outcomes": {verdict.value: list(fitting_outcomes(verdict)) for verdict in Verdict},
             "plain_outcomes": list(PLAIN_OUTCOMES),

@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Event
 from zoneinfo import ZoneInfo
 
+from console.county_lines import bounds_around
+from console.gazetteer import Gazetteer, packaged_places
 from console.parts import ConsoleParts
 from fencewatch import __version__
 from fencewatch.config import FIGURES, Settings
@@ -20,6 +22,7 @@ from pipeline.journal import Journal, JournalReader
 from pipeline.pace import Pace
 from pipeline.reading import DeviceIds
 from pipeline.sites.load import load_site
+from pipeline.sites.named_places import load_places
 from pipeline.sites.records import Site
 from pipeline.steady_clock import SteadyClock
 from sinks.access import TokenStore
@@ -73,6 +76,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             tokens=tokens,
             accesses=accesses,
             rejects=rejects,
+            gazetteer=_gazetteer(settings.site, site),
             now_ms=clock.now_ms,
             speed=clock.speed,
             is_simulated=clock.is_simulated,
@@ -86,6 +90,12 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             streams_per_token=settings.streams_per_token,
             version=__version__,
         )
+
+
+def _gazetteer(directory: Path, site: Site) -> Gazetteer:
+    """Names of places around the site's fences; none are looked for where there are no fences."""
+    own = load_places(directory)
+    return Gazetteer(own, packaged_places(bounds_around(site.fences)) if site.fences else ())
 
 
 @contextmanager

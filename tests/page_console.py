@@ -9,12 +9,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from console_world import MINUTE_MS, NOW_MS, World, apply, console_world, violation
 
 from console.app import create_app
 from console.county_lines import county_lines
+from console.gazetteer import Gazetteer
+from pipeline.sites.named_places import NamedPlace
 from sinks.alert import Alert, EvidenceFix, alert_key
 from sinks.disposal import AlertChange
 from sinks.positions import Position
@@ -46,7 +49,8 @@ def page_console(directory: Path, *, is_moving: bool = True) -> Iterator[PageCon
     def now_ms() -> int:
         return NOW_MS + int((time.monotonic() - began) * 1000 * SPEED)
 
-    settings = {"speed": SPEED, "is_simulated": True, "lease_ms": 8 * 60 * MINUTE_MS}
+    settings: dict[str, Any] = {"speed": SPEED, "is_simulated": True, "lease_ms": 8 * 60 * MINUTE_MS}
+    settings["gazetteer"] = Gazetteer([NamedPlace("渡口村", 106.53, 29.5)])
     with console_world(directory, now_ms, **settings) as world:
         _fill(world)
         county_lines(world.parts.site.fences)  # read once; a busy machine takes longer than the page waits

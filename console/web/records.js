@@ -9,7 +9,7 @@
  *   place: string | null, onset_ms: number, raised_ms: number, cleared_ms: number | null,
  *   withdrawn_ms: number | null, authorised_by: string | null, level: number, lon: number | null,
  *   lat: number | null, distance_m: number | null, retrospective: boolean, policy_version: string,
- *   evidence: Fix[], state: string, holder: string | null, lease_until_ms: number | null,
+ *   near: {name: string, name_en: string | null, distance_m: number} | null, evidence: Fix[], state: string, holder: string | null, lease_until_ms: number | null,
  *   verdict: string | null, reason: string | null, outcome: string | null, note: string | null,
  *   seq: number, timeline: Entry[]}} AlertItem
  * @typedef {{device_id: string, person_id: string, who: string, office_id: string, event_ms: number,
@@ -34,6 +34,7 @@ export function alertOf(raw) {
     who: raw.person_name ?? raw.person_id,
     device_kind: raw.device_kind ?? null,
     place: raw.fence_name ?? null,
+    near: raw.near ?? null,
     onset_ms: Date.parse(raw.onset_at),
     raised_ms: Date.parse(raw.raised_at),
     cleared_ms: ms(raw.cleared_at),
@@ -96,7 +97,7 @@ export class SiteView {
     /** @type {GeoJSON.FeatureCollection} */
     this.counties = raw.counties ?? { type: "FeatureCollection", features: [] };
     /** @type {string} */
-    this.attribution = raw.counties?.attribution ?? "";
+    this.attribution = [raw.counties?.attribution, raw.places_attribution].filter(Boolean).join(" · ");
     this.fenceNames = new Map(this.fences.features.map((fence) => [
       fence.properties?.fence_id, fence.properties?.name || fence.properties?.fence_id]));
     this.officeNames = new Map(this.offices.map((office) => [office.office_id, office.name]));

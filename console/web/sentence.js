@@ -36,6 +36,13 @@ function whose(alert, zh) {
   return zh ? `${alert.who}的${device}` : `${alert.who}’s ${device}`;
 }
 
+/** Where that is, in a name that people know: “, near 双河街道 (1.9 km)”. @param {AlertItem} alert @param {boolean} zh */
+function nearby(alert, zh) {
+  if (alert.near === null) return "";
+  const { name, name_en: latin, distance_m: far } = alert.near;
+  return zh ? `，在${name}附近（${length(far)}）` : `, near ${latin ?? name} (${length(far)})`;
+}
+
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
 function crossing(alert, site, zh, now_ms) {
   const since = shortMoment(alert.onset_ms, now_ms);
@@ -51,14 +58,14 @@ function crossing(alert, site, zh, now_ms) {
     const where = `${since} ${until}在“${place}”之${outside ? "外" : "内"}`;
     const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
     const proof = isOne ? fixes : `${lasted}内${fixes}`;
-    return `${whose(alert, zh)} ${where}；触发依据：${proof}，${outside ? "最远" : "最深"} ${length(far)}`;
+    return `${whose(alert, zh)} ${where}；触发依据：${proof}，${outside ? "最远" : "最深"} ${length(far)}${nearby(alert, zh)}`;
   }
   const side = `${outside ? "outside" : "inside"} “${place}”`;
   const where = over_ms === null ? `has been ${side} since ${since}`
     : `was ${side} from ${since} to ${shortMoment(over_ms, now_ms)} (${span(over_ms - alert.onset_ms)})`;
   const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
   const proof = isOne ? fixes : `${fixes} within ${lasted}`;
-  return `${whose(alert, zh)} ${where}; raised upon ${proof}, ${length(far)} at most`;
+  return `${whose(alert, zh)} ${where}; raised upon ${proof}, ${length(far)} at most${nearby(alert, zh)}`;
 }
 
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */

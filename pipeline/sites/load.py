@@ -13,6 +13,7 @@ from pipeline.sites.findings import Findings, Place
 from pipeline.sites.geojson import read_features
 from pipeline.sites.leaves import COLUMNS as LEAVE_COLUMNS
 from pipeline.sites.leaves import read_leaves
+from pipeline.sites.named_places import PLACES, read_places
 from pipeline.sites.oddities import warn_of_oddities
 from pipeline.sites.offices import COLUMNS as OFFICE_COLUMNS
 from pipeline.sites.offices import read_offices
@@ -23,7 +24,7 @@ from pipeline.sites.table import Table, read_table
 
 FENCES, PEOPLE, DEVICES, OFFICES = "fences.geojson", "people.csv", "devices.csv", "offices.csv"
 LEAVES, POLICY, HOLIDAYS = "leaves.csv", "policy.toml", "holidays.toml"
-FILES = (FENCES, PEOPLE, DEVICES, OFFICES, LEAVES, POLICY, HOLIDAYS)
+FILES = (FENCES, PEOPLE, DEVICES, OFFICES, LEAVES, POLICY, HOLIDAYS, PLACES)
 
 
 def load_site(directory: Path) -> Site:
@@ -67,6 +68,7 @@ def read_site(directory: Path, findings: Findings) -> Site | None:
     features = read_features(directory / FENCES, findings)
     drafts = read_drafts(features, known, FENCES, findings) if features else []
     leaves = _leaves(directory / LEAVES, known, None if features is None else drafts, findings)
+    read_places(directory / PLACES, findings)  # for its faults; the console reads it for itself
     if findings.faults or policy is None or holidays is None:
         return None
     fences = tuple(fences_of(drafts, policy))

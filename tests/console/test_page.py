@@ -216,11 +216,13 @@ def test_why_an_alert_fired(visitor: Visit, console: PageConsole) -> None:
     visitor.page.locator("ol#alerts button", has_text="越界").last.click()
     why = visitor.page.locator(".why")
     assert all(
-        part in why.inner_text() for part in ("越界：", "起在“", "之外；触发依据：", "秒内3 个定位点，最远")
+        part in why.inner_text()
+        for part in ("越界：", "起在“", "之外；触发依据：", "秒内3 个定位点，最远", "在渡口村附近（1.7 km）")
     )
     visitor.click("English")
     assert all(
-        part in why.inner_text() for part in ("outside “", "since", "raised upon", "fixes within", "at most")
+        part in why.inner_text()
+        for part in ("outside “", "since", "raised upon", "fixes within", "at most, near 渡口村 (1.7 km)")
     )
 
 
