@@ -20,14 +20,16 @@ from pipeline.journal.arrivals import row_arrivals
 from pipeline.journal.errors import JournalError
 from pipeline.journal.marks import ClockMark
 from pipeline.journal.record import MARKS
-from pipeline.journal.segment import segment_firsts
+from pipeline.journal.segment import segment_firsts, segment_path
 from sinks.alert import instant_text
 from sinks.run_metrics import RunMetrics
 
 #: Real seconds between two looks.
 LOOK_EVERY_S = 0.5
-#: Records before the log's end from which rhythms are learnt at the start, and pieces read at one look.
-_BEGIN_BEFORE, _PIECES_MOST = 20_000, 16
+#: From so many records before the log's end, and no more bytes of it, rhythms are learnt at the start.
+_BEGIN_RECORDS, _BEGIN_BYTES = 20_000, 64 << 20
+#: Pieces of the log read at one look; each has 8 MiB at most.
+_PIECES_MOST = 4
 
 _log = logging.getLogger(__name__)
 
@@ -143,10 +145,14 @@ class Liveness:
                         self._rhythms.take(*row_arrivals(record, self._ids))
 
     def _opened(self) -> JournalReader:
-        directory = self._parts.journal.directory
-        end = self._parts.journal.end_offset
-        first = next(iter(segment_firsts(directory)), 0)
-        return JournalReader(directory, max(first, end - _BEGIN_BEFORE))
+        directory, end = self._parts.journal.directory, self._parts.journal.end_offset
+        start, rest_bytes = end, _BEGIN_BYTES
+        for first in reversed(segment_firsts(directory)):
+            rest_bytes -= segment_path(directory, first).stat().st_size
+            if rest_bytes < 0:
+                break
+            start = first
+        return JournalReader(directory, max(start, end - _BEGIN_RECORDS))
 
 
 def liveness_json(live: Liveness, offices: Collection[str], now_ms: int) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,13 +38,13 @@ def main() -> None:
     if given.url:
         take(given.url, given.token, given.out, given.wait or 0)
         return
-    with demo() as (url, token):
-        take(url, token, given.out, _FILL_MS if given.wait is None else given.wait)
+    with demo() as (url, token, process):
+        take(url, token, given.out, _FILL_MS if given.wait is None else given.wait, process)
 
 
 @contextmanager
-def demo() -> Iterator[tuple[str, str]]:
-    """A demonstration of our own: its address and the county's token."""
+def demo() -> Iterator[tuple[str, str, int]]:
+    """A demonstration of our own: its address, the county's token, its process."""
     with tempfile.TemporaryDirectory() as data:
         command = [
             sys.executable,
@@ -59,14 +61,14 @@ def demo() -> Iterator[tuple[str, str]]:
             assert running.stdout is not None
             try:
                 first = json.loads(running.stdout.readline())
-                yield first["url"], first["tokens"]["county"]
+                yield first["url"], first["tokens"]["county"], running.pid
             finally:
                 running.terminate()
                 running.wait(30)
 
 
-def take(url: str, token: str, out: Path, wait_ms: int) -> None:
-    """Entry, board, an alert of each look, its end, and the same in English."""
+def take(url: str, token: str, out: Path, wait_ms: int, process: int | None = None) -> None:
+    """Entry, board, an alert of each look, its end, a stopped engine, and the same in English."""
     with chromium() as browser, visit(browser, width=1440, height=860) as visitor:
         page = visitor.page
 
@@ -91,11 +93,34 @@ def take(url: str, token: str, out: Path, wait_ms: int) -> None:
         visitor.labelled("备注").fill("已电话核实，本人承认越界")
         visitor.click("提交处置")
         visitor.sees("这条预警已处置")
+        if process is not None:
+            with stopped(engine_of(process)):
+                visitor.sees("引擎已停止")
+                shot("engine-stopped")
+            visitor.sees("引擎判定正常")
         visitor.click("English")
         shot("settled-english")
         page.context.set_offline(True)
-        visitor.sees("not of now")
+        visitor.sees("not the present one")
         shot("link-lost")
+
+
+def engine_of(process: int) -> int:
+    """The engine that a demonstration has started."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    words = {int(child): Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in children}
+    (engine,) = [child for child, command in words.items() if b"run" in command]
+    return engine
+
+
+@contextmanager
+def stopped(process: int) -> Iterator[None]:
+    """It stands still meanwhile."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def show(visitor: Visit, kind: str) -> None:
