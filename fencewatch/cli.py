@@ -7,6 +7,8 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 
+from fencewatch.kernel_cache import keep_kernels
+from fencewatch.memory import require_memory, rooms
 from fencewatch.startup import require_one_home
 
 #: Options that take one file or several: ``--pings a.parquet b.parquet``.
@@ -22,7 +24,10 @@ def main() -> None:
     if sys.argv[1:2] in (["run"], ["serve"]):
         # Importing takes a second; whoever is told to end before the work has begun ends well.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    require_one_home()
+    home = require_one_home()
+    if sys.argv[1:2] in (["run"], ["serve"], ["replay"], ["demo"]):
+        require_memory(rooms())
+    keep_kernels(home, sys.argv[1:], os.environ)
     from fencewatch.commands import app  # not before the check: it imports all packages
 
     app(list(one_by_one(sys.argv[1:])), prog_name="fencewatch")

@@ -32,6 +32,9 @@ def exit_codes() -> Iterator[None]:
     except (PipelineError, SendError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(FAILED)
+    except MemoryError:
+        print("there is not enough memory; what was durable before is kept", file=sys.stderr)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(FAILED)
@@ -51,6 +54,8 @@ def _store_fault(error: BaseException | None) -> str | None:
     libraries = (("sqlite3", "Error"), ("sqlalchemy.exc", "SQLAlchemyError"))
     kinds = [getattr(sys.modules[module], name) for module, name in libraries if module in sys.modules]
     while error is not None:
+        if isinstance(error, MemoryError):
+            return "there is not enough memory; what was durable before is kept"
         if isinstance(error, (SinkFailed, OSError, PipelineError, *kinds)):
             return str(error).partition("\n")[0]
         error = error.__cause__

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fencewatch.config import FIGURES, Settings
 from fencewatch.housekeeping import Housekeeping
+from fencewatch.memory import memory_warning, rooms
 from fencewatch.opened import opened_inbox
 from fencewatch.patience import Patience
 from geofences.instant import EPOCH
@@ -76,6 +77,9 @@ def run(settings: Settings) -> None:
         )
         with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved(engine):
             if (warning := holidays_warning(site, clock_of(settings.data).now_ms())) is not None:
+                print(warning, file=sys.stderr, flush=True)
+            warning = memory_warning(rooms(), len(site.bindings), site.policy.backfill_horizon_ms)
+            if warning is not None:
                 print(warning, file=sys.stderr, flush=True)
             print(f"judging the log of {settings.data}", flush=True)
             engine.run()

@@ -12,6 +12,9 @@ from fencewatch.config import Settings
 from fencewatch.connections import Doorkeeper, GuardedServer, limits_here
 from fencewatch.listening import listening
 from fencewatch.opened import opened_console
+from pipeline.gateway.warming import compile_kernels
+from pipeline.journal import Journal
+from pipeline.reading import DeviceIds
 from sinks.access import Identity
 
 
@@ -30,6 +33,8 @@ def serve(settings: Settings, socket_fd: int | None = None) -> None:
         )
         for identity in strangers(parts):
             print(f"warning: the token of {identity.name} is for {_whose(identity)}, which the site lacks")
+        if isinstance(parts.journal, Journal):  # rows are taken here
+            compile_kernels(DeviceIds([]))
         handed = None if socket_fd is None else [socket.socket(fileno=socket_fd)]
         doors = handed or listening(settings.host, settings.port)
         print(f"serving on http://{settings.host}:{settings.port}, {parts.clock_text}", flush=True)

@@ -44,8 +44,10 @@ def test_a_store_that_cannot_be_used_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, command: str, spoil: Callable[[Path], None]
 ) -> None:
     monkeypatch.chdir(make_home(tmp_path))
-    Path("data").mkdir()
-    spoil(Path("data", f"{store}.sqlite"))
+    Path("data").mkdir(mode=0o700)
+    spoiled = Path("data", f"{store}.sqlite")
+    spoil(spoiled)
+    spoiled.chmod(0o700 if spoiled.is_dir() else 0o600)  # else a second line tells that others could read it
     token = ("token", "create", "--role", "operator", "--data", "data")
     words = token if command == "token" else (command, "--config", "fencewatch.toml")
     done = run_fencewatch(*words, cwd=tmp_path) if command == "run" else invoked(*words)
