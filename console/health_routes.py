@@ -34,6 +34,7 @@ def ready(request: Request, parts: Parts) -> Response:
     intake = live.intake_problem()
     problems = [] if intake is None else [intake]
     problems += live.problems()
+    problems += parts.store_problems()
     if (doubt := parts.doubt()) is not None:
         problems.append(clock_problem(doubt))
     if writer is not None and (ahead_s := (parts.journal_clock_ms - parts.now_ms()) // 1000) > AHEAD_MOST_S:

@@ -65,6 +65,7 @@ class ConsoleParts:
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""
+    store_problems: Callable[[], list[str]] = list
 
     @property
     def journal_clock_ms(self) -> int:

@@ -10,6 +10,7 @@ import typer
 
 from fencewatch import __version__, printing
 from fencewatch.clock_commands import clock_app
+from fencewatch.data_commands import data_app
 from fencewatch.faults import exit_codes
 from fencewatch.live_commands import live_app
 from fencewatch.operations_commands import operations_app
@@ -38,6 +39,7 @@ app.add_typer(operations_app)
 app.add_typer(reject_app, name="rejects")
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")
+app.add_typer(data_app, name="data")
 app.add_typer(clock_app, name="clock")
 
 

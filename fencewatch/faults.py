@@ -51,7 +51,9 @@ def _store_fault(error: BaseException | None) -> str | None:
     The runtime of the dataflow wraps what a step raises, so causes are looked through.
     """
     # Whose module was never imported cannot have raised; importing SQLAlchemy here would take half a second.
-    libraries = (("sqlite3", "Error"), ("sqlalchemy.exc", "SQLAlchemyError"))
+    libraries = (
+        ("sqlite3", "Error"), ("pysqlite3.dbapi2", "Error"), ("sqlalchemy.exc", "SQLAlchemyError"),
+    )  # fmt: skip
     kinds = [getattr(sys.modules[module], name) for module, name in libraries if module in sys.modules]
     while error is not None:
         if isinstance(error, MemoryError):

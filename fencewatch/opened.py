@@ -14,6 +14,7 @@ from console.gazetteer import Gazetteer, packaged_places
 from console.parts import ConsoleParts
 from fencewatch import __version__
 from fencewatch.config import FIGURES, Settings
+from fencewatch.entrance import entered, fit, problems_of, tell_damage
 from pipeline.clock import Clock, clock_of, doubt_of, steady_clock_of
 from pipeline.gateway.inbox import Inbox
 from pipeline.gateway.inbox_folder import InboxFolder
@@ -25,6 +26,7 @@ from pipeline.sites.load import load_site
 from pipeline.sites.named_places import load_places
 from pipeline.sites.records import Site
 from pipeline.steady_clock import SteadyClock
+from pipeline.stores import Standing, Store, adopt
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
@@ -42,8 +44,10 @@ LOG_PACE, TRACKS_PACE = "log-retention.json", "tracks-retention.json"
 def opened_tokens(data: Path) -> Iterator[TokenStore]:
     """The access tokens of a data directory."""
     data.mkdir(parents=True, exist_ok=True)
+    fit(data, Store.TOKENS)
     store = TokenStore.open(data / TOKENS)
     try:
+        adopt(data, [Store.TOKENS])
         yield store
     finally:
         store.close()
@@ -58,6 +62,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
     site = load_site(settings.site)
     data = settings.data
     clock = clock_of(data)
+    entered(data)
     with ExitStack() as stack:
         tokens = stack.enter_context(opened_tokens(data))
         accesses = AccessLog.open(data / ACCESSES)
@@ -67,12 +72,15 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
         journal = stack.enter_context(_opened_journal(settings))
         rejects = RejectStore.open(settings.rejects)
         stack.callback(rejects.close)
+        queue = stack.enter_context(DisposalQueue.open(settings.queue))
+        tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
+        adopt(data, Store)
         yield ConsoleParts(
             site=site,
             journal=journal,
-            queue=stack.enter_context(DisposalQueue.open(settings.queue)),
+            queue=queue,
             positions=positions,
-            tracks=TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone)),
+            tracks=tracks,
             tokens=tokens,
             accesses=accesses,
             rejects=rejects,
@@ -89,6 +97,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             operations=OperationsLog(data / OPERATIONS),
             streams_per_token=settings.streams_per_token,
             version=__version__,
+            store_problems=problems_of(data, Standing(data)),
         )
 
 
@@ -102,6 +111,8 @@ def _gazetteer(directory: Path, site: Site) -> Gazetteer:
 def _opened_journal(settings: Settings) -> Iterator[Journal | JournalReader]:
     """The log, to be written where nobody else does."""
     log = Journal(settings.journal) if settings.inbox is None else JournalReader(settings.journal)
+    if isinstance(log, Journal):
+        tell_damage(settings.data, log)
     try:
         yield log
     finally:
@@ -120,6 +131,7 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
         return
     folder, clock = InboxFolder(settings.inbox), clock_of(settings.data)
     with Journal(settings.journal) as journal:
+        tell_damage(settings.data, journal)
         horizon_ms = site.policy.backfill_horizon_ms
         writer = log_writer(
             journal,

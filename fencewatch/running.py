@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from fencewatch.config import FIGURES, Settings
+from fencewatch.entrance import entered, settled, tell
 from fencewatch.housekeeping import Housekeeping
 from fencewatch.memory import memory_warning, rooms
 from fencewatch.opened import opened_inbox
@@ -30,6 +31,7 @@ from pipeline.live import LiveEngine, LiveRequest
 from pipeline.reading.rows import DUPLICATE, REASONS
 from pipeline.sites.load import FILES, HOLIDAYS, load_site
 from pipeline.sites.records import Site
+from pipeline.stores import Standing, Store, StoresDisagree, mark_reached
 from pipeline.stream import Accepted, Told
 from pipeline.whereabouts import Locator, Whereabouts
 from sinks.disposal import AlertChange, DisposalQueue
@@ -55,7 +57,7 @@ def run(settings: Settings) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    settings.data.mkdir(parents=True, exist_ok=True)
+    found = entered(settings.data)
     operations = OperationsLog(settings.data / OPERATIONS)
     patience = Patience(operations, clock_of(settings.data).now_ms, stop)
     with patience.done(settings.queue, lambda: DisposalQueue.open(settings.queue)) as queue:
@@ -72,10 +74,13 @@ def run(settings: Settings) -> None:
                 write_rows=outputs.write_rows,
                 flush_rows=outputs.flush_rows,
                 write_rejects=outputs.write_rejects,
+                reached=outputs.reached,
+                rewound=outputs.rewound,
             ),
             stop,
         )
         with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved(engine):
+            outputs.standing = patience.done(settings.queue, lambda: settled(settings.data, found))
             if (warning := holidays_warning(site, clock_of(settings.data).now_ms())) is not None:
                 print(warning, file=sys.stderr, flush=True)
             warning = memory_warning(rooms(), len(site.bindings), site.policy.backfill_horizon_ms)
@@ -130,6 +135,7 @@ class Outputs:
         self._housekeeping = Housekeeping(
             settings, self._locator, self._positions, self._tracks, rejects, ZoneInfo(site.policy.timezone)
         )
+        self.standing: Standing | None = None
         self._waiting: list[Whereabouts] = []
         self._before = RunMetrics.read(settings.data / FIGURES)
         self._offset = 0
@@ -148,6 +154,31 @@ class Outputs:
         self._writes += 1
         self._write_s_sum += seconds
         self._write_s_max = max(self._write_s_max, seconds)
+
+    def reached(self, offset: int) -> None:
+        """All that the log says up to a record is durable in every store; told before the log lets go of it.
+
+        Raises StoresDisagree where somebody took or replaced a store meanwhile.
+        """
+        data = self._settings.data
+        if self.standing is not None and (found := self.standing.findings()):
+            tell(data, "store_unfit", found)
+            raise StoresDisagree(found)
+        self._patience.done(self._settings.queue, lambda: self._queue.reached(offset))
+        self._patience.done(self._settings.positions, lambda: self._positions.reached(offset))
+        for store in (Store.TRACKS, Store.STATE):
+            mark_reached(data, store, offset)
+
+    def rewound(self, offset: int, floor: int) -> None:
+        """The engine goes on from before where it had come: what it told is told again, and taken once."""
+        details = {"from": offset, "had_reached": floor}
+        OperationsLog(self._settings.data / OPERATIONS).append(self._now_ms(), "state_rewound", details)
+        print(
+            f"warning: {self._settings.state}: the state is of an earlier time; the log is judged again from "
+            f"record {offset} (it had been up to {floor})",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def write_rows(self, accepted: list[Accepted]) -> None:
         """Positions at once, for the map; tracks wait for the end of the epoch. A clock mark has no rows."""

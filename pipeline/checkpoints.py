@@ -37,6 +37,7 @@ class CheckpointDamaged(PipelineError):  # noqa: N818 - the name says what is th
     def __init__(self, path: Path, wrong: object) -> None:
         super().__init__(f"{path}: {wrong}; `fencewatch data verify` looks at all that is kept")
         self.path = path
+        self.wrong = str(wrong)
 
 
 class Growing(Protocol):

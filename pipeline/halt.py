@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from geofences.errors import GeofenceError
 from pipeline.errors import PipelineError
+from sinks.errors import SinkFailed
 
 #: Faults of the input, the site or the machine; anything else is a bug and may end the process.
-FAULTS = (GeofenceError, PipelineError, OSError)
+FAULTS = (GeofenceError, PipelineError, SinkFailed, OSError)
 
 
 class Halted(RuntimeError):  # noqa: N818 - what happened, not that it is wrong

@@ -30,20 +30,25 @@ from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site
 from pipeline.sources import LiveLog
 from pipeline.stream import Accepted, Router, Told
+from sinks.bearing import SealedFile
 
 #: How often state is kept; a restart reads what the journal got since.
 EPOCH = timedelta(seconds=5)
 #: The form that state is kept in; what another version wrote in another is not read.
 _FORM = "2"
+#: The file in a state's directory that says from which record of the log on a state made anew begins.
+BEGIN = "begin.json"
 #: What the engine is called among those who read the journal.
-_READER = "engine"
+READER = "engine"
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRequest:
     """What to run on, and where results go: durable when ``write_alerts`` and ``flush_rows`` return.
 
-    ``fingerprint`` names the site's content: kept state is of no use to another site.
+    ``fingerprint`` names the site's content: kept state is of no use to another site. ``reached`` is told up
+    to which record of the log everything is durable, before the log may let go of it; ``rewound`` that it
+    goes on from a record before the one that had been reached.
     """
 
     site: Site
@@ -54,6 +59,8 @@ class LiveRequest:
     write_rows: Callable[[list[Accepted]], None]
     flush_rows: Callable[[], None]
     write_rejects: Callable[[list[Reject]], None]
+    reached: Callable[[int], None] = lambda _: None
+    rewound: Callable[[int, int], None] = lambda *_: None
     epoch: timedelta = EPOCH
 
 
@@ -70,6 +77,7 @@ class LiveEngine:
         self._recovery = _prepared(request.state, request.fingerprint)
         self.intake = Intake(request.site.policy, self._challenges)
         self.log: JournalLog | None = None
+        self._resumed = 0
 
     def run(self) -> None:
         """Judge what the journal has and gets, until told to stop."""
@@ -90,10 +98,26 @@ class LiveEngine:
         gc.freeze()  # a site is many objects that live on
         recovery = RecoveryConfig(str(self._recovery))
         try:
-            with _state_faults(request.state):
+            with _state_faults(request.state), self._loading():
                 run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
         finally:
             halt.reraise()  # in place of whatever the runtime makes of it
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Before anything was read of the log, whatever goes wrong is the kept state that cannot be read."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit, PipelineError, OSError):
+            raise
+        except BaseException as error:  # a panic of the runtime is no Exception
+            if self.log is not None and self.log.offset != self._resumed:
+                raise
+            said = str(error).partition("\n")[0]
+            recovery = self._recovery
+            raise StateUnusable(
+                f"{recovery}: cannot be used: {said}; `fencewatch data repair` sets it aside"
+            ) from None
 
     def close(self) -> None:
         """Let another engine go on."""
@@ -106,11 +130,23 @@ class LiveEngine:
 
     def _done_with(self, offset: int) -> None:
         if offset:
-            Floors(self._request.journal).put(_READER, offset)
+            self._request.reached(offset)
+            Floors(self._request.journal).put(READER, offset)
+
+    def _begin(self) -> int:
+        """Where a state begins that was never kept: where the log began when it was made anew, else at 0."""
+        told = SealedFile(self._request.state / BEGIN).read()
+        return 0 if told is None else int(told["record"])
 
     def _open_log(self, offset: int) -> JournalLog:
         devices = DeviceIds(self._compiled.division.device_ids)
         decoder = RowDecoder(devices, self._challenges)
+        offset = offset or self._begin()
+        self._resumed = offset
+        floors = Floors(self._request.journal)
+        if (floor := floors.of(READER)) > offset:
+            floors.put(READER, offset)  # the log keeps what is wanted again
+            self._request.rewound(offset, floor)
         self.log = JournalLog(JournalReader(self._request.journal, offset), decoder)
         return self.log
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from sinks.plain_text import plain_text, plain_text_expected
+from sinks.sqlite import sqlite3
 from sinks.sqlite_file import SqliteFile
 
 

@@ -20,6 +20,11 @@ OPERATIONS = "operations.ndjson"
 KINDS = {
     "engine_stalled": "the engine has not got on while rows or marks of the clock waited",
     "engine_recovered": "it gets on again",
+    "store_unfit": "a store is missing, damaged, of another time or of another data directory",
+    "log_damaged": "a record of the log cannot be read: rows are still taken, the engine stops there",
+    "state_rewound": "the engine goes on from an earlier place of the log than it had reached",
+    "store_repaired": "what was damaged or missing was set aside or given up",
+    "store_rebuilt": "a store was made anew from the log",
     "clock_held": "the machine's clock has jumped and is not followed",
     "clock_returned": "it has come back",
     "clock_believed": "it has stayed where it jumped to, and is followed",

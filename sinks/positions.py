@@ -70,6 +70,10 @@ class PositionStore:
         """Lets go of the file."""
         self._file.close()
 
+    def reached(self, position: int) -> None:
+        """All up to this record of the log is in. Raises SinkFailed."""
+        self._file.reached(position)
+
     def put(self, rows: Sequence[Position]) -> None:
         """Takes positions in any order: the newest by event time stays. Durable on return."""
         if rows:

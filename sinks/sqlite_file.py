@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sinks.bearing import BEARING_TABLE, Bearing, bearing_in, put_bearing, witness_of
 from sinks.errors import SinkFailed
+from sinks.sqlite import sqlite3
 
+_COUNT = "UPDATE bearing SET writes = writes + 1 RETURNING writes"
 #: How long a write waits for another program's before it gives up.
 _BUSY_S = 30.0
 
@@ -24,12 +26,13 @@ class SqliteFile:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._witness = witness_of(path)
         self._of_thread = threading.local()
         self._mutex = threading.Lock()
         self._all: list[sqlite3.Connection] = []
         try:
             with self._named():
-                self.reading().executescript(schema)
+                self.reading().executescript(f"{schema};{BEARING_TABLE};")
         except BaseException:
             self.close()
             raise
@@ -55,11 +58,29 @@ class SqliteFile:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                counted = connection.execute(_COUNT).fetchone()
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # of a full disk SQLite may have undone it by itself
                     connection.execute("ROLLBACK")
                 raise
+            if counted is not None:
+                self._witness.tell(int(counted[0]))
+
+    def bearing(self) -> Bearing | None:
+        """Whose the file is and how far it has come; None before it was told. Raises SinkFailed."""
+        with self._named():
+            return bearing_in(self.reading())
+
+    def bear(self, bearing: Bearing) -> None:
+        """Durable on return. Raises SinkFailed."""
+        with self.writing() as connection:
+            put_bearing(connection, bearing)
+
+    def reached(self, position: int) -> None:
+        """The file has all up to this record of the log. Raises SinkFailed."""
+        with self.writing() as connection:
+            connection.execute("UPDATE bearing SET position = max(position, ?)", (position,))
 
     def close(self) -> None:
         """Closes the connections of all threads; call it when no thread works any longer."""

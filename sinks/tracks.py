@@ -72,6 +72,7 @@ class TrackFileDamaged(SinkFailed):
         said = str(wrong).partition("\n")[0]
         super().__init__(f"{path}: damaged: {said}; `fencewatch data repair` sets it aside")
         self.path = path
+        self.wrong = said
 
 
 class TrackArchive:

@@ -27,7 +27,9 @@ class JournalDamagedError(JournalError):
     """A record that was durable cannot be read; carries where it stands."""
 
     def __init__(self, segment: Path, position: int, number: int, wrong: str) -> None:
-        super().__init__(f"{segment}: byte {position}: record {number}: {wrong}")
+        super().__init__(
+            f"{segment}: byte {position}: record {number}: {wrong}; `fencewatch data repair` sets it aside"
+        )
         self.segment = segment
         self.position = position
         self.number = number

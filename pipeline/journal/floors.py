@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from pathlib import Path
 
 from pipeline.journal.disk import put_file, sync_directory
@@ -21,18 +22,36 @@ class Floors:
 
     def put(self, reader: str, offset: int) -> None:
         """A reader needs nothing before an offset; durable on return."""
-        put_file(self._path(reader), f"{offset}\n".encode())
+        put_file(self._path(reader), f"{offset} {_sum(offset)}\n".encode())
 
     def forget(self, reader: str) -> None:
         """A reader that will never come back keeps nothing any longer."""
         self._path(reader).unlink(missing_ok=True)
         sync_directory(self._directory)
 
+    def of(self, reader: str) -> int:
+        """What a reader was past when it last told; 0 where it never did."""
+        path = self._path(reader)
+        return _offset_in(path) if path.exists() else 0
+
     def lowest(self) -> int | None:
         """What all readers are past; None where none has told."""
-        paths = self._directory.glob("*.floor")
-        return min((int(path.read_text("ascii")) for path in paths), default=None)
+        return min(map(_offset_in, self._directory.glob("*.floor")), default=None)
 
     def _path(self, reader: str) -> Path:
         assert _NAME.fullmatch(reader), f"{reader!r} is no name for a file"
         return self._directory / f"{reader}.floor"
+
+
+def _offset_in(path: Path) -> int:
+    """The offset of a file; 0, before which nothing may be removed, where it is not what was written."""
+    words = path.read_bytes().decode("ascii", "replace").split()
+    if not words or not words[0].isdecimal():
+        return 0
+    offset = int(words[0])
+    is_sound = len(words) == 1 or words[1:] == [_sum(offset)]  # one word: from before there were checksums
+    return offset if is_sound else 0
+
+
+def _sum(offset: int) -> str:
+    return f"{zlib.crc32(str(offset).encode()):08x}"

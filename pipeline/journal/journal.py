@@ -54,8 +54,8 @@ class Journal:
     def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         """Opens or begins the journal of a directory.
 
-        Raises JournalLockedError where another writer has it, JournalDamagedError where a durable record is
-        bad (only the last segment is read; readers find what is wrong in others).
+        Raises JournalLockedError where another writer has it. Where a durable record is bad, ``damage`` says
+        which, and a new segment is begun; only the last one is read, readers find what is wrong in others.
         """
         self.directory = directory
         _make_directory(directory)
@@ -73,6 +73,7 @@ class Journal:
         self._is_open = True
         self._end = self._tail.number
         self.cut: TailCut | None = found.cut
+        self.damage = found.damage
         if found.cut is not None:
             _log.warning("%s", found.cut)
 

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from pipeline.journal.disk import put_file, sync_file, write_at
+from sinks.bearing import witness_of
 
 _END = struct.Struct("<QI")
 _NUMBER = struct.Struct("<Q")
@@ -29,13 +30,16 @@ class EndTeller:
 
     def __init__(self, directory: Path, number: int) -> None:
         path = known_end_path(directory)
+        self._witness = witness_of(directory)
         if EndAsker(directory).ask() != number or not path.exists():
             put_file(path, _encoded(number))
         self._handle = os.open(path, os.O_RDWR)
+        self._witness.tell(number)
 
     def tell(self, number: int) -> None:
         """All records before this number are durable."""
         write_at(self._handle, _encoded(number), 0)
+        self._witness.tell(number)
 
     def close(self) -> None:
         """Leaves the file durable as well."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from geofences.instant import BEGIN_MS
 from pipeline.journal.disk import SCRATCH, sync_file
-from pipeline.journal.frame import HEAD_BYTES
+from pipeline.journal.errors import JournalDamagedError
+from pipeline.journal.frame import HEAD_BYTES, Head
+from pipeline.journal.scan import scan
 from pipeline.journal.segment import SegmentEnd, create_segment, find_end, segment_firsts, segment_path
 
 
@@ -40,13 +42,15 @@ class Recovered:
     end: SegmentEnd
     number: int
     cut: TailCut | None
+    damage: JournalDamagedError | None = None
 
 
 def recover(directory: Path, known_end: int) -> Recovered:
     """The end of a journal, which is durable from then on; an empty directory gets its first segment.
 
-    Records before ``known_end`` are known to have been durable. Raises JournalDamagedError where a bad record
-    stands before a good one that came later.
+    Records before ``known_end`` are known to have been durable. Where a bad record stands before a good one
+    that came later, the segment is left as it is and nothing more is written to it: readers stop there, and
+    what comes in goes on.
     """
     for scratch in directory.glob("*" + SCRATCH):
         scratch.unlink()
@@ -56,12 +60,28 @@ def recover(directory: Path, known_end: int) -> Recovered:
         create_segment(directory, known_end, known_end, BEGIN_MS, BEGIN_MS)
         firsts = [known_end]
     path = segment_path(directory, firsts[-1])
-    end = find_end(path, known_end)
+    try:
+        end = find_end(path, known_end)
+    except JournalDamagedError as damage:
+        return _past_damage([segment_path(directory, first) for first in firsts], known_end, damage)
     lost = max(0, known_end - end.number)
     if end.torn_bytes or lost:
         cut = TailCut(path, end.position, end.torn_bytes, lost)
     _cut_segment(path, end.position)
     return Recovered(end, end.number + lost, cut)
+
+
+def _past_damage(paths: list[Path], known_end: int, damage: JournalDamagedError) -> Recovered:
+    """Where the log goes on behind a last segment that cannot be read to its end."""
+    found = [scan(path) for path in paths[-1:]]
+    while found[-1].head is None and len(found) < len(paths):  # the clock of whatever can be read
+        found.append(scan(paths[-1 - len(found)]))
+    last, known = found[0], found[-1]
+    head = known.head or Head(b"", last.end, last.end, BEGIN_MS, BEGIN_MS)
+    clock_ms = known.stretches[-1].clock_ms if known.stretches else head.clock_ms
+    end = SegmentEnd(head, 0, last.end, known.start_ms, clock_ms)
+    # A segment needs a name of its own, also where nothing of the damaged one can be read.
+    return Recovered(end, max(known_end, last.end, int(paths[-1].stem) + 1), None, damage)
 
 
 def _drop_headless(directory: Path, known_end: int) -> tuple[int, TailCut | None]:

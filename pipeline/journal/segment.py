@@ -72,7 +72,7 @@ def find_end(path: Path, known_end: int) -> SegmentEnd:
     """
     head = read_head(path)
     end = SegmentEnd(head, HEAD_BYTES, head.first, head.start_ms, head.clock_ms)
-    with _mapped(path) as content:
+    with mapped(path) as content:
         try:
             while (frame := _numbered_frame(head, content, end)) is not None:
                 end = _after(end, frame)
@@ -86,7 +86,8 @@ def find_end(path: Path, known_end: int) -> SegmentEnd:
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[memoryview]:
+def mapped(path: Path) -> Iterator[memoryview]:
+    """The bytes of a segment, only to be read."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         view = memoryview(content)
         try:

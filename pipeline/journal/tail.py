@@ -32,7 +32,7 @@ class Tail:
         self._handle = -1
         self.number = found.number
         self.clock_ms, self.start_ms = found.end.clock_ms, found.end.start_ms
-        if found.number > found.end.number:
+        if found.number > found.end.number or found.damage is not None:
             self._begin_segment(after=found.end.number)
         else:
             self._use(found.end)

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import case, update
+
 from sinks.disposal.abbreviation import full_key
 from sinks.disposal.acts import (
     Act,
@@ -43,6 +45,7 @@ from sinks.disposal.settling import Settlement, settle
 from sinks.disposal.states import State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
 from sinks.disposal.store import Store
+from sinks.disposal.tables import bearing
 from sinks.hash_chain import Break, Head
 
 
@@ -97,6 +100,12 @@ class DisposalQueue:
         """The offices of the site with the one above each; offices it no longer has keep their place."""
         with self._store.writing() as connection:
             put_offices(connection, parents)
+
+    def reached(self, position: int) -> None:
+        """All that the log says up to this record is in."""
+        with self._store.writing() as connection:
+            further = case((bearing.c.position < position, position), else_=bearing.c.position)
+            connection.execute(update(bearing).values(position=further))
 
     # What people do
 

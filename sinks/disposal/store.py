@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,12 +11,17 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from sinks.bearing import Witness, witness_of
 from sinks.disposal.errors import StoreUnusable
+from sinks.disposal.tables import event_tail
+from sinks.sqlite import sqlite3
 
+#: How an engine of each database is made: SQLite is the one that all stores use.
+_OPTIONS: dict[str, dict[str, Any]] = {"sqlite": {"module": sqlite3}}
 #: The first with RETURNING.
 _SQLITE_OLDEST = (3, 35, 0)
 #: How long a connection waits for another process's write before it gives up. Who asked is then told so, and
@@ -33,17 +37,19 @@ class Store:
     def __init__(self, where: str | Path) -> None:
         try:
             url = _url(where)
-            self._engine = create_engine(url)
+            self._engine = create_engine(url, **_OPTIONS.get(url.get_backend_name(), {}))
         except (ArgumentError, ImportError) as error:
             raise StoreUnusable(f"{where}: {error}") from error
         self._shown = url.render_as_string(hide_password=True)
         # SQLite has one writer at a time and lets others poll; within a process a lock hands over at once.
         self._turn: AbstractContextManager[Any] = nullcontext()
+        self._witness: Witness | None = None
         self._readers = self._engine
         if url.get_backend_name() == "postgresql":
             self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ")
         if url.get_backend_name() == "sqlite":
             self._turn = threading.Lock()
+            self._witness = witness_of(Path(str(url.database)))
             _make_durable(self._engine)
 
     @contextmanager
@@ -55,6 +61,14 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, durable when the block is left; undone if it is left by an error."""
+        with self._transaction() as connection:
+            yield connection
+            seq = int(connection.execute(select(event_tail.c.last_seq)).scalar_one())
+        if self._witness is not None:
+            self._witness.tell(seq)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         with self._turn, self._engine.execution_options(queue_writes=True).begin() as connection:
             yield connection
 
@@ -63,7 +77,7 @@ class Store:
         settings = Config()
         settings.set_main_option("script_location", "sinks.disposal:migrations")
         try:
-            with self.writing() as connection:
+            with self._transaction() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
                 settings.attributes["connection"] = connection

@@ -165,3 +165,15 @@ event_tail = Table(
     Column("last_link", LargeBinary),
     CheckConstraint("slot = 1", "event_tail_single"),
 )
+
+#: One row: whose data directory it is part of, and how far in the log it has come (``sinks/bearing.py``).
+bearing = Table(
+    "bearing",
+    metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("identity", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("writes", BigInteger, nullable=False),
+    Column("gaps", Text, nullable=False),
+    CheckConstraint("slot = 1", "bearing_single"),
+)

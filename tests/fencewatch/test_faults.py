@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from replay.command_line import invoked, run_fencewatch
 
 from fencewatch.faults import exit_codes
 from fencewatch.listening import CannotListen, listening
+from sinks.sqlite import sqlite3
 
 
 def _damaged(path: Path) -> None:

@@ -178,13 +178,25 @@ def test_bad_record_in_the_middle_or_at_the_end(
         power_lost(tmp_path)
     position = flip_payload(segment, bad)
     if survivors is None:
-        with pytest.raises(JournalDamagedError, match=f"{segment.name}: byte {position}: record {bad}: "):
-            Journal(tmp_path)
+        _goes_on_behind(tmp_path, segment, position, bad)
         return
     with Journal(tmp_path) as journal:
         assert journal.cut is not None, why
         assert (journal.cut.position, journal.cut.acknowledged) == (position, int(end_known))
         assert len(payloads(tmp_path)) == survivors
+
+
+def _goes_on_behind(directory: Path, segment: Path, position: int, bad: int) -> None:
+    """What comes in is taken behind the damage, in a segment of its own; readers stop before it."""
+    for opening in range(2):
+        with Journal(directory) as journal:
+            assert (journal.damage is not None) == (opening == 0), "told where the last segment is damaged"
+            journal.append([Entry(PINGS, b"after")])
+    reader = JournalReader(directory)
+    assert bad == 0 or [record.number for record in reader.poll()] == list(range(bad))
+    with pytest.raises(JournalDamagedError, match=f"{segment.name}: byte {position}: record {bad}: "):
+        reader.poll()
+    assert payloads(directory, 5) == [b"after", b"after"]
 
 
 def test_pages_of_one_write_reach_the_disk_in_any_order(tmp_path: Path) -> None:
@@ -214,8 +226,11 @@ def test_a_bad_record_of_an_earlier_segment_is_found_by_readers(tmp_path: Path) 
 
 def test_a_foreign_file_is_no_segment(tmp_path: Path) -> None:
     (tmp_path / f"{0:020d}.journal").write_bytes(b"something else entirely" * 10)
+    with Journal(tmp_path) as journal:
+        assert "the head of the segment is not whole" in str(journal.damage)
+        assert journal.append([Entry(PINGS, b"after")]) == 2
     with pytest.raises(JournalDamagedError, match="the head of the segment is not whole"):
-        Journal(tmp_path)
+        payloads(tmp_path)
 
 
 def test_a_payload_cannot_pass_for_a_record(tmp_path: Path) -> None:

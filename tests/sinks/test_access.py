@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sinks.access import Identity, Role, TokenStore, WrongToken
+from sinks.sqlite import sqlite3
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from chain_mutations import Chain, mutated
 
 from sinks.access_log import Access, AccessLog, Look, PurposeMissing
 from sinks.hash_chain import Head
+from sinks.sqlite import sqlite3
 
 TRACK = Access(1, "Li", "officer", "O1", "P1", 10, 20, "alert 7")
 VISIT = Access(2, "Li", "officer", "O1", None, None, None, None, kind=Look.VISIT)

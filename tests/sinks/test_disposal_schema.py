@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sinks.disposal import DisposalQueue, State, StoreUnusable
 from sinks.disposal.tables import metadata
+from sinks.sqlite import sqlite3
 
 
 @pytest.fixture
@@ -27,7 +27,8 @@ def connection(place: str, queue: DisposalQueue) -> Iterator[Connection]:
     """A way into the queue's database past the queue."""
     told(queue, 1)
     url = place if "://" in place else f"sqlite:///{place}"
-    engine = create_engine(make_url(url), poolclass=NullPool)
+    module = {} if "postgresql" in url else {"module": sqlite3}
+    engine = create_engine(make_url(url), poolclass=NullPool, **module)
     with engine.connect() as opened:
         yield opened
 
@@ -40,7 +41,7 @@ def test_migrations_end_in_the_same_checks_and_indexes(tmp_path: Path) -> None:
     """Alembic compares no CHECKs; SQLite keeps each statement as it was written."""
     place = tmp_path / "queue.sqlite"
     DisposalQueue.open(place).disconnect()
-    engine = create_engine(f"sqlite:///{place}", poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{place}", poolclass=NullPool, module=sqlite3)
     with engine.connect() as opened:
         rows = opened.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars()
         migrated = {_plain(statement) for statement in rows if "alembic_version" not in statement}

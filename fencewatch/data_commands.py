@@ -1,0 +1,76 @@
+"""`fencewatch data`: what is kept looked through, repaired and made anew from the log."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from fencewatch.config import DEFAULT_DATA, FIGURES
+from fencewatch.faults import exit_codes
+from fencewatch.options import Data, Json
+from pipeline.errors import InputError
+
+data_app = typer.Typer(
+    help="Look after what a data directory keeps.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@data_app.command("verify", epilog="Example: fencewatch data verify --data fencewatch-data")
+def data_verify(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+    """Read all that is kept, also while it is in use; exit code 1 where something is wrong."""
+    from pipeline.verify import Verified, verify
+
+    def as_object(found: Verified) -> dict[str, object]:
+        wrong = [{"file": str(one.path), "wrong": one.wrong, "todo": one.todo} for one in found.findings]
+        return {
+            "store": found.store.value, "state": found.state, "identity": found.identity,
+            "position": found.position, "holds": found.holds, "wrong": wrong,
+        }  # fmt: skip
+
+    with exit_codes():
+        stores = verify(_there(data))
+    if as_json:
+        print(json.dumps({"stores": [as_object(found) for found in stores]}, ensure_ascii=False))
+    else:
+        for found in stores:
+            whose = "" if found.identity is None else f"of {found.identity[:8]}, record {found.position:>8}"
+            print(f"{found.store:<17} {found.state:<8} {whose:<30} {found.holds}".rstrip())
+            for finding in found.findings:
+                print(f"  {finding}")
+    if any(found.findings for found in stores):
+        raise typer.Exit(1)
+
+
+@data_app.command("repair", epilog="Example: fencewatch data repair --data fencewatch-data")
+def data_repair(data: Data = DEFAULT_DATA) -> None:
+    """Set aside what is damaged or does not belong, say what is lost, and let the rest go on."""
+    from fencewatch.entrance import tell_done
+    from pipeline.repair import last_clock_ms, repair
+
+    with exit_codes():
+        done = 0
+        for line in repair(_there(data), last_clock_ms(data / FIGURES)):
+            done += 1
+            tell_done(data, "store_repaired", line)
+        if not done:
+            print("nothing to repair")
+
+
+@data_app.command("rebuild", epilog="Example: fencewatch data rebuild --data fencewatch-data")
+def data_rebuild(data: Data = DEFAULT_DATA) -> None:
+    """Have `run` judge again all that the log still has, and fill the stores from it."""
+    from fencewatch.entrance import tell_done
+    from pipeline.rebuild import rebuild
+
+    with exit_codes():
+        for line in rebuild(_there(data)):
+            tell_done(data, "store_rebuilt", line)
+        print("now start `fencewatch run`")
+
+
+def _there(data: Path) -> Path:
+    if not data.is_dir():
+        raise InputError(f"{data}: is no directory; expected a data directory")
+    return data

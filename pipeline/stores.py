@@ -1,0 +1,418 @@
+"""The stores of a data directory seen together: whose each is, how far it has come, and what does not fit.
+
+Each may be sound in itself and still be the wrong one: taken away, put back from an earlier time, or of
+another data directory. ``look`` only reads, also while the stores are in use; ``enter`` is for whoever starts
+to work on them, ``adopt`` for when they are open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.journal.errors import JournalDamagedError
+from pipeline.journal.floors import Floors
+from pipeline.journal.known_end import EndAsker, known_end_path
+from pipeline.journal.segment import find_end, segment_firsts, segment_path
+from sinks.bearing import (
+    BEARING,
+    WITNESSES,
+    Bearing,
+    BearingFile,
+    SealedFile,
+    bearing_in,
+    put_bearing,
+    witness_of,
+)  # fmt: skip
+from sinks.errors import SinkFailed
+from sinks.sqlite import sqlite3
+
+
+class Store(StrEnum):
+    """What is kept in a data directory; each value is its name there."""
+
+    LOG = "journal"
+    STATE = "state"
+    QUEUE = "queue.sqlite"
+    POSITIONS = "positions.sqlite"
+    TRACKS = "tracks"
+    TOKENS = "tokens.sqlite"
+    ACCESSES = "accesses.sqlite"
+
+
+#: Stores that follow the log; the engine tells them how far they have come.
+FOLLOWING = (Store.STATE, Store.QUEUE, Store.POSITIONS, Store.TRACKS)
+#: Stores that can be made anew from the log, and nobody is judged wrongly for want of them.
+_DERIVED = (Store.POSITIONS, Store.TRACKS)
+FILES = (Store.QUEUE, Store.POSITIONS, Store.TOKENS, Store.ACCESSES)
+_WITNESSED = (Store.QUEUE, Store.TOKENS, Store.ACCESSES)
+#: Seconds that a start spends on looking through a SQLite file; `fencewatch data verify` takes what it needs.
+_CHECK_MOST_S = 5.0
+_REPAIR, _REBUILD = "`fencewatch data repair`", "`fencewatch data rebuild`"
+
+
+class StoresDisagree(PipelineError):  # noqa: N818 - the name says what is the matter
+    """Stores are missing, of another data directory or of another time: nothing may go on with them.
+
+    The message has a line for each of the ``findings``.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = list(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a store, and what to do. Where ``ends``, nobody may go on before it is done."""
+
+    store: Store
+    path: Path
+    wrong: str
+    todo: str
+    ends: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.wrong}; {self.todo}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A store as it stands. ``inode`` tells a file that was replaced from one that was written to."""
+
+    store: Store
+    path: Path
+    exists: bool
+    bearing: Bearing | None = None
+    position: int = 0
+    writes: int = 0
+    witnessed: int = 0
+    inode: int = 0
+    damage: str | None = None
+    is_busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All stores at one moment; ``root`` is what the directory says of itself, ``born`` what it ever had."""
+
+    data: Path
+    root: str | None
+    born: frozenset[Store]
+    stores: Mapping[Store, Seen]
+    floor: int = 0
+    log_first: int = 0
+    damage: str | None = None
+
+    def findings(self) -> list[Finding]:
+        """Everything that does not fit, gravest first."""
+        return sorted(self._findings(), key=lambda finding: not finding.ends)
+
+    def _findings(self) -> Iterator[Finding]:
+        if self.damage is not None:
+            yield Finding(Store.LOG, self.data / BEARING, self.damage, f"{_REPAIR} writes it anew")
+        log = self.stores[Store.LOG]
+        for seen in self.stores.values():
+            if (found := self._own(seen)) is not None:
+                yield found
+            elif seen.exists and seen.store is not Store.LOG:
+                yield from self._beside(seen, log)
+        if log.exists and log.position < log.witnessed:
+            yield Finding(
+                Store.LOG,
+                log.path,
+                f"the log ends at record {log.position}, and had reached {log.witnessed}: "
+                f"{log.witnessed - log.position} acknowledged records are missing",
+                f"put the right log back, or give them up with {_REPAIR}",
+            )
+
+    def _own(self, seen: Seen) -> Finding | None:
+        """What is wrong with a store by itself; of one that another program holds on to nothing is known."""
+        if seen.is_busy:
+            return None
+        if seen.damage is not None:
+            return Finding(seen.store, seen.path, seen.damage, f"{_REPAIR} sets it aside")
+        if not seen.exists:
+            return self._gone(seen, "it was there and is gone")
+        if seen.bearing is None:
+            return self._gone(seen, "it was begun anew: what it had is gone")
+        if seen.bearing.identity != self.root:
+            other = f"it is of another data directory ({seen.bearing.identity[:8]}, not {str(self.root)[:8]})"
+            return Finding(
+                seen.store, seen.path, other, f"put the right one back, or {_REPAIR} sets it aside"
+            )
+        return None
+
+    def _gone(self, seen: Seen, wrong: str) -> Finding | None:
+        if seen.store not in self.born:  # it is yet to be made
+            return None
+        if seen.store in _DERIVED:
+            return Finding(seen.store, seen.path, wrong, f"{_REBUILD} fills it", ends=False)
+        if seen.store is Store.STATE and self.log_first == 0:
+            return Finding(
+                seen.store, seen.path, wrong, "the log is judged again from its beginning", ends=False
+            )
+        todo = {
+            Store.STATE: f"put it back, or judge anew what the log still has by {_REBUILD}",
+            Store.QUEUE: f"put it back, or have its alerts told again by {_REBUILD}",
+        }.get(seen.store, f"put it back, or begin a new one by {_REPAIR}")
+        return Finding(seen.store, seen.path, wrong, todo)
+
+    def _beside(self, seen: Seen, log: Seen) -> Iterator[Finding]:
+        """What is wrong with a store that is sound in itself, beside the others."""
+        derived = seen.store in _DERIVED
+        if log.exists and seen.position > max(log.position, log.witnessed):
+            yield Finding(
+                Store.LOG,
+                log.path,
+                f"the log ends at record {log.position}, and {seen.path.name} has come to {seen.position}: "
+                "it is of an earlier time",
+                f"put the right log back, or give the rest up with {_REPAIR}",
+            )
+        follows = seen.store in FOLLOWING and seen.store is not Store.STATE and seen.bearing is not None
+        if follows and seen.position < self.floor:
+            yield Finding(
+                seen.store,
+                seen.path,
+                f"it has come to record {seen.position} and the engine to {self.floor}: it is an older one",
+                f"{_REBUILD} fills it"
+                if derived
+                else f"put the right one back, or {_REBUILD} tells its alerts again",
+                ends=not derived,
+            )
+        if seen.store in _WITNESSED and seen.writes < seen.witnessed:
+            yield Finding(
+                seen.store,
+                seen.path,
+                f"the last {seen.witnessed - seen.writes} things that were written to it are missing: "
+                "it is of an earlier time",
+                f"put the right one back, or go on without them by {_REPAIR}",
+            )
+        for first, end in [] if seen.bearing is None else seen.bearing.gaps:
+            yield Finding(
+                seen.store,
+                seen.path,
+                f"what records {first} to {end - 1} of the log say is missing",
+                f"{_REBUILD} fills it",
+                ends=False,
+            )
+
+
+def look(data: Path, *, is_quick: bool = False) -> Look:
+    """All stores as they stand, nothing changed; what is wrong with them is found, not raised.
+
+    A quick look takes the log's word for where it ends instead of reading its last segment.
+    """
+    stores = {store: _seen(data, store, is_quick) for store in Store}
+    root, born, damage = None, frozenset[Store](), None
+    try:
+        root, born = _read_root(data)
+    except SinkFailed as error:
+        damage = str(error).partition(": ")[2]
+    borne = {seen.bearing.identity for seen in stores.values() if seen.bearing is not None}
+    if root is None and len(borne) == 1:  # the directory's own note is gone; what all of them say stands
+        root = next(iter(borne))
+    journal = data / Store.LOG
+    first = min(segment_firsts(journal), default=0) if stores[Store.LOG].exists else 0
+    return Look(data, root, born, stores, _floor(journal), first, damage)
+
+
+def enter(data: Path) -> list[Finding]:
+    """Whether these stores may be worked on; what is wrong and hinders nobody.
+
+    A directory that has no identity yet, because it is new or from before there were any, gets one. Raises
+    StoresDisagree, which has a line for each thing that must be put right first.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    with _locked(data):
+        found = look(data).findings()
+    if ends := [finding for finding in found if finding.ends]:
+        raise StoresDisagree(ends)
+    return found
+
+
+def adopt(data: Path, stores: Iterable[Store]) -> str:
+    """Stores that are open now bear the directory's identity from here on; returns it."""
+    with _locked(data):
+        seen = look(data)
+        identity = seen.root or secrets.token_hex(16)
+        (data / WITNESSES).mkdir(exist_ok=True)
+        born = set(seen.born)
+        for store in Store:
+            if seen.stores[store].exists and seen.stores[store].bearing is None and store not in born:
+                stamp(data, store, Bearing(identity, seen.floor if store in FOLLOWING else 0))
+                born.add(store)
+        born |= {store for store in stores if seen.stores[store].exists}
+        if seen.root != identity or seen.born != born or not (data / BEARING).exists():
+            write_root(data, identity, born)
+    return identity
+
+
+def mark_reached(data: Path, store: Store, position: int) -> None:
+    """A store that is a directory has all up to a record of the log. Raises SinkFailed."""
+    file = BearingFile(data / store)
+    if (bearing := file.read()) is not None:
+        file.write(bearing.at(position))
+
+
+def give_up(data: Path, store: Store, identity: str, upto: int) -> None:
+    """A store goes on without what it lacks up to a record; it bears the gap until it is filled."""
+    bearing = look(data, is_quick=True).stores[store].bearing or Bearing(identity)
+    stamp(data, store, bearing.lacking(upto))
+
+
+def write_root(data: Path, identity: str, born: Iterable[Store]) -> None:
+    """What a directory says of itself: its identity, and which stores it has had."""
+    SealedFile(data / BEARING).write({"identity": identity, "stores": sorted(born)})
+
+
+def _read_root(data: Path) -> tuple[str | None, frozenset[Store]]:
+    told = SealedFile(data / BEARING).read()
+    if told is None:
+        return None, frozenset()
+    return str(told["identity"]), frozenset(map(Store, told["stores"]))
+
+
+class Standing:
+    """The stores that a process has open, as they were then: whether anybody took or replaced one since."""
+
+    def __init__(self, data: Path) -> None:
+        # The number of a directory that is gone would be given to another; of a file that is open it is not.
+        # A path alone is held: closing a database's file would let go of SQLite's locks on it.
+        if sys.platform == "linux":
+            self._held = [os.open(data / store, os.O_PATH) for store in Store if (data / store).exists()]
+        self._inodes = {store: inode for store in Store if (inode := _inode(data / store))}
+        self._data = data
+
+    def findings(self) -> list[Finding]:
+        """What was taken away or replaced while it was in use; it is not what is worked on."""
+        found = []
+        for store, inode in self._inodes.items():
+            now = _inode(self._data / store)
+            if now != inode:
+                wrong = (
+                    "it was replaced while it was in use" if now else "it was taken away while it was in use"
+                )
+                todo = "stop `serve` and `run`, put the right one back and start them again"
+                found.append(Finding(store, self._data / store, wrong, todo))
+        return found
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _locked(data: Path) -> Iterator[None]:
+    """One process at a time draws an identity, or compares."""
+    handle = os.open(data / "identity.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def stamp(data: Path, store: Store, bearing: Bearing) -> None:
+    """A store bears this from here on. Raises SinkFailed."""
+    if store not in FILES:
+        BearingFile(data / store).write(bearing)
+        return
+    try:
+        with closing(sqlite3.connect(data / store, isolation_level=None, timeout=30.0)) as connection:
+            put_bearing(connection, bearing)
+    except sqlite3.Error as error:
+        raise SinkFailed(f"{data / store}: cannot be used: {error}") from error
+
+
+def _seen(data: Path, store: Store, is_quick: bool) -> Seen:
+    path = data / store
+    if not (inode := _inode(path)):
+        return Seen(store, path, exists=False)
+    try:
+        if store in FILES:
+            return _seen_file(store, path, inode, is_quick)
+        if store is Store.LOG:
+            return _seen_log(path, inode, is_quick)
+        return _seen_directory(store, path, inode)
+    except sqlite3.OperationalError as error:
+        busy = "locked" in str(error)
+        damage = None if busy else f"it cannot be read: {error}"
+        return Seen(store, path, exists=True, inode=inode, damage=damage, is_busy=busy)
+    except (SinkFailed, sqlite3.Error, JournalDamagedError, OSError, ValueError) as error:
+        return Seen(store, path, exists=True, inode=inode, damage=f"it cannot be read: {error}")
+
+
+def _seen_file(store: Store, path: Path, inode: int, is_quick: bool) -> Seen:
+    with closing(opened_to_read(path)) as connection:
+        if not is_quick:
+            check(connection, path, _CHECK_MOST_S)
+        bearing = bearing_in(connection)
+        writes = 0 if bearing is None else bearing.writes
+        if store is Store.QUEUE and bearing is not None:
+            writes = int(connection.execute("SELECT last_seq FROM event_tail").fetchone()[0])
+    position = 0 if bearing is None else bearing.position
+    return Seen(store, path, True, bearing, position, writes, witness_of(path).ask(), inode)
+
+
+def opened_to_read(path: Path) -> sqlite3.Connection:
+    """A SQLite file that is there, never changed by this connection."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1.0)
+
+
+def check(connection: sqlite3.Connection, path: Path, most_s: float, *, is_whole: bool = False) -> None:
+    """Whether a SQLite file is sound, as far as that is found out in some seconds of looking.
+
+    A whole check also holds indexes against tables. Raises SinkFailed, sqlite3.Error.
+    """
+    page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    if path.stat().st_size % page_bytes:
+        raise SinkFailed("it ends within a page")
+    given_up_s = time.monotonic() + most_s
+    connection.set_progress_handler(lambda: time.monotonic() > given_up_s, 10_000)
+    try:
+        found = connection.execute(f"PRAGMA {'integrity' if is_whole else 'quick'}_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            return
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+    if found[0] != "ok":
+        raise SinkFailed(str(found[0]).strip().replace("\n", " "))
+
+
+def _seen_directory(store: Store, path: Path, inode: int) -> Seen:
+    bearing = BearingFile(path).read()
+    return Seen(store, path, True, bearing, 0 if bearing is None else bearing.position, inode=inode)
+
+
+def _seen_log(path: Path, inode: int, is_quick: bool) -> Seen:
+    """A log that was begun, and where it really ends; damage before that is told where it is read."""
+    told = max(EndAsker(path).ask(), witness_of(path).ask())
+    firsts = segment_firsts(path)  # after it was asked: a segment begun since ends later
+    if not firsts and not known_end_path(path).exists():
+        return Seen(Store.LOG, path, exists=False)
+    end = told if firsts else 0
+    if firsts and not is_quick:
+        with suppress(JournalDamagedError):
+            end = find_end(segment_path(path, firsts[-1]), told).number
+    return Seen(Store.LOG, path, True, BearingFile(path).read(), max(end, 0), 0, told, inode)
+
+
+def _floor(journal: Path) -> int:
+    with suppress(OSError, ValueError):
+        return Floors(journal).lowest() or 0
+    return 0
