@@ -1,0 +1,195 @@
+"""Single bits changed all over what a system keeps: each is noticed, or what comes of it is the same."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+import pyarrow as pa
+import pytest
+from minimal_site import write_site
+
+from geofences.errors import GeofenceError
+from pipeline.checkpoints import CheckpointStore
+from pipeline.errors import PipelineError
+from pipeline.journal import Journal, JournalReader, clock_mark, rows_entry, start_mark
+from pipeline.live import LiveEngine, LiveRequest
+from pipeline.ping import PING
+from pipeline.sites.load import load_site
+from pipeline.stream import Accepted, Told
+from sinks.alert import alert_line
+from sinks.errors import SinkFailed
+
+#: 2025-07-14T08:00+08:00, and a minute.
+START_MS, MINUTE_MS = 1_752_451_200_000, 60_000
+#: What a start or a reader may say of damage; anything else would be a traceback for a user.
+TOLD = (PipelineError, GeofenceError, SinkFailed, OSError)
+#: Flips of files that can be read by themselves, and of the state by way of a whole start of the engine.
+SHORT, SHORT_STARTS = 150, 12
+LONG, LONG_STARTS = 2_000, 300
+
+
+def minutes(first: int, end: int) -> Iterator[tuple[int, float]]:
+    """When and where the phone is: at home, away in the middle of each hour, and silent at times."""
+    for minute in range(first, end):
+        if minute % 90 < 20 or minute % 7:
+            yield START_MS + minute * MINUTE_MS, 108.0 if 25 <= minute % 60 < 40 else 106.5
+
+
+def write_log(journal: Path, first: int, end: int) -> None:
+    with Journal(journal) as log:
+        log.append([start_mark(START_MS + first * MINUTE_MS)])
+        for at_ms, lon in minutes(first, end):
+            cells = {"device_id": ["D1"], "event_time": [at_ms], "lon": [lon], "lat": [29.5]}
+            batch = pa.RecordBatch.from_pydict(cells)
+            batch = batch.set_column(1, "event_time", batch["event_time"].cast(pa.timestamp("ms", "UTC")))
+            log.append([rows_entry(PING, batch, source="test", arrival_ms=at_ms), clock_mark(at_ms)])
+
+
+def judged(data: Path, lines: dict[str, bytes]) -> dict[str, bytes]:
+    """Alerts by key after the log was judged from where the state stands to its end."""
+    found, stop = dict(lines), Event()
+    end = JournalReader(data / "journal").end_offset
+
+    def tell(told: list[Told]) -> None:
+        found.update((item.alert.alert_key, alert_line(item.alert)) for item in told)
+
+    def see(accepted: list[Accepted]) -> None:
+        if accepted[-1].offset >= end:
+            stop.set()
+
+    request = LiveRequest(
+        load_site(data / "site"), "a site", data / "journal", data / "state", tell, see, lambda: None,
+        lambda _: None, epoch=timedelta(0),
+    )  # fmt: skip
+    engine = LiveEngine(request, stop)
+    try:
+        engine.run()
+    finally:
+        engine.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    """A log of six hours of which half is judged, and the alerts of that half."""
+    data = tmp_path_factory.mktemp("half")
+    (data / "site").mkdir()
+    write_site(data / "site")
+    write_log(data / "journal", 0, 180)
+    lines = judged(data, {})
+    write_log(data / "journal", 180, 360)
+    return data, lines
+
+
+def flipped(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def flips(files: list[Path], count: int, seed: int) -> Iterator[tuple[Path, int]]:
+    """Bits of files, each file about as often as another however small it is."""
+    chance = random.Random(seed)
+    sized = [path for path in files if path.stat().st_size]
+    for number in range(count):
+        path = sized[number % len(sized)]
+        yield path, chance.randrange(8 * path.stat().st_size)
+
+
+def starts_with_flips(half: tuple[Path, dict[str, bytes]], tmp_path: Path, count: int, seed: int) -> int:
+    """How many of so many flips of the state a start of the engine noticed; the others changed nothing."""
+    data, lines = half
+    expected, noticed = judged(_copy(data, tmp_path / "plain"), lines), 0
+    assert len(expected) > len(lines) > 0, "both halves have alerts"
+    files = sorted(path.relative_to(data) for path in (data / "state").rglob("*") if path.is_file())
+    kept = [path for path in files if path.name != "lock"]
+    for number, (path, bit) in enumerate(flips([data / name for name in kept], count, seed)):
+        here = _copy(data, tmp_path / f"flip-{number}")
+        name = path.relative_to(data)
+        flipped(here / name, bit)
+        try:
+            found = judged(here, lines)
+        except TOLD:
+            noticed += 1
+            continue
+        finally:
+            shutil.rmtree(here)
+        assert found == expected, f"bit {bit} of {name} was not noticed"
+    return noticed
+
+
+def _copy(data: Path, target: Path) -> Path:
+    shutil.copytree(data, target)
+    return target
+
+
+def test_a_start_from_a_changed_state(half: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    assert starts_with_flips(half, tmp_path, SHORT_STARTS, 1) > 0
+
+
+@pytest.mark.soak
+def test_many_starts_from_a_changed_state(half: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
+    assert starts_with_flips(half, tmp_path, LONG_STARTS, 2) > LONG_STARTS // 2
+
+
+@pytest.mark.parametrize("count", [SHORT, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_a_changed_log(half: tuple[Path, dict[str, bytes]], tmp_path: Path, count: int) -> None:
+    """A reader gives what was written up to the changed bit, and then says where it stands."""
+    data, _ = half
+    expected = _read(data / "journal")
+    copied = _copy(data / "journal", tmp_path / "journal")
+    noticed = 0
+    for path, bit in flips(sorted(copied.glob("*.journal")), count, 3):
+        flipped(path, bit)
+        try:
+            found = _read(copied)
+        except TOLD:
+            noticed += 1
+        else:
+            assert found == expected, f"bit {bit} of {path.name} was not noticed"
+        flipped(path, bit)
+    assert noticed == count, "every bit of a segment counts"
+
+
+def _read(journal: Path) -> list[tuple[int, int, int, bytes]]:
+    reader, found = JournalReader(journal), []
+    while records := reader.poll():
+        found += [(record.number, record.kind, record.clock_ms, record.payload) for record in records]
+    assert len(found) == reader.end_offset
+    reader.close()
+    return found
+
+
+@pytest.mark.parametrize("count", [SHORT, pytest.param(LONG, marks=pytest.mark.soak)])
+def test_a_changed_checkpoint(half: tuple[Path, dict[str, bytes]], tmp_path: Path, count: int) -> None:
+    data, _ = half
+    kept = _copy(data / "state" / "checkpoints", tmp_path / "checkpoints")
+    tokens = [_token(path) for path in sorted(kept.glob("*.state"))]
+    expected = _states(kept, tokens)
+    for path, bit in flips(sorted(kept.iterdir()), count, 4):
+        flipped(path, bit)
+        try:
+            found = _states(kept, tokens)
+        except TOLD:
+            found = expected
+        assert found == expected, f"bit {bit} of {path.name} was not noticed"
+        flipped(path, bit)
+
+
+def _token(state: Path) -> str:
+    """The token that the runtime has of a state: its name and the checksum in its frame."""
+    return f"{state.stem}.{int.from_bytes(state.read_bytes()[12:16], 'little'):08x}"
+
+
+def _states(kept: Path, tokens: list[str]) -> list[tuple[bytes, list[bytes]]]:
+    store = CheckpointStore(kept)
+    states = [store.get(token) for token in tokens]
+    return [
+        (state.whole, [cells.tobytes() for rows in state.rows.values() for cells in rows.values()])
+        for state in states
+    ]
