@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benchmarks.board import board
 from benchmarks.checkpoint import checkpoint
 from benchmarks.engine import engine
 from benchmarks.ingest import ingest
@@ -16,4 +17,5 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "replay": replay,
     "checkpoint": checkpoint,
     "ingest": ingest,
+    "board": board,
 }

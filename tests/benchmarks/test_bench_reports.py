@@ -19,6 +19,7 @@ RATIOS = {
     "replay": ["vs_one_ping_at_a_time", "vs_engine", "vs_reference"],
     "checkpoint": ["vs_writing_all"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
+    "board": ["vs_polling"],
 }
 CONTESTANTS = {
     "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
@@ -31,6 +32,7 @@ FIGURES = {
     for name, contestants in CONTESTANTS.items()
 } | {
     "checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"],
+    "board": ["stream_bytes_per_s", "poll_bytes_per_s", "first_bytes", "tick_s"],
     "ingest": ["decode_rows_per_s", "disk_writes_per_s"]
     + [
         f"rows_{rows}_on_{connections}_{measure}"
