@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from console import (
     alert_routes,
     alert_stream,
+    card_routes,
     health_routes,
     ingest_routes,
     place_routes,
@@ -72,6 +73,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         alert_routes,
         position_stream,
         place_routes,
+        card_routes,
         reject_routes,
         site_routes,
         health_routes,

@@ -74,6 +74,15 @@ class Roll:
             return None
         return self.person(person_id, at_ms)
 
+    def devices_of(self, person_id: str, at_ms: int) -> list[Binding]:
+        """The devices that are a person's at a time, by id."""
+        return [
+            row
+            for device_id in self.device_ids
+            for row in self._bindings[device_id]
+            if row.person_id == person_id and row.valid_from_ms <= at_ms < row.valid_to_ms
+        ]
+
     def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
         """What a device was at a time, else before it, else when it was first bound; None for none."""
         rows = [] if device_id is None else self._bindings.get(device_id, [])

@@ -105,6 +105,11 @@ class PositionStore:
         found = self._file.reading().execute(f"{wanted} ORDER BY device_id LIMIT ?", (*values, limit))
         return [Position(*row) for row in found]
 
+    def of_person(self, person_id: str) -> list[Position]:
+        """The latest position of each device that was this person's when it last moved."""
+        wanted = f"SELECT {', '.join(_COLUMNS)} FROM position WHERE person_id = ? ORDER BY device_id"
+        return [Position(*row) for row in self._file.reading().execute(wanted, (person_id,))]
+
     def since(self, arrival_ms: int | None) -> list[Position]:
         """Positions that arrived at a time or later, None: all; in no order that means anything."""
         wanted, values = f"SELECT {', '.join(_COLUMNS)} FROM position", list[object]()

@@ -4,10 +4,12 @@ import { Alerted } from "./alerted.js";
 import { Api, Refusal } from "./api.js";
 import { Board } from "./board.js";
 import { Detail } from "./detail.js";
-import { find, make, say } from "./dom.js";
+import { find, make, say, toast } from "./dom.js";
 import { Drafts, forgetDrafts } from "./drafts.js";
 import { Freshness } from "./freshness.js";
+import { listenToKeys } from "./keys.js";
 import { countPeople, drawLegend } from "./legend.js";
+import { PersonCard } from "./person_card.js";
 import { PositionsFeed } from "./positions_feed.js";
 import { SiteView, statusOf } from "./records.js";
 import { Alarm } from "./sound.js";
@@ -60,6 +62,13 @@ class Room {
       onShow: (alert, isNew) => this.showAlert(alert, isNew),
       onClose: () => this.closed(),
       onStep: () => this.gather(),
+      onPerson: (personId) => this.openCard(personId),
+    });
+    this.card = new PersonCard(api, site, this.freshness, {
+      onAlert: (key) => this.openFromCard(key),
+      onTrack: (parts, now, isNew) => this.map?.showTrack(parts, now, isNew),
+      onMap: (personId) => this.focusPerson(personId),
+      onClose: () => this.cardClosed(),
     });
     this.alerted = new Alerted(api);
     /** @type {import("./map.js").PlaceMap | null} */
@@ -84,9 +93,12 @@ class Room {
       this.drawPeople();
     }, ALERTED_MS);
     document.addEventListener("visibilitychange", () => this.gather());
-    document.addEventListener("keydown", (event) => {
-      const isAsked = document.querySelector("dialog[open]") !== null;
-      if (event.key === "Escape" && !isAsked && this.detail.key !== null) this.detail.close();
+    listenToKeys({
+      onMap: () => this.focusPerson(this.personAtHand()),
+      onPerson: () => this.openCard(this.personAtHand()),
+      onPick: () => this.board.pickFocused(),
+      onSearch: () => this.board.search.focus(),
+      onClose: () => this.closeTopmost(),
     });
     await this.startMap();
   }
@@ -164,6 +176,7 @@ class Room {
 
   /** @param {string} key */
   async open(key) {
+    if (this.card.isOpen) this.card.close();
     this.board.mark(key);
     await this.detail.open(key);
   }
@@ -181,7 +194,48 @@ class Room {
   whereIs(alert) {
     const theirs = this.positions.filter((at) => at.person_id === alert.person_id
       && (alert.device_id === null || at.device_id === alert.device_id));
-    return theirs.reduce((best, at) => (best === null || at.event_ms > best.event_ms ? at : best), /** @type {Position | null} */ (null));
+    return newest(theirs);
+  }
+
+  /** Whom the keys are about: whose row has the focus, else who is open. @returns {string | null} */
+  personAtHand() {
+    const row = document.activeElement?.closest("#board .row");
+    if (row instanceof HTMLElement && row.dataset.person) return row.dataset.person;
+    return this.card.personId ?? this.detail.alert?.person_id ?? null;
+  }
+
+  /** @param {string | null} personId */
+  focusPerson(personId) {
+    const known = newest(this.positions.filter((at) => at.person_id === personId));
+    if (known === null) toast(word("no_place"), "bad");
+    else this.map?.goTo(known);
+    if (known !== null) this.map?.follow(known);
+  }
+
+  /** The card lies over the alert, which is still there below it. @param {string | null} personId */
+  async openCard(personId) {
+    if (!personId) return;
+    find("room").classList.add("with-detail");
+    await this.card.open(personId);
+    if (!this.card.isOpen) this.cardClosed();
+    this.map?.map.resize();
+  }
+
+  cardClosed() {
+    if (this.detail.key === null) find("room").classList.remove("with-detail");
+    this.map?.map.resize();
+    this.map?.follow(this.detail.alert === null ? null : this.whereIs(this.detail.alert));
+  }
+
+  /** @param {string} key */
+  async openFromCard(key) {
+    this.card.close();
+    await this.open(key);
+  }
+
+  closeTopmost() {
+    if (this.card.isOpen) this.card.close();
+    else if (this.detail.key !== null) this.detail.close();
   }
 
   closed() {
@@ -225,12 +279,18 @@ class Room {
   rewrite() {
     this.board.drawAll();
     this.detail.draw();
+    this.card.draw();
     this.alarm.draw();
     this.wall.show();
     this.freshness.draw();
     this.drawLegend();
     this.drawPeople();
   }
+}
+
+/** @param {Position[]} positions */
+function newest(positions) {
+  return positions.reduce((best, at) => (best === null || at.event_ms > best.event_ms ? at : best), /** @type {Position | null} */ (null));
 }
 
 /** @type {Room | null} */

@@ -275,6 +275,12 @@ export class Board {
     }
   }
 
+  /** Pick the alert whose row has the focus, or leave it. */
+  pickFocused() {
+    const box = document.activeElement?.closest("#board li")?.querySelector("input.pick");
+    if (box instanceof HTMLInputElement) this.selection.pick(box.value, false);
+  }
+
   /** @param {KeyboardEvent} event */
   move(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -24,7 +24,7 @@ export class Detail {
    * @param {import("./records.js").SiteView} site
    * @param {import("./freshness.js").Freshness} freshness
    * @param {Drafts} drafts
-   * @param {{onShow: (alert: AlertItem, isNew: boolean) => void, onClose: () => void, onStep: () => void}} told
+   * @param {{onShow: (alert: AlertItem, isNew: boolean) => void, onClose: () => void, onStep: () => void, onPerson: (personId: string) => void}} told
    */
   constructor(api, site, freshness, drafts, told) {
     this.api = api;
@@ -94,6 +94,8 @@ export class Detail {
       make("div", { className: "head" },
         severityMark(alert.severity),
         make("h2", {}, [coded("kind", alert.kind), alert.who].filter(Boolean).join(" · ")),
+        alert.person_id !== "" && make("button", { type: "button", className: "quiet", title: `${word("person_card")} (p)`,
+          onclick: () => this.told.onPerson(alert.person_id) }, word("person_card")),
         make("button", { type: "button", className: "quiet", "aria-label": word("close_detail"),
           title: `${word("close_detail")} (Esc)`, onclick: () => this.close() }, "✕")),
       make("p", { className: "state-line" },

@@ -97,3 +97,13 @@ export function diagonalM(box) {
   const wide = (box[2] - box[0]) * Math.cos((((box[1] + box[3]) / 2) * Math.PI) / 180);
   return Math.hypot(wide, box[3] - box[1]) * METRES_PER_DEGREE;
 }
+
+/** @param {{lon: number, lat: number}} at @param {object} properties @returns {GeoJSON.Feature} */
+export function pointOf(at, properties) {
+  return { type: "Feature", geometry: { type: "Point", coordinates: [at.lon, at.lat] }, properties };
+}
+
+/** @param {{lon: number, lat: number}[]} way at least two @param {object} properties @returns {GeoJSON.Feature} */
+export function lineOf(way, properties) {
+  return { type: "Feature", geometry: { type: "LineString", coordinates: way.map((at) => [at.lon, at.lat]) }, properties };
+}

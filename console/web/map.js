@@ -4,13 +4,14 @@ import * as maplibre from "maplibre-gl";
 import { LOOKS } from "./alerted.js";
 import { asArea, boxOfFeatures, circle, diagonalM } from "./geometry.js";
 import { PointLayer } from "./point_layer.js";
+import { trackMarks } from "./track.js";
 
 /** @typedef {import("./records.js").AlertItem} AlertItem */
 /** @typedef {import("./records.js").Position} Position */
 /** @typedef {import("./geometry.js").Box} Box */
 
 const NOTHING = /** @type {GeoJSON.FeatureCollection} */ ({ type: "FeatureCollection", features: [] });
-const GROUND = ["counties", "fences", "names", "chosen", "evidence", "followed"];
+const GROUND = ["counties", "fences", "names", "chosen", "evidence", "track", "followed"];
 const FONTS = ["WenQuanYi Micro Hei", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "sans-serif"];
 /** A fence many times larger than what happened is shown only in part. */
 const WHOLE_FENCE_TIMES = 8;
@@ -59,6 +60,12 @@ function style() {
       layer("fixes", "evidence", "circle", { "circle-radius": ["case", ["get", "last"], 8, 5], "circle-color":
         ["case", ["get", "last"], "#d63d1a", "#ffffff"], "circle-stroke-color": "#20242b", "circle-stroke-width": 2 },
         { filter: ["==", ["get", "part"], "fix"] }),
+      layer("track-line", "track", "line", { "line-color": "#6a3fb5", "line-width": 3, "line-opacity": 0.8 },
+        { filter: ["==", ["get", "part"], "line"] }),
+      layer("track-end", "track", "circle", { "circle-radius": 4, "circle-color": "#ffffff", "circle-stroke-color": "#6a3fb5",
+        "circle-stroke-width": 2 }, { filter: ["==", ["get", "part"], "end"] }),
+      layer("track-now", "track", "circle", { "circle-radius": 9, "circle-color": "#6a3fb5", "circle-stroke-color": "#ffffff",
+        "circle-stroke-width": 3 }, { filter: ["==", ["get", "part"], "now"] }),
       layer("followed", "followed", "circle", { "circle-radius": 13, "circle-color": "#00000000",
         "circle-stroke-color": "#0b5cad", "circle-stroke-width": 3 }),
       layer("followed-name", "followed", "symbol", { "text-color": "#0b5cad", ...halo },
@@ -159,6 +166,19 @@ export class PlaceMap {
   /** A ring around where somebody is now. @param {Position | null} position */
   async follow(position) {
     await this.put("followed", position === null ? [] : [point(position.lon, position.lat, { name: position.who })]);
+  }
+
+  /** Where somebody was over a period; nothing is drawn across a gap. @param {import("./track.js").TrackFix[][]} parts @param {import("./track.js").TrackFix | null} now @param {boolean} fly */
+  async showTrack(parts, now, fly) {
+    const marks = trackMarks(parts, now);
+    await this.put("track", marks);
+    const box = boxOfFeatures(marks);
+    if (fly && box !== null) this.show(box, true);
+  }
+
+  /** @param {Position} position */
+  goTo(position) {
+    this.map.easeTo({ center: [position.lon, position.lat], zoom: Math.max(14, this.map.getZoom()), duration: 400 });
   }
 
   goHome() {

@@ -86,7 +86,7 @@ export function correctionForm(alert, site, act) {
 
 /** All that a plain case wants, in one step. @param {SiteView} site @param {Act} act */
 export function plainForm(site, act) {
-  const form = make("form", { name: "settle", className: "plain" },
+  const form = make("form", { name: "settle", className: "plain-case" },
     make("h3", {}, word("plain_title")),
     make("div", { className: "plain-line" }, plainCaseSelect(site, word("plain_title")),
       make("button", { type: "submit" }, word("settle"))));

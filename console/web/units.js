@@ -49,6 +49,20 @@ export function fullMoment(ms) {
   return `${at.year}-${moment(ms)} ${at.timeZoneName.replace("GMT", "UTC")}`;
 }
 
+/** `2025-07-14T10:32`, as a field for local time has it. @param {number} ms */
+export function toLocal(ms) {
+  return `${parts(ms, { year: "numeric" }).year}-${monthDay(ms)}T${minuteOfDay(ms)}`;
+}
+
+/** The instant of a local time in the policy's zone. @param {string} text `2025-07-14T10:32` */
+export function fromLocal(text) {
+  const wall_ms = Date.parse(`${text.slice(0, 16)}Z`);
+  let ms = wall_ms;
+  // The zone's distance from UTC is asked where the time may be, and once more where it then is.
+  for (let k = 0; k < 2; k += 1) ms += wall_ms - Date.parse(`${toLocal(ms)}Z`);
+  return ms;
+}
+
 /** `10:32`, or `07-14 10:32` where that is another day than `otherMs`. @param {number} ms @param {number} otherMs */
 export function shortMoment(ms, otherMs) {
   return monthDay(ms) === monthDay(otherMs) ? minuteOfDay(ms) : `${monthDay(ms)} ${minuteOfDay(ms)}`;

@@ -17,7 +17,7 @@ from pipeline.sites.named_places import PLACES, read_places
 from pipeline.sites.oddities import warn_of_oddities
 from pipeline.sites.offices import COLUMNS as OFFICE_COLUMNS
 from pipeline.sites.offices import read_offices
-from pipeline.sites.people import DEVICE_COLUMNS, PEOPLE_COLUMNS, read_devices, read_people
+from pipeline.sites.people import DEVICE_COLUMNS, PEOPLE_COLUMNS, PHONE, read_devices, read_people
 from pipeline.sites.policy_file import read_policy
 from pipeline.sites.records import Leave, Site
 from pipeline.sites.table import Table, read_table
@@ -60,7 +60,7 @@ def read_site(directory: Path, findings: Findings) -> Site | None:
     holidays = _holidays(directory / HOLIDAYS, findings)
     office_rows = read_table(directory / OFFICES, OFFICE_COLUMNS, findings)
     offices = read_offices(office_rows, findings) if office_rows else []
-    person_rows = read_table(directory / PEOPLE, PEOPLE_COLUMNS, findings)
+    person_rows = read_table(directory / PEOPLE, PEOPLE_COLUMNS, findings, optional=(PHONE,))
     known = KnownNames(_ids(person_rows), policy.windows.keys() if policy else None, _ids(office_rows))
     people = read_people(person_rows, known.offices, known.classes, findings) if person_rows else {}
     device_rows = read_table(directory / DEVICES, DEVICE_COLUMNS, findings)

@@ -12,6 +12,9 @@ from pipeline.sites.table import Table
 from pipeline.sites.versions import overlaps
 
 PEOPLE_COLUMNS = ("person_id", "name", "office_id", "class", "valid_from", "valid_to")
+#: A site may leave it out.
+PHONE = "phone"
+_PHONE_MOST = 40
 DEVICE_COLUMNS = ("device_id", "person_id", "kind", "valid_from", "valid_to")
 
 
@@ -21,7 +24,9 @@ def read_people(
     """Sound rows by row number; a set that is None could not be read, and nothing is held against it."""
     people: dict[int, Person] = {}
     spans: dict[int, tuple[str, Span]] = {}
-    for row, (person_id, name, office_id, class_name, valid_from, valid_to), place in table.places(findings):
+    for row, (person_id, name, office_id, class_name, valid_from, valid_to, phone), place in table.places(
+        findings
+    ):
         known_id = identifier(person_id, "person_id", place)
         known_office = _known(office_id, "office_id", "office", offices, "offices.csv", place)
         known_class = _known_class(class_name, classes, place)
@@ -29,7 +34,9 @@ def read_people(
         if known_id and span:
             spans[row] = person_id, span
             if known_office and known_class:
-                people[row] = Person(person_id, name, office_id, class_name, *span)
+                people[row] = Person(
+                    person_id, name, office_id, class_name, *span, phone.strip()[:_PHONE_MOST]
+                )
     for row, other in overlaps((person_id, span, row) for row, (person_id, span) in spans.items()):
         wrong = f"{shown(spans[row][0])} is supervised by row {other} at the same time"
         _overlap(table.file, row, wrong, findings)

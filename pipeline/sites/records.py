@@ -22,7 +22,7 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One row of supervision: a person's class and office while it is valid."""
+    """One row of supervision: a person's class and office while it is valid; no judging needs the phone."""
 
     person_id: str
     name: str
@@ -30,6 +30,7 @@ class Person:
     class_name: str
     valid_from_ms: int = BEGIN_MS
     valid_to_ms: int = END_MS
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from pipeline.sites.misplaced_crs import fault_table_crs
 class Table:
     """The sound rows of one file.
 
-    ``rows`` are (data row counted from 1, cells in the order of the columns asked for); ``ids`` are
+    ``rows`` are (data row counted from 1, cells in the order of the columns asked for, then of the optional
+    ones, empty where the file has none); ``ids`` are
     the first cells of all rows, the unsound ones too: others may name them without a second fault
     (None where the file broke off, and there may be more).
     """
@@ -33,7 +34,9 @@ class Table:
             yield row, cells, Place(findings, self.file, f"row {row}")
 
 
-def read_table(path: Path, columns: tuple[str, ...], findings: Findings) -> Table | None:
+def read_table(
+    path: Path, columns: tuple[str, ...], findings: Findings, *, optional: tuple[str, ...] = ()
+) -> Table | None:
     """The file's rows, or None where it cannot be read as a table with these columns."""
     file = Place(findings, path.name, "file")
     text = read_text(path, file)
@@ -51,8 +54,8 @@ def read_table(path: Path, columns: tuple[str, ...], findings: Findings) -> Tabl
         return None
     if "lon" in columns:
         fault_table_crs(header, lines, file)
-    rows, ids = _split(lines, header, columns, Place(findings, path.name, ""))
-    _warn_of_extra(header, columns, len(rows), path.name, findings)
+    rows, ids = _split(lines, header, columns, optional, Place(findings, path.name, ""))
+    _warn_of_extra(header, (*columns, *optional), len(rows), path.name, findings)
     return Table(path.name, rows, None if broken else ids)
 
 
@@ -94,16 +97,21 @@ def _sound_header(header: list[str], columns: tuple[str, ...], file: Place) -> b
 
 
 def _split(
-    lines: list[list[str]], header: list[str], columns: tuple[str, ...], place: Place
+    lines: list[list[str]],
+    header: list[str],
+    columns: tuple[str, ...],
+    optional: tuple[str, ...],
+    place: Place,
 ) -> tuple[list[tuple[int, tuple[str, ...]]], frozenset[str]]:
     pick = itemgetter(*map(header.index, columns))
+    more = [header.index(name) if name in header else None for name in optional]
     first, width = header.index(columns[0]), len(header)
     rows, ids = [], set()
     for row, cells in enumerate(lines, 1):
         if len(cells) > first:
             ids.add(cells[first])
         if len(cells) == width:
-            rows.append((row, pick(cells)))
+            rows.append((row, (*pick(cells), *("" if at is None else cells[at] for at in more))))
         else:
             place.fault(f"row {row}", f"has {len(cells)} fields", f"{width} as in the header")
     return rows, frozenset(ids)

@@ -1,0 +1,86 @@
+"""A person's card: who it is, by which office, how to reach them, when their devices last told a place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from console.answers import answer
+from console.errors import PersonUnknown
+from console.gate import Caller, Parts, People, Reader, Right
+from console.parts import ConsoleParts
+from console.position_json import moving_json
+from console.roll import Roll
+from console.visits import OnRecord, Purpose
+from geofences.instant import BEGIN_MS, END_MS
+from pipeline.sites.records import Binding, Person
+from sinks.alert import instant_text
+
+router = APIRouter(prefix="/v1", tags=["places"])
+
+
+@router.get(
+    "/people/{person_id}/card", responses={404: {"description": "nobody of this id within the office"}}
+)
+def card(
+    person_id: Annotated[str, Path()],
+    parts: Parts,
+    people: People,
+    caller: Reader,
+    visits: OnRecord,
+    purpose: Purpose,
+) -> Response:
+    """A person of the caller's office as they stand now; that it was opened is on record.
+
+    Without the right to names there is neither a name nor a phone number.
+    """
+    now_ms = parts.now_ms()
+    person = people.person(person_id, now_ms)
+    if person is None or person.office_id not in caller.offices:
+        raise PersonUnknown(person_id)
+    visits.open_person(caller, person_id, purpose)
+    office = people.offices[person.office_id]
+    return answer(
+        {
+            "now": instant_text(now_ms),
+            "person_id": person_id,
+            "person_name": caller.shown_name(person.name),
+            "phone": _phone(person, caller),
+            "office_id": person.office_id,
+            "office_name": office.name,
+            "class": person.class_name,
+            "is_supervised": people.is_supervised(person_id, now_ms),
+            "valid_from": _bound(person.valid_from_ms),
+            "valid_to": _bound(person.valid_to_ms),
+            "devices": _devices(parts, people, person_id, now_ms),
+        }
+    )
+
+
+def _phone(person: Person, caller: Caller) -> str | None:
+    return person.phone or None if caller.may(Right.NAME) else None
+
+
+def _devices(parts: ConsoleParts, people: Roll, person_id: str, now_ms: int) -> list[dict[str, Any]]:
+    latest = {position.device_id: position for position in parts.positions.of_person(person_id)}
+    found = []
+    for binding in people.devices_of(person_id, now_ms):
+        position = latest.get(binding.device_id)
+        last = None if position is None else moving_json(position)
+        found.append(_device(binding, parts) | {"last": last})
+    return found
+
+
+def _device(binding: Binding, parts: ConsoleParts) -> dict[str, Any]:
+    return {
+        "device_id": binding.device_id,
+        "kind": binding.kind,
+        "since": _bound(binding.valid_from_ms),
+        "silence_s": [ms / 1000 for ms in parts.site.policy.silence_ms[binding.kind]],
+    }
+
+
+def _bound(ms: int) -> str | None:
+    """An end of a validity; none where it has none."""
+    return None if ms in (BEGIN_MS, END_MS) else instant_text(ms)

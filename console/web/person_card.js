@@ -1,0 +1,199 @@
+/** A person's card: who, how to reach them, their devices and alerts, and where they were over a period. */
+
+import { Refusal } from "./api.js";
+import { find, make, toast } from "./dom.js";
+import { alertOf } from "./records.js";
+import { severityMark } from "./severity.js";
+import { stretches, whereAt } from "./track.js";
+import { fromLocal, fullMoment, length, moment, span, toLocal } from "./units.js";
+import { coded, word } from "./words.js";
+
+/** @typedef {import("./track.js").TrackFix} TrackFix */
+
+const TRACK_MS = 6 * 3_600_000;
+const STEP_MS = 15_000;
+const ALERTS_MOST = 50;
+/** Of a device whose thresholds nobody knows. */
+const SILENCE_MS = 3_600_000;
+
+export class PersonCard {
+  /**
+   * @param {import("./api.js").Api} api @param {import("./records.js").SiteView} site @param {import("./freshness.js").Freshness} freshness
+   * @param {{onAlert: (key: string) => void, onTrack: (parts: TrackFix[][], now: TrackFix | null, isNew: boolean) => void,
+   *   onMap: (personId: string) => void, onClose: () => void}} told
+   */
+  constructor(api, site, freshness, told) {
+    this.api = api;
+    this.site = site;
+    this.freshness = freshness;
+    this.told = told;
+    this.box = find("person-card");
+    /** @type {string | null} */
+    this.personId = null;
+    /** @type {any} */
+    this.card = null;
+    /** @type {import("./records.js").AlertItem[]} */
+    this.alerts = [];
+    /** @type {TrackFix[]} */
+    this.fixes = [];
+    /** @type {{from: number, to: number, at: number} | null} */
+    this.shown = null;
+  }
+
+  /** @param {string} personId */
+  async open(personId) {
+    this.personId = personId;
+    this.fixes = [];
+    this.shown = null;
+    const id = encodeURIComponent(personId);
+    try {
+      const [card, page] = await Promise.all([
+        this.api.read(`/v1/people/${id}/card`), this.api.read(`/v1/alerts?person=${id}&limit=${ALERTS_MOST}`)]);
+      if (this.personId !== personId) return;
+      this.card = card;
+      this.alerts = page.items.map(alertOf);
+      this.hasMore = page.next !== null;
+      this.draw();
+      this.box.hidden = false;
+      this.box.focus({ preventScroll: true });
+    } catch (error) {
+      this.personId = null;
+      toast(word("refused", { why: error instanceof Refusal ? error.message : String(error) }), "bad");
+    }
+  }
+
+  get isOpen() {
+    return !this.box.hidden;
+  }
+
+  close() {
+    this.personId = this.card = this.shown = null;
+    this.box.hidden = true;
+    this.told.onTrack([], null, false);
+    this.told.onClose();
+  }
+
+  /** How long a device may be silent before nobody knows where its person is. @param {string} deviceId */
+  silenceMs(deviceId) {
+    const device = this.card?.devices.find((/** @type {any} */ one) => one.device_id === deviceId);
+    return device === undefined ? SILENCE_MS : device.silence_s[0] * 1000;
+  }
+
+  draw() {
+    if (this.card === null) return;
+    const { card } = this;
+    this.box.replaceChildren(
+      make("div", { className: "head" },
+        make("h2", {}, card.person_name ?? card.person_id),
+        make("button", { type: "button", onclick: () => this.told.onMap(card.person_id) }, word("on_the_map")),
+        make("button", { type: "button", className: "quiet", "aria-label": word("close_card"), title: `${word("close_card")} (Esc)`,
+          onclick: () => this.close() }, "✕")),
+      this.facts(), ...card.devices.map((/** @type {any} */ device) => this.device(device)),
+      ...(card.devices.length === 0 ? [make("p", { className: "hint" }, word("no_device"))] : []),
+      make("h3", {}, word("track_title")), this.trackForm(), make("div", { id: "track-shown" }),
+      make("h3", {}, word("their_alerts")), this.alertList());
+    this.drawTrack();
+  }
+
+  facts() {
+    const { card } = this;
+    const until = card.valid_to === null ? "" : ` → ${fullMoment(Date.parse(card.valid_to))}`;
+    const rows = [
+      [word("phone_word"), card.phone ?? word("no_phone")], [word("number_word"), card.person_id],
+      [word("office_word"), card.office_name], [word("class_word"), coded("class", card.class)],
+      [word("supervision"), card.is_supervised ? word("supervised") + until : word("supervised_no_more")],
+    ];
+    return make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  }
+
+  /** @param {any} device */
+  device(device) {
+    const now = this.freshness.now_ms;
+    const last = device.last;
+    const rows = last === null ? [[word("last_contact"), word("never_heard")]] : [
+      [word("last_contact"), `${moment(Date.parse(last.arrival_time))} · ${word("ago", { age: span(now - Date.parse(last.arrival_time)) })}`],
+      [word("last_place"), moment(Date.parse(last.event_time))],
+      [word("evidence_accuracy"), last.accuracy_m === null ? "–" : `± ${length(last.accuracy_m)}`],
+    ];
+    return make("div", { className: "device" }, make("h3", {}, `${coded("device", device.kind)} ${device.device_id}`),
+      make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
+  }
+
+  alertList() {
+    if (this.alerts.length === 0) return make("p", { className: "hint" }, word("no_alerts_of"));
+    return make("ol", { className: "their-alerts" }, ...this.alerts.map((alert) => make("li", {},
+      make("button", { type: "button", className: "row", onclick: () => this.told.onAlert(alert.alert_key) },
+        severityMark(alert.severity), make("span", { className: "what" }, coded("kind", alert.kind),
+          make("span", { className: "where" }, moment(alert.raised_ms))),
+        make("span", { className: `state ${alert.state}` }, coded("state", alert.state))))),
+    this.hasMore && make("li", { className: "hint" }, word("alerts_further", { n: ALERTS_MOST })));
+  }
+
+  /** Nobody looks at a track without saying what for: it is put on record. */
+  trackForm() {
+    const now = this.freshness.now_ms;
+    const [from, to] = this.shown === null ? [now - TRACK_MS, now] : [this.shown.from, this.shown.to];
+    /** @param {string} name @param {number} ms */
+    const time = (name, ms) => make("input", { type: "datetime-local", name, required: true, value: toLocal(ms), "aria-label": word(`track_${name}`) });
+    const form = make("form", { className: "track-form", name: "track" },
+      make("label", {}, word("purpose"), make("input", { name: "purpose", required: true, maxLength: 1000, autocomplete: "off",
+        value: this.purpose ?? "", placeholder: word("purpose_hint") })),
+      make("div", { className: "plain-line" }, time("from", from), make("span", {}, "→"), time("to", to)),
+      make("button", { type: "submit" }, word("show_track")));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const given = new FormData(form);
+      this.read(String(given.get("purpose")), fromLocal(String(given.get("from"))), fromLocal(String(given.get("to"))));
+    });
+    return form;
+  }
+
+  /** @param {string} purpose @param {number} from @param {number} to */
+  async read(purpose, from, to) {
+    const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString(), purpose });
+    try {
+      const person = this.personId;
+      const said = await this.api.read(`/v1/people/${encodeURIComponent(person ?? "")}/track?${query}`);
+      if (this.personId !== person) return;
+      this.purpose = purpose;
+      this.truncated = said.truncated;
+      this.fixes = said.items.map((/** @type {any} */ fix) => ({ ...fix, event_ms: Date.parse(fix.event_time) }));
+      this.shown = { from, to, at: this.fixes.at(-1)?.event_ms ?? to };
+      this.drawTrack();
+      this.told.onTrack(stretches(this.fixes, (device) => this.silenceMs(device)), this.fixes.at(-1) ?? null, true);
+    } catch (error) {
+      toast(word("refused", { why: error instanceof Error ? error.message : String(error) }), "bad");
+    }
+  }
+
+  /** The slider, and what is known of the time it stands at. */
+  drawTrack() {
+    const box = find("track-shown");
+    if (this.shown === null) return;
+    if (this.fixes.length === 0) {
+      box.replaceChildren(make("p", { className: "hint" }, word("no_track")));
+      return;
+    }
+    const { from, to, at } = this.shown;
+    const parts = stretches(this.fixes, (device) => this.silenceMs(device));
+    const said = make("p", { id: "track-at", role: "status" });
+    const slider = make("input", { type: "range", "aria-label": word("track_time"), min: String(from), max: String(to), step: String(STEP_MS),
+      value: String(at), oninput: () => this.moveTo(Number(slider.value), parts, said) });
+    box.replaceChildren(slider, said, make("p", { className: "hint" },
+      word(this.truncated ? "track_cut" : "track_of", { n: this.fixes.length, gaps: Math.max(0, parts.length - 1) })));
+    this.moveTo(at, parts, said);
+  }
+
+  /** @param {number} at @param {TrackFix[][]} parts @param {HTMLElement} said */
+  moveTo(at, parts, said) {
+    if (this.shown === null) return;
+    this.shown.at = at;
+    const { fix, since } = whereAt(this.fixes, at, (device) => this.silenceMs(device));
+    const known = fix === null
+      ? word(since === null ? "track_not_yet" : "track_gap", { age: since === null ? "" : span(at - since.event_ms) })
+      : word("track_fix", { time: moment(fix.event_ms), accuracy: fix.accuracy_m === null ? "–" : `± ${length(fix.accuracy_m)}` });
+    said.textContent = `${moment(at)} · ${known}`;
+    said.classList.toggle("gap", fix === null);
+    this.told.onTrack(parts, fix, false);
+  }
+}
