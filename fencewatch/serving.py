@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
+from threading import Thread
 from typing import NoReturn
 
 from console.app import create_app
+from console.county_lines import county_lines
 from console.parts import ConsoleParts
 from fencewatch.config import Settings
 from fencewatch.connections import Doorkeeper, GuardedServer, limits_here
@@ -37,6 +39,8 @@ def serve(settings: Settings, socket_fd: int | None = None) -> None:
             compile_kernels(DeviceIds([]))
         handed = None if socket_fd is None else [socket.socket(fileno=socket_fd)]
         doors = handed or listening(settings.host, settings.port)
+        # Reading all county lines takes seconds, for which the first page would wait in vain.
+        Thread(target=county_lines, args=(parts.site.fences,), name="county lines", daemon=True).start()
         print(f"serving on http://{settings.host}:{settings.port}, {parts.clock_text}", flush=True)
         server.run(doors)
 

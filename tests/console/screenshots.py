@@ -23,7 +23,7 @@ from page_visit import Visit, chromium, visit  # noqa: E402 - the tests' folder 
 
 #: Real time after which a demonstration has heard from everybody, and for which the map settles after a move.
 _FILL_MS, _SETTLE_MS = 15_000, 3_000
-_DEMO_S = 300
+_DEMO_S = 900
 
 
 def main() -> None:
