@@ -29,6 +29,7 @@ from console.alert_routes import answer, refusal
 from console.description import describe
 from console.errors import PersonUnknown, Refused
 from console.gate import Gate, caller_of, roll_of
+from console.guard import Guard
 from console.liveness import Liveness
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
@@ -125,6 +126,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.places = Places(parts.streams_per_token)
     app.state.roll = Roll(parts.site, parts.gazetteer)
     app.state.visits = Visits(parts)
+    app.state.guard = Guard(parts, figures)
     app.state.position_feed = PositionFeed(parts.positions, app.state.roll, parts.now_ms)
     app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)

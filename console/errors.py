@@ -32,9 +32,11 @@ class Refused(ConsoleError):  # noqa: N818 - the name says what happens
 
 
 class NoToken(Refused):
-    """No token, or none that counts."""
+    """No token, or none that counts; ``former`` is whose it was once, where that is known."""
 
     status = 401
+    is_given = False
+    former: str | None = None
 
 
 class NotAllowed(Refused):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -12,29 +11,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from console.errors import NotAllowed, NoToken
 from console.parts import ConsoleParts
+from console.rights import RIGHTS as RIGHTS
+from console.rights import Right as Right
 from console.roll import Roll
-from sinks.access import Identity, Role, TokenStore
-
-
-class Right(StrEnum):
-    """What a role may or may not do."""
-
-    SEND = "send rows"
-    SEE = "see alerts, positions and tracks"
-    NAME = "see people's names"
-    ACT = "work on alerts"
-    WATCH = "see how the system is"
-
-
-#: A prosecutor inspects and so neither acts nor needs names; an operator keeps the system going and sees
-#: nobody; a device sends for itself alone.
-RIGHTS = {
-    Role.OFFICER: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH}),
-    Role.COUNTY: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH}),
-    Role.PROSECUTOR: frozenset({Right.SEE, Right.WATCH}),
-    Role.OPERATOR: frozenset({Right.SEND, Right.WATCH}),
-    Role.DEVICE: frozenset({Right.SEND}),
-}
+from sinks.access import Identity, TokenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +57,16 @@ class Gate:
         """Who bears a token; raises NoToken, and NotAllowed with the caller it is about."""
         identity = self._tokens.lookup(token, now_ms=self._now_ms()) if token else None
         if identity is None:
-            raise NoToken("a token that counts is needed: Authorization: Bearer TOKEN")
+            refusal = NoToken("a token that counts is needed: Authorization: Bearer TOKEN")
+            refusal.is_given = bool(token)
+            refusal.former = self._tokens.former(token) if token else None
+            raise refusal
         office_id = identity.office_id
         caller = Caller(identity, frozenset() if office_id is None else self._roll.within(office_id))
         if not caller.may(right):
-            refusal = NotAllowed(f"a token of the role {identity.role} may not {right}")
-            refusal.caller = caller
-            raise refusal
+            forbidden = NotAllowed(f"a token of the role {identity.role} may not {right}")
+            forbidden.caller = caller
+            raise forbidden
         return caller
 
     def in_force(self) -> frozenset[str]:

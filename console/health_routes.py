@@ -1,4 +1,4 @@
-"""For those who keep it running: alive, ready, figures. Nothing personal, and so no token."""
+"""For those who keep it running: alive and ready without a token, figures with one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from console.alert_routes import answer
 from console.clock_health import clock_problem
-from console.gate import Parts
+from console.gate import Parts, Watcher
 from console.liveness import Liveness
 from console.metrics import Figures
 from pipeline.gateway import JournalWriter
@@ -49,7 +49,7 @@ def ready(request: Request, parts: Parts) -> Response:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(request: Request) -> Response:
-    """Figures in the text form of Prometheus."""
+def metrics(request: Request, _: Watcher) -> Response:
+    """Figures in the text form of Prometheus; they tell a stranger too much of how the system is doing."""
     figures: Figures = request.app.state.figures
     return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)

@@ -32,6 +32,8 @@ class Figures:
         self._received = self._counter("fencewatch_received_rows", "Rows sent to the gateway.", "stream")
         self._accepted = self._counter("fencewatch_accepted_rows", "Rows made durable.", "stream")
         self._rejected = self._counter("fencewatch_rejected_rows", "Rows the gateway refused.", "reason")
+        says = "Requests refused for their token."
+        self._refused = self._counter("fencewatch_refused_requests", says, "reason")
         self._append_seconds = Histogram(
             "fencewatch_journal_append_seconds",
             "How long one write to the log took to be on disk.",
@@ -54,6 +56,10 @@ class Figures:
         says = "Refused rows that could not be kept."
         gauge = Gauge("fencewatch_rejects_lost_rows", says, registry=self.registry)
         gauge.set_function(lost)
+
+    def refused(self, why: str) -> None:
+        """A request that was refused at the door."""
+        self._refused.labels(why).inc()
 
     def appended(self, seconds: float) -> None:
         """One write to the log is on disk after so long."""

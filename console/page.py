@@ -23,6 +23,12 @@ _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 _OF_A_FIX = frozenset({"id", "deviceid", "lat", "lon", "location", "timestamp"})
 
 
+#: Files beside the page that say what it is made of, and are none of it.
+_NOT_SHOWN = re.compile(
+    r"(^|/)(\.[^/]+|package(-lock)?\.json|jsconfig\.json|[^/]*\.(map|ts|md))$", re.IGNORECASE
+)
+
+
 class PageFiles(StaticFiles):
     """Files of a folder that browsers ask about again, so that a new version is seen at once.
 
@@ -34,6 +40,8 @@ class PageFiles(StaticFiles):
         sent = Request(scope)
         if scope["method"] not in ("GET", "HEAD") or not _OF_A_FIX.isdisjoint(sent.query_params):
             raise HTTPException(404, "no such route; fixes are taken at /osmand, /owntracks and /v1/pings")
+        if _NOT_SHOWN.search(path):
+            raise HTTPException(404)
         try:
             return await super().get_response(path, scope)
         except ValueError:  # a path that no file can have

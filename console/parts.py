@@ -38,7 +38,7 @@ class ConsoleParts:
     the machine's clock that it does not follow. ``run_metrics`` is the file in which the engine tells of
     itself (None: there is none to look at), ``operations`` the log of what happens to the system. ``vendor``
     is the folder of npm packages that the page imports from. ``real_now_ms`` is the machine's clock, by
-    which tokens expire.
+    which tokens expire. ``security_log`` is the file that tells who was refused what (None: nowhere).
     """
 
     site: Site
@@ -58,6 +58,7 @@ class ConsoleParts:
     steady: SteadyClock | None = None
     doubt: Callable[[], Doubt | None] = lambda: None
     run_metrics: Path | None = None
+    security_log: Path | None = None
     operations: OperationsLog | None = None
     real_now_ms: Callable[[], int] = system_now_ms
     streams_per_token: int = PER_TOKEN_MOST

@@ -8,9 +8,11 @@ import sqlite3
 from fastapi import Request, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.concurrency import run_in_threadpool
 
 from console.answers import answer
 from console.errors import NotAllowed, NoToken, NotRecorded, Refused, TooManyStreams
+from console.guard import Guard
 from console.visits import recorded_refusal
 from sinks.errors import SinkFailed
 
@@ -23,6 +25,10 @@ _log = logging.getLogger(__name__)
 
 async def refusal_answer(request: Request, error: Refused) -> Response:
     """The answer to a request that was refused before or by its route."""
+    guard: Guard = request.app.state.guard
+    if wait_s := await run_in_threadpool(guard.refused, request, error):
+        said = {"detail": f"too many wrong tokens from your address; ask again in {wait_s} s"}
+        return answer(said, 429, {"Retry-After": str(wait_s)})
     if isinstance(error, NotAllowed) and error.caller is not None:
         return await recorded_refusal(request, error.caller, error.status, str(error))
     response = answer({"detail": str(error)}, error.status)

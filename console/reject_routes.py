@@ -11,6 +11,7 @@ from console.alert_routes import answer
 from console.gate import Caller, Parts, People, Right, Watcher
 from console.place_routes import wrong_query
 from console.roll import Roll
+from console.visits import OnRecord, Purpose
 from geofences.instant import instant_ms
 from pipeline.gateway.refusals import without_position
 from sinks.alert import instant_text
@@ -32,16 +33,26 @@ class Wanted(BaseModel):
     since: str | None = Field(None, description="ISO 8601 with offset")
     before: int | None = Field(None, ge=1, le=_INTEGER_MOST, description="`next` of the page before")
     limit: int = Field(100, ge=1, le=PAGE_MOST)
+    purpose: str | None = Field(None, description="what for; it is put on record")
 
 
 @router.get("/rejects")
-def rejects(wanted: Annotated[Wanted, Query()], parts: Parts, people: People, caller: Watcher) -> Response:
+def rejects(
+    wanted: Annotated[Wanted, Query()],
+    parts: Parts,
+    people: People,
+    caller: Watcher,
+    visits: OnRecord,
+    purpose: Purpose,
+) -> Response:
     """Refused rows, newest first, and how many of the last day there are by reason.
 
     Whoever sees people gets the rows of devices that are bound to people of their offices, as they came. An
     operator gets all of them, with signs in place of the digits of a position.
     """
     now_ms = parts.now_ms()
+    if caller.may(Right.SEE):  # rows as they came say where people were
+        visits.enter(caller, purpose)
     chosen = RejectFilter(wanted.device, wanted.reason, _since_ms(wanted.since), wanted.before)
     sees_people = caller.may(Right.SEE)
     found: list[RejectedRow] = []

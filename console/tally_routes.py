@@ -57,7 +57,7 @@ def by_person(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, 
 
 
 def _of_person(person: PersonAlerts, caller: Caller, people: Roll) -> dict[str, Any]:
-    first = shown(person.first, caller, people)
+    first = shown(person.first, caller, people) | {"evidence": []}  # a board needs no places
     return {
         "person_id": person.person_id,
         "person_name": first["person_name"],

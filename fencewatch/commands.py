@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from fencewatch import __version__, printing
+from fencewatch.audit_commands import audit_app
 from fencewatch.clock_commands import clock_app
 from fencewatch.data_commands import data_app
 from fencewatch.faults import exit_codes
 from fencewatch.live_commands import live_app
+from fencewatch.login_commands import login_app
 from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
@@ -35,6 +37,8 @@ app = typer.Typer(
 site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(site_app, name="site")
 app.add_typer(live_app)
+app.add_typer(login_app)
+app.add_typer(audit_app, name="audit")
 app.add_typer(operations_app)
 app.add_typer(reject_app, name="rejects")
 app.add_typer(token_app, name="token")

@@ -33,6 +33,7 @@ from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
 from sinks.rejects import RejectStore
+from sinks.security_log import SECURITY
 from sinks.tracks import TrackArchive
 
 TOKENS, ACCESSES = "tokens.sqlite", "accesses.sqlite"
@@ -94,6 +95,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             steady=_steady_clock(settings, journal) if isinstance(journal, Journal) else None,
             doubt=lambda: doubt_of(data),
             run_metrics=data / FIGURES,
+            security_log=data / SECURITY,
             operations=OperationsLog(data / OPERATIONS),
             streams_per_token=settings.streams_per_token,
             version=__version__,

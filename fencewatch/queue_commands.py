@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 queue_app = typer.Typer(help="Work the disposal queue off.", no_args_is_help=True, rich_markup_mode=None)
 
 Office = Annotated[str | None, typer.Option(help="Only this office and those below it.")]
-Actor = Annotated[str | None, typer.Option(help="Who acts; by default the user.")]
 Why = Annotated[
     str | None,
     typer.Option(
@@ -46,14 +45,13 @@ def _add_step(name: str, says: str, *, is_leased: bool = False) -> None:
         alert_key: Key,
         data: Data = DEFAULT_DATA,
         office: Office = None,
-        actor: Actor = None,
         as_json: Json = False,
     ) -> None:
         with _at_desk(data, office, as_json) as desk:
             said = {"lease_ms": desk.lease_ms} if is_leased else {}
-            desk.take(getattr(desk.queue, name), alert_key, actor, **said)
+            desk.take(getattr(desk.queue, name), alert_key, **said)
 
-    queue_app.command(name, help=says, epilog=f"Example: fencewatch queue {name} 3f2a9c --actor li")(command)
+    queue_app.command(name, help=says, epilog=f"Example: fencewatch queue {name} 3f2a9c")(command)
 
 
 @queue_app.command("list", epilog="Example: fencewatch queue list --office O1 --state open --state claimed")
@@ -98,23 +96,22 @@ _add_step("renew", "Hold on to an alert for another half an hour.", is_leased=Tr
 _add_step("release", "Give an alert back.")
 
 
-@queue_app.command("verify", epilog="Example: fencewatch queue verify 3f2a9c true --actor li")
+@queue_app.command("verify", epilog="Example: fencewatch queue verify 3f2a9c true")
 def verify_command(
     alert_key: Key,
     verdict: Annotated[str, typer.Argument(help="true, false or unverifiable.")],
     reason: Why = None,
     data: Data = DEFAULT_DATA,
     office: Office = None,
-    actor: Actor = None,
     as_json: Json = False,
 ) -> None:
     """Say whether it really happened."""
     with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.verify, alert_key, actor, verdict=verdict, reason=reason)
+        desk.take(desk.queue.verify, alert_key, verdict=verdict, reason=reason)
 
 
 @queue_app.command(
-    "correct", epilog="Example: fencewatch queue correct 3f2a9c true --because 'he was seen there' --actor li"
+    "correct", epilog="Example: fencewatch queue correct 3f2a9c true --because 'he was seen there'"
 )
 def correct_command(
     alert_key: Key,
@@ -123,34 +120,30 @@ def correct_command(
     reason: Why = None,
     data: Data = DEFAULT_DATA,
     office: Office = None,
-    actor: Actor = None,
     as_json: Json = False,
 ) -> None:
     """Replace a verdict before the alert is disposed of."""
     with _at_desk(data, office, as_json) as desk:
         said = {"verdict": verdict, "reason": reason, "because": because}
-        desk.take(desk.queue.correct, alert_key, actor, **said)
+        desk.take(desk.queue.correct, alert_key, **said)
 
 
-@queue_app.command(
-    "dispose", epilog="Example: fencewatch queue dispose 3f2a9c warning --note 'told off' --actor li"
-)
+@queue_app.command("dispose", epilog="Example: fencewatch queue dispose 3f2a9c warning --note 'told off'")
 def dispose_command(
     alert_key: Key,
     outcome: Annotated[str, typer.Argument(help="What was done; a wrong one lists those there are.")],
     note: Annotated[str | None, typer.Option(help="In words.")] = None,
     data: Data = DEFAULT_DATA,
     office: Office = None,
-    actor: Actor = None,
     as_json: Json = False,
 ) -> None:
     """Say what was done about it."""
     with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.dispose, alert_key, actor, outcome=outcome, note=note)
+        desk.take(desk.queue.dispose, alert_key, outcome=outcome, note=note)
 
 
 @queue_app.command(
-    "settle", epilog="Example: fencewatch queue settle --cleared --reason gps_drift --office O1 --actor li"
+    "settle", epilog="Example: fencewatch queue settle --cleared --reason gps_drift --office O1"
 )
 def settle_command(
     alert_keys: Annotated[
@@ -168,13 +161,12 @@ def settle_command(
     note: Annotated[str | None, typer.Option(help="In words.")] = None,
     data: Data = DEFAULT_DATA,
     office: Office = None,
-    actor: Actor = None,
     as_json: Json = False,
 ) -> None:
     """Plain cases in one step: claim, verify, dispose of and close."""
     said = {"verdict": verdict, "reason": reason, "outcome": outcome, "note": note}
     with _at_desk(data, office, as_json) as desk:
-        desk.settle(alert_keys or [], is_cleared=cleared, is_sure=yes, actor=actor, **said)
+        desk.settle(alert_keys or [], is_cleared=cleared, is_sure=yes, **said)
 
 
 _add_step("close", "Put a disposed alert away.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import time
@@ -14,11 +13,14 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from console.rights import Right
 from fencewatch.config import QUEUE
 from fencewatch.faults import FAILED, ending_with_the_reader, exit_codes, reader_has_left
 from fencewatch.opened import lease_ms
 from fencewatch.queue_views import Views
+from fencewatch.terminal_masking import event_without_words, without_words
 from fencewatch.terminal_text import zone_of
+from fencewatch.terminal_user import TerminalUser, terminal_user
 from pipeline.clock import Clock, clock_of
 from pipeline.errors import InputError
 from sinks.disposal import (
@@ -34,6 +36,7 @@ from sinks.disposal import (
     WrongInput,
     event_json,
     item_json,
+    offices_from,
     stats_json,
 )
 
@@ -45,11 +48,12 @@ _NAMED_MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An open queue, the clock and time zone it lives by, and the office that is acted for (None: all)."""
+    """An open queue, the clock and zone it lives by, who is at it, and the office looked at (None: all)."""
 
     queue: DisposalQueue
     clock: Clock
     views: Views
+    user: TerminalUser
     office: str | None
     as_json: bool
 
@@ -71,7 +75,7 @@ class Desk:
         now_ms = self.clock.now_ms()
         page = self.queue.alerts(wanted, now_ms=now_ms, limit=limit, cursor=cursor)
         total = self.queue.count(wanted, now_ms=now_ms)
-        items = [item_json(item) for item in page.items] if self.as_json else []
+        items = [item_json(self._seen(item)) for item in page.items] if self.as_json else []
         told = {"items": items, "next": page.next, "total": total}
         self._print(told, lambda: self.views.page(page, total, is_first=cursor is None))
 
@@ -80,22 +84,22 @@ class Desk:
         item = self._item(self._key(beginning))
         self._print(item_json(item), lambda: self.views.alert(item))
 
-    def take(self, step: Callable[..., QueueItem], beginning: str, actor: str | None, **said: Any) -> None:
+    def take(self, step: Callable[..., QueueItem], beginning: str, **said: Any) -> None:
         """A step on an alert, and how the alert then stands."""
-        key, who = self._key(beginning), _myself() if actor is None else actor
-        step(key, actor=who, office=self.office, now_ms=self.clock.now_ms(), **said)
+        self.user.require(Right.ACT)
+        key = self._key(beginning)
+        step(key, **self._acting(), **said)
         item = self._item(key)
-        self._print(item_json(item), lambda: self.views.step(item, who))
+        self._print(item_json(item), lambda: self.views.step(item, self.user.actor))
 
-    def settle(
-        self, beginnings: Sequence[str], *, is_cleared: bool, is_sure: bool, actor: str | None, **said: Any
-    ) -> None:
+    def settle(self, beginnings: Sequence[str], *, is_cleared: bool, is_sure: bool, **said: Any) -> None:
         """Plain cases in one step each, and what became of each; ends with 1 where one was refused."""
+        self.user.require(Right.ACT)
         keys = self._to_settle(beginnings, is_cleared=is_cleared)
-        settlement, who = Settlement(**said, together=len(keys)), _myself() if actor is None else actor
+        settlement = Settlement(**said, together=len(keys))
         if len(keys) > 1 and not is_sure and not _is_confirmed(len(keys)):
             raise InputError(f"nothing was settled: {len(keys)} alerts want --yes, or y when asked")
-        told = [self._settled(key, settlement, who) for key in keys]
+        told = [self._settled(key, settlement) for key in keys]
         n_settled = sum(each["status"] == 200 for each in told)
         self._print(
             {"settled": n_settled, "items": told},
@@ -119,7 +123,7 @@ class Desk:
             )
         return keys
 
-    def _settled(self, key: str, said: Settlement, who: str) -> dict[str, Any]:
+    def _settled(self, key: str, said: Settlement) -> dict[str, Any]:
         told: dict[str, Any] = {
             "alert_key": key,
             "status": 200,
@@ -128,7 +132,7 @@ class Desk:
             "holder": None,
         }
         try:
-            self.queue.settle(key, said, actor=who, office=self.office, now_ms=self.clock.now_ms())
+            self.queue.settle(key, said, **self._acting())
         except TransitionRefused as error:
             return told | {"status": 409, "detail": str(error), "state": error.state, "holder": error.holder}
         return told
@@ -164,13 +168,22 @@ class Desk:
                 time.sleep(_LOOK_EVERY_S if ends_s is None else min(_LOOK_EVERY_S, for_s or 0))
 
     def _tell(self, event: TimelineEvent) -> None:
+        event = event if self.user.may(Right.NAME) else event_without_words(event)
         self._print(event_json(event), lambda: [self.views.entry(event, self._item(event.alert_key))])
 
     def _key(self, beginning: str) -> str:
         return self.queue.full_key(beginning, office=self.office)
 
     def _item(self, key: str) -> QueueItem:
-        return self.queue.alert(key, now_ms=self.clock.now_ms(), office=self.office)
+        return self._seen(self.queue.alert(key, now_ms=self.clock.now_ms(), office=self.office))
+
+    def _acting(self) -> dict[str, Any]:
+        """Who takes a step, for which office, and when."""
+        office = self.office if self.user.office is None else self.user.office
+        return {"actor": self.user.actor, "office": office, "now_ms": self.clock.now_ms()}
+
+    def _seen(self, item: QueueItem) -> QueueItem:
+        return item if self.user.may(Right.NAME) else without_words(item)
 
     def _print(self, told: dict[str, Any], lines: Callable[[], Sequence[str]]) -> None:
         if self.as_json:
@@ -193,8 +206,10 @@ def opened_desk(data: Path, office: str | None, *, as_json: bool) -> Iterator[De
         views = Views(zone_of(data))
         try:
             with DisposalQueue.open(path) as queue:
-                _require_office(queue, office)
-                yield Desk(queue, clock_of(data), views, office, as_json)
+                user = terminal_user(data)
+                user.require(Right.SEE)
+                _require_office(queue, office, user)
+                yield Desk(queue, clock_of(data), views, user, office or user.office, as_json)
         except AlertUnknown as error:
             raise InputError(f"{error}{'' if office is None else f' within {office}'}") from None
         except WrongInput as error:
@@ -207,9 +222,10 @@ def opened_desk(data: Path, office: str | None, *, as_json: bool) -> Iterator[De
             sys.exit(FAILED)
 
 
-def _require_office(queue: DisposalQueue, office: str | None) -> None:
+def _require_office(queue: DisposalQueue, office: str | None, user: TerminalUser) -> None:
     """A mistyped office would else be one without alerts, which looks like good news."""
-    known = sorted(queue.offices())
+    parents = queue.offices()
+    known = sorted(one for one in parents if user.office in (None, *offices_from(one, parents)))
     if office is not None and known and office not in known:
         named = ", ".join(known[:_NAMED_MOST]) + (", …" if len(known) > _NAMED_MOST else "")
         raise InputError(f"--office {office!r} is unknown; expected one of {named}")
@@ -221,10 +237,3 @@ def _is_confirmed(n: int) -> bool:
         return False
     print(f"settle {n:,} alerts in one step each? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _myself() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        raise InputError("--actor is missing, and the machine does not say who you are") from None

@@ -161,6 +161,10 @@ class AccessLog:
         """How far the log reaches."""
         return _head(self._file.reading())
 
+    def linked(self) -> Iterator[Linked]:
+        """Every record as the chain has it, by number."""
+        return _linked(self._file.reading())
+
     def first_break(self, known: Iterable[Head] = ()) -> Break | None:
         """The first record that is not as it was written, by the chain and by heads noted elsewhere."""
         connection = self._file.reading()

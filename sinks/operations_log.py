@@ -74,17 +74,18 @@ class Operations:
 class OperationsLog:
     """The log in a file that several processes append to, each line in one write."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kinds: Mapping[str, str] = KINDS) -> None:
         self._path = path
+        self._kinds = kinds
 
     def append(self, at_ms: int, kind: str, details: Mapping[str, Any] | None = None) -> None:
-        """Writes one event, durable on return. Raises ValueError for a kind that ``KINDS`` lacks.
+        """Writes one event, durable on return. Raises ValueError for a kind that there is not.
 
         Whoever tells of trouble must not come to grief by it: where the file cannot be written, the event
         goes to standard error with the reason, and the caller goes on.
         """
-        if kind not in KINDS:
-            raise ValueError(f"{kind!r} is no kind of operations; expected one of {', '.join(KINDS)}")
+        if kind not in self._kinds:
+            raise ValueError(f"{kind!r} is no kind of events; expected one of {', '.join(self._kinds)}")
         told = Operation(at_ms, kind, dict(details or {})).as_json()
         # Text that is no Unicode stands as its escape, which is the same text to whoever reads JSON.
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)

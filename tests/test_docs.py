@@ -44,7 +44,20 @@ FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
 ENGLISH, CHINESE = (examples((CHECKOUT / name).read_text("utf-8")) for name in READMES)
 
 #: Commands that belong to a running system: docs/live.md tells of them, and tests/live runs it.
-LIVE = ("run", "serve", "data", "clock", "operations", "token", "queue", "rejects")
+LIVE = (
+    "run",
+    "serve",
+    "clock",
+    "operations",
+    "token",
+    "queue",
+    "rejects",
+    "login",
+    "logout",
+    "whoami",
+    "audit",
+    "data",
+)
 
 Done = list[tuple[Example, subprocess.CompletedProcess[str]]]
 

@@ -1,5 +1,7 @@
 /** The server, asked with the token; its refusals as errors that say what stands in the way. */
 
+import { purposeHeader } from "./purpose.js";
+
 /** A refusal: the status, the sentence and, for a 409, how the alert stands. */
 export class Refusal extends Error {
   /** @param {number} status @param {any} body */
@@ -27,7 +29,7 @@ export class Api {
 
   /** @param {string} path @param {RequestInit} options */
   async ask(path, options = {}) {
-    const headers = { ...options.headers, Authorization: `Bearer ${this.token}` };
+    const headers = { ...options.headers, ...purposeHeader(), Authorization: `Bearer ${this.token}` };
     const signal = options.signal ?? AbortSignal.timeout(PATIENCE_MS);
     const answer = await fetch(path, { cache: "no-store", ...options, headers, signal });
     if (!answer.ok) throw new Refusal(answer.status, await answer.json().catch(() => null));

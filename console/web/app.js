@@ -13,6 +13,7 @@ import { PersonCard } from "./person_card.js";
 import { PositionsFeed } from "./positions_feed.js";
 import { SiteView, statusOf } from "./records.js";
 import { Alarm } from "./sound.js";
+import { drawPurpose, keepPurpose, offerPurposes } from "./purpose.js";
 import { length, moment, span, useZone } from "./units.js";
 import { Wall } from "./wall.js";
 import { chooseLanguage, word, writeStaticWords } from "./words.js";
@@ -299,6 +300,7 @@ let room = null;
 /** Forget the token and begin anew. */
 function leave() {
   sessionStorage.removeItem(TOKEN);
+  keepPurpose("");
   location.reload();
 }
 
@@ -308,6 +310,9 @@ function tokenFromAddress() {
   const token = given.get(TOKEN);
   if (token === null) return;
   given.delete(TOKEN);
+  const what = given.get("purpose");
+  if (what !== null) keepPurpose(what);
+  given.delete("purpose");
   sessionStorage.setItem(TOKEN, token);
   history.replaceState(null, "", `${location.pathname}#${given}`);
 }
@@ -323,6 +328,7 @@ async function enter(token) {
   find("entry").hidden = true;
   find("room").hidden = false;
   find("leave").hidden = false;
+  drawPurpose();
   room = new Room(api, site, status);
   await room.start();
 }
@@ -362,10 +368,13 @@ async function tryToEnter(token) {
 
 function begin() {
   writeStaticWords();
+  offerPurposes();
   tokenFromAddress();
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => {
       chooseLanguage(/** @type {HTMLElement} */ (button).dataset.language === "en" ? "en" : "zh");
+      offerPurposes();
+      if (room !== null) drawPurpose();
       room?.rewrite();
     });
   }
@@ -375,6 +384,7 @@ function begin() {
   });
   find("entry-form").addEventListener("submit", (event) => {
     event.preventDefault();
+    keepPurpose(/** @type {HTMLInputElement} */ (find("purpose")).value);
     tryToEnter(/** @type {HTMLInputElement} */ (find("token")).value.trim());
   });
   addEventListener("hashchange", () => {

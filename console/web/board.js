@@ -97,6 +97,7 @@ export class Board {
     const query = this.choice();
     query.set("limit", String(limit));
     if (this.wanted.order) query.set("order", this.wanted.order);
+    query.set("evidence", "false"); // the board needs no places
     for (const state of GROUPS[this.wanted.group]) query.append("state", state);
     if (cursor !== null) query.set("cursor", cursor);
     return query;

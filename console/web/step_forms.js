@@ -65,7 +65,7 @@ export function outcomeForm(alert, site, act) {
   const fitting = site.outcomes[alert.verdict ?? ""] ?? [];
   const form = make("form", { name: "dispose" },
     choices("outcome", word("outcome"), fitting, alert.verdict === "false" ? "false_alarm" : null),
-    text("note", word("note"), false),
+    text("note", word("note"), false), make("p", { className: "hint" }, word("names_hint")),
     make("div", { className: "buttons" }, make("button", { type: "submit", className: "main" }, word("dispose"))));
   onSend(form, (given) => act("dispose", { outcome: given.get("outcome"), note: given.get("note") || null }));
   return form;

@@ -17,6 +17,7 @@ from sinks.disposal.items import (
 )
 from sinks.disposal.listing import EVERYTHING, PAGE_MAX, PEOPLE_MAX, AlertFilter, Order, Search
 from sinks.disposal.office_load import OfficeLoad
+from sinks.disposal.offices import offices_from
 from sinks.disposal.settling import Settlement, has_passed
 from sinks.disposal.states import (
     MEASURES,
@@ -70,5 +71,6 @@ __all__ = [
     "fitting_outcomes",
     "has_passed",
     "item_json",
+    "offices_from",
     "stats_json",
 ]

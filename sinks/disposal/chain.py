@@ -23,10 +23,11 @@ def timeline_head(connection: Connection) -> Head:
 
 def timeline_break(connection: Connection, known: Iterable[Head]) -> Break | None:
     """The first entry that is not as it was written, by the chain and by heads noted elsewhere."""
-    return first_break(_linked(connection), timeline_head(connection), known)
+    return first_break(linked_entries(connection), timeline_head(connection), known)
 
 
-def _linked(connection: Connection) -> Iterator[Linked]:
+def linked_entries(connection: Connection) -> Iterator[Linked]:
+    """Every entry as the chain has it, by number."""
     # As text, or what is no JSON any more would end the reading instead of being found.
     details = cast(event.c.details, Text).label("details")
     columns = [details if name == "details" else event.c[name] for name in LINKED]

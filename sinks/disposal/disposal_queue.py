@@ -23,7 +23,7 @@ from sinks.disposal.acts import (
 from sinks.disposal.alerted import AlertedPerson, alerted_people
 from sinks.disposal.applying import apply_changes
 from sinks.disposal.arguments import LEASE_MS
-from sinks.disposal.chain import timeline_break, timeline_head
+from sinks.disposal.chain import linked_entries, timeline_break, timeline_head
 from sinks.disposal.changes import AlertChange
 from sinks.disposal.feed import events_after, last_seq, watched_after
 from sinks.disposal.figures import counts_by_kind, queue_stats
@@ -46,7 +46,7 @@ from sinks.disposal.states import State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
 from sinks.disposal.store import Store
 from sinks.disposal.tables import bearing
-from sinks.hash_chain import Break, Head
+from sinks.hash_chain import Break, Head, Linked
 
 
 class DisposalQueue:
@@ -285,6 +285,11 @@ class DisposalQueue:
         """How far the timeline's hash chain reaches."""
         with self._store.reading() as connection:
             return timeline_head(connection)
+
+    def linked_entries(self) -> Iterator[Linked]:
+        """Every entry of the timeline as the chain has it, by number."""
+        with self._store.reading() as connection:
+            yield from linked_entries(connection)
 
     def timeline_break(self, known: Iterable[Head] = ()) -> Break | None:
         """The first entry that is not as it was written, by the chain and by heads noted elsewhere."""

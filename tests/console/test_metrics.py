@@ -38,7 +38,8 @@ def exported(directory: Path) -> dict[str, set[str]]:
     ):
         apply(world, violation(1))
         client.post("/v1/pings", json=[ping(), ping("D9")], headers=world.bearer("operator"))
-        text = client.get("/metrics").text
+        assert client.get("/metrics").status_code == 401
+        text = client.get("/metrics", headers=world.bearer("operator")).text
     families = re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE)
     samples = re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? ", text, re.MULTILINE)
     labels = {name: set(re.findall(r"(\w+)=", given)) - {"le"} for name, given in samples}

@@ -26,6 +26,7 @@ TABLE: list[tuple[str, str, tuple[int, int, int, int, int]]] = [
     ("GET", TRACK, (200, 200, 200, 403, 403)),
     ("GET", "/v1/site", (200, 200, 200, 403, 403)),
     ("GET", "/v1/status", (200, 200, 200, 200, 403)),
+    ("GET", "/metrics", (200, 200, 200, 200, 403)),
     ("POST", "/v1/pings", (403, 403, 403, 202, 202)),
     ("POST", "/v1/confirmations", (403, 403, 403, 202, 202)),
     ("POST", "/osmand", (403, 403, 403, 200, 200)),
@@ -142,7 +143,7 @@ def test_a_fence_tells_nothing_of_other_offices(world: World) -> None:
 
 
 def test_what_needs_no_token(client: TestClient) -> None:
-    for where in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+    for where in ("/healthz", "/readyz", "/openapi.json"):
         assert client.get(where).status_code == 200
 
 

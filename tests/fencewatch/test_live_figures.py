@@ -71,7 +71,9 @@ class Console:
     def figures(self) -> Figures:
         """Samples as they are written, labels included; nothing before it answers."""
         try:
-            text = urllib.request.urlopen(f"{self._url}/metrics", timeout=30).read().decode()
+            headers = {"Authorization": f"Bearer {self._token}"}
+            request = urllib.request.Request(f"{self._url}/metrics", headers=headers)
+            text = urllib.request.urlopen(request, timeout=30).read().decode()
         except OSError:
             return {}
         return {

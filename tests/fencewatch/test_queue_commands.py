@@ -19,6 +19,8 @@ from replay.command_line import fencewatch_words, invoked, run_fencewatch, surro
 from typer.testing import CliRunner
 
 from fencewatch.commands import app
+from fencewatch.opened import opened_tokens
+from fencewatch.terminal_user import keep_token
 from pipeline.clock import SimulatedClock
 from sinks.alert import instant_text
 from sinks.disposal import LEASE_MS, DisposalQueue, State
@@ -26,6 +28,8 @@ from sinks.run_metrics import RunMetrics
 
 SPEED = 60.0
 CLAIMANTS = 10
+#: Who has a token, and of which office.
+WORKERS = {"li": "P", "wu": "C1", "wang": "C1", **{f"officer {n}": "O1" for n in range(CLAIMANTS)}}
 KEYS = [alert(n).alert_key for n in range(5)]
 FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
 
@@ -33,8 +37,8 @@ FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data directory with five alerts of two counties, on a simulated clock, of a site in China."""
-    monkeypatch.setenv("USER", "li")  # whom the machine takes us for
-    monkeypatch.setenv("LOGNAME", "li")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("FENCEWATCH_TOKEN", raising=False)
     SimulatedClock.make(tmp_path / "clock", NOW_MS, SPEED)
     RunMetrics(at_ms=NOW_MS, timezone="Asia/Shanghai").save(tmp_path / "run-metrics.json")
     with queue_of(tmp_path) as queue:
@@ -44,7 +48,22 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         told(queue, 1, 2, office_id="O3")
         told(queue, 1, 3, withdrawn_ms=NOW_MS)
         told(queue, 1, 4, cleared_ms=NOW_MS)
+    with opened_tokens(tmp_path) as tokens:
+        texts = {
+            name: tokens.create("county", office_id=office, name=name, now_ms=0)
+            for name, office in WORKERS.items()
+        }
+    (tmp_path / "texts.json").write_text(json.dumps(texts), "utf-8")
+    keep_token(tmp_path, texts["li"])
     return tmp_path
+
+
+@contextmanager
+def somebody(data: Path, name: str) -> Iterator[None]:
+    """Whose token the environment has meanwhile; li's is the one that is kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FENCEWATCH_TOKEN", json.loads((data / "texts.json").read_text("utf-8"))[name])
+        yield
 
 
 @contextmanager
@@ -144,10 +163,14 @@ def test_an_alert_from_open_to_closed(data: Path) -> None:
     )
     assert done(data, "renew", key)["lease_until"] == claimed["lease_until"], "the clock stands still"
     assert done(data, "release", key)["state"] == "open"
-    done(data, "claim", key, "--actor", "wu", "--office", "C1")
-    assert done(data, "verify", key, "true", "--actor", "wu")["verdict"] == "true"
-    said = done(data, "dispose", key, "warning", "--note", "told off", "--actor", "wu")
+    with somebody(data, "wu"):
+        done(data, "claim", key, "--office", "O1")
+        assert done(data, "verify", key, "true")["verdict"] == "true"
+        said = done(data, "dispose", key, "warning", "--note", "told off")
     assert (said["state"], said["note"], said["disposed_by"]) == ("disposed", "told off", "wu")
+    assert [entry["office_id"] for entry in said["timeline"]][-3:] == ["C1"] * 3, (
+        "wu's own, not the one looked at"
+    )
     closed = done(data, "close", key)
     assert closed == done(data, "show", KEYS[0])
     steps = ["raised", "claimed", "renewed", "released", "claimed", "verified", "disposed", "closed"]
@@ -177,23 +200,23 @@ def test_steps_for_people(data: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "line"),
     [
-        ("claim {0} --actor wu", 1, "is claimed, held by wang until 2025-06-15 23:07:40 (Asia/Shanghai)"),
-        ("release {0} --actor wu", 1, "is claimed, held by wang"),
-        ("dispose {0} warning --actor wang", 1, "cannot dispose alert {0}: it is claimed, held by wang"),
+        ("wu: claim {0}", 1, "is claimed, held by wang until 2025-06-15 23:07:40 (Asia/Shanghai)"),
+        ("wu: release {0}", 1, "is claimed, held by wang"),
+        ("wang: dispose {0} warning", 1, "cannot dispose alert {0}: it is claimed, held by wang"),
         ("verify {1} true", 1, "cannot verify alert {1}: it is open"),
         ("close {1}", 1, "it is open"),
         ("claim {0} --office O2", 2, "no alert {0} within O2"),
         ("show 000000", 2, "no alert 000000"),
         ("show abc", 2, "'abc'; expected 6 to 32 hexadecimal digits"),
         ("show {0}0", 2, "expected 6 to 32 hexadecimal digits"),
-        ("verify {0} perhaps --actor wang", 2, "expected one of true, false, unverifiable"),
-        ("verify {0} false --actor wang", 2, "expected why the alert is false: one of gps_drift, "),
+        ("wang: verify {0} perhaps", 2, "expected one of true, false, unverifiable"),
+        ("wang: verify {0} false", 2, "expected why the alert is false: one of gps_drift, "),
         (
-            "verify {0} false --reason drift --actor wang",
+            "wang: verify {0} false --reason drift",
             2,
             "'drift'; expected why the alert is false: one of",
         ),
-        ("correct {0} true --because seen --actor wang", 1, "cannot correct alert {0}: it is claimed"),
+        ("wang: correct {0} true --because seen", 1, "cannot correct alert {0}: it is claimed"),
         ("correct {1} true", 2, "because: none given; expected why the verdict is corrected"),
         ("settle", 2, "expected either keys of alerts or --cleared, and not both"),
         ("settle {1} --cleared --reason other", 2, "and not both"),
@@ -201,8 +224,7 @@ def test_steps_for_people(data: Path) -> None:
         ("settle {1} --verdict true --outcome warning", 2, "'warning'; expected one of reminder, "),
         ("settle {1} {0} --reason other", 2, "nothing was settled: 2 alerts want --yes"),
         ("settle --cleared --reason other --yes --office O3", 2, "there is nothing to settle"),
-        ("dispose {0} party --actor wang", 2, "expected one of reminder, "),
-        ("claim {1} --actor ''", 2, "expected a name"),
+        ("wang: dispose {0} party", 2, "expected one of reminder, "),
         ("list --state half", 2, "--state 'half' is unknown; expected one of open, self_cleared, "),
         ("list --severity 5", 2, "'--severity'"),
         ("list --cursor x", 2, "cursor: 'x'; expected the `next` of an earlier page"),
@@ -215,8 +237,9 @@ def test_what_is_refused_and_how(data: Path, words: str, code: int, line: str) -
     with queue_of(data) as queue:
         brought_to(queue, "claimed", key=KEYS[0], now_ms=NOW_MS)
         before = queue.last_seq()
-    given = [word.strip("'") for word in words.format(*KEYS).split()]
-    result = invoked("queue", *given, "--data", data)
+    name, _, command = words.rpartition(": ")
+    with somebody(data, name or "li"):
+        result = invoked("queue", *command.format(*KEYS).split(), "--data", data)
     said = unstyle(result.stderr)
     assert (result.exit_code, result.stdout) == (code, "")
     assert line.format(*KEYS) in " ".join(said.replace("│", " ").split())
@@ -274,7 +297,7 @@ def test_figures(data: Path) -> None:
 
 def test_settling(data: Path) -> None:
     """One in a step; of several only those that cleared themselves, each told of."""
-    said = done(data, "settle", KEYS[0], "--reason", "duplicate", "--actor", "li")
+    said = done(data, "settle", KEYS[0], "--reason", "duplicate")
     assert (said["settled"], [item["status"] for item in said["items"]]) == (1, [200])
     shown = printed(data, "show", KEYS[0])
     assert any("verified: false, “duplicate”, in one step" in line for line in shown)
@@ -298,8 +321,10 @@ def test_times_are_in_utc_where_no_engine_told_of_a_zone(data: Path) -> None:
 
 
 def test_what_people_wrote_does_not_reach_the_terminal_as_orders(data: Path) -> None:
-    done(data, "claim", KEYS[0], "--actor", "li\x1b]0;x\x07")
-    done(data, "verify", KEYS[0], "true", "--reason", "a\nb\x1b[2J", "--actor", "li\x1b]0;x\x07")
+    with queue_of(data) as queue:  # a name that no token has today
+        act: dict[str, Any] = {"actor": "li\x1b]0;x\x07", "office": None, "now_ms": NOW_MS}
+        queue.claim(KEYS[0], **act)
+        queue.verify(KEYS[0], **act, verdict="true", reason="a\nb\x1b[2J")
     shown = invoked("queue", "show", KEYS[0], "--data", data).stdout
     assert "“a b [2J”" in shown
     assert not {"\x1b", "\x07"} & set(shown)
@@ -362,14 +387,16 @@ def test_a_reader_who_leaves_a_long_list_early(data: Path) -> None:
 
 
 def test_of_ten_processes_that_claim_at_once_one_wins(data: Path) -> None:
+    texts = json.loads((data / "texts.json").read_text("utf-8"))
     processes = [
         subprocess.Popen(
-            fencewatch_words("queue", "claim", KEYS[0], "--actor", f"officer {n}", "--data", data),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings(),
+            fencewatch_words("queue", "claim", KEYS[0], "--data", data),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**surroundings(), "FENCEWATCH_TOKEN": texts[f"officer {n}"]},
         )
         for n in range(CLAIMANTS)
     ]  # fmt: skip
-    ends = [(*process.communicate(timeout=120), process.returncode) for process in processes]
+    ends = [(*process.communicate(timeout=280), process.returncode) for process in processes]
     codes = [code for _, _, code in ends]
     assert sorted(codes) == [0] + [1] * (CLAIMANTS - 1)
     winner = f"officer {codes.index(0)}"
@@ -385,9 +412,11 @@ def test_a_lease_lapses_by_the_directorys_clock(data: Path) -> None:
     done(data, "claim", KEYS[0])
     clock = SimulatedClock(data / "clock", settable=True)
     clock.set(NOW_MS + round(LEASE_MS * SPEED) - 1)
-    assert invoked("queue", "claim", KEYS[0], "--actor", "wu", "--data", data).exit_code == 1
+    with somebody(data, "wu"):
+        assert invoked("queue", "claim", KEYS[0], "--data", data).exit_code == 1
     clock.set(NOW_MS + round(LEASE_MS * SPEED))
-    assert done(data, "claim", KEYS[0], "--actor", "wu")["holder"] == "wu"
+    with somebody(data, "wu"):
+        assert done(data, "claim", KEYS[0])["holder"] == "wu"
 
 
 def test_the_states_there_are_stand_in_the_help() -> None:
