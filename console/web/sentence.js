@@ -65,7 +65,7 @@ function crossing(alert, site, zh, now_ms) {
     : `was ${side} from ${since} to ${shortMoment(over_ms, now_ms)} (${span(over_ms - alert.onset_ms)})`;
   const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
   const proof = isOne ? fixes : `${fixes} within ${lasted}`;
-  return `${whose(alert, zh)} ${where}; raised upon ${proof}, ${length(far)} at most${nearby(alert, zh)}`;
+  return `${whose(alert, zh)} ${where}; raised after ${proof}, ${length(far)} at most${nearby(alert, zh)}`;
 }
 
 /** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */

@@ -222,7 +222,7 @@ def test_why_an_alert_fired(visitor: Visit, console: PageConsole) -> None:
     visitor.click("English")
     assert all(
         part in why.inner_text()
-        for part in ("outside “", "since", "raised upon", "fixes within", "at most, near 渡口村 (1.7 km)")
+        for part in ("outside “", "since", "raised after", "fixes within", "at most, near 渡口村 (1.7 km)")
     )
 
 
