@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,18 @@ import pytest
 # Recordings that are not ours to ship may lie beside the checkout; elsewhere there is nothing to read.
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared"
 
+#: The long form of a test may take so long before it is taken for one that hangs.
+SOAK_S = 2_400.0
+
 _skipped: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest) -> None:
+    """The time-out of every test (``faulthandler_timeout``) is too short for a long form."""
+    if request.node.get_closest_marker("soak") is not None:
+        faulthandler.cancel_dump_traceback_later()
+        faulthandler.dump_traceback_later(SOAK_S, exit=True, file=2)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -92,11 +92,11 @@ def write_eventful_site(folder: Path) -> Path:
     )
 
 
-def eventful_hours(seed: int) -> list[Step]:
+def eventful_hours(seed: int, hours_ms: int = HOURS_MS) -> list[Step]:
     """Steps of the clock with their rows; each device is heard of in the first, which is the start."""
     chance = random.Random(seed)
     steps = [Step(START_MS)]
-    while steps[-1].at_ms < START_MS + HOURS_MS:
+    while steps[-1].at_ms < START_MS + hours_ms:
         steps.append(Step(steps[-1].at_ms + chance.randint(*STEP_S) * 1000))
     for n in range(DEVICE_COUNT):
         steps[0].pings.append({"device_id": f"D{n}", "event_time": instant_text(START_MS)})
