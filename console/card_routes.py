@@ -53,7 +53,7 @@ def card(
             "is_supervised": people.is_supervised(person_id, now_ms),
             "valid_from": _bound(person.valid_from_ms),
             "valid_to": _bound(person.valid_to_ms),
-            "devices": _devices(parts, people, person_id, now_ms),
+            "devices": _devices(parts, people, caller, person_id, now_ms),
         }
     )
 
@@ -62,8 +62,15 @@ def _phone(person: Person, caller: Caller) -> str | None:
     return person.phone or None if caller.may(Right.NAME) else None
 
 
-def _devices(parts: ConsoleParts, people: Roll, person_id: str, now_ms: int) -> list[dict[str, Any]]:
-    latest = {position.device_id: position for position in parts.positions.of_person(person_id)}
+def _devices(
+    parts: ConsoleParts, people: Roll, caller: Caller, person_id: str, now_ms: int
+) -> list[dict[str, Any]]:
+    """With the last place that is the caller's to know: one from before a transfer is the other office's."""
+    latest = {
+        position.device_id: position
+        for position in parts.positions.of_person(person_id)
+        if position.office_id in caller.offices
+    }
     found = []
     for binding in people.devices_of(person_id, now_ms):
         position = latest.get(binding.device_id)

@@ -94,8 +94,13 @@ def test_the_latest_position_goes_over_with_the_first_fix_of_the_new_office(
 
     put("O1", 31)
     assert seen() == [0, 0], "the old office's fix, and no longer its person"
+    card = client.get("/v1/people/P1/card", headers=world.bearer("elsewhere")).json()
+    assert [device["last"] for device in card["devices"]] == [None]
     put("O2", 30)
     assert seen() == [0, 1]
+    card = client.get("/v1/people/P1/card", headers=world.bearer("elsewhere")).json()
+    assert [device["last"] is None for device in card["devices"]] == [False]
+    assert client.get("/v1/people/P1/card", headers=world.bearer("officer")).status_code == 404
 
 
 def test_evidence_is_that_of_the_offices_own_time(world: World, client: TestClient) -> None:
