@@ -111,7 +111,7 @@ def read_settings(path: Path) -> Settings:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is no TOML: {error}") from None
     _check(path, content)
     if "site" not in content:

@@ -58,7 +58,7 @@ def load_builtin() -> HolidayTable:
 def _read_table(file: str, text: str) -> HolidayTable:
     try:
         root = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
         raise HolidayError(file, "file", str(error), "TOML") from error
     for key in root.keys() - {"version", "days_off"}:
         raise HolidayError(file, key, "unknown key", "version and [days_off]")

@@ -14,8 +14,20 @@ TIME_EXPECTED = "an ISO 8601 time with offset such as 2025-07-14T08:00:00+08:00"
 Span = tuple[int, int]
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written; JSON may hold halves of letters, which no file of ours can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def identifier(text: str, field: str, place: Place) -> str | None:
     """A non-empty id without spaces around it, which no stream could ever match."""
+    if not is_unicode(text):
+        place.fault(field, f"{shown(text)} is no Unicode text", f"a {field}")
+        return None
     if text and text == text.strip():
         return text
     wrong = f"{shown(text)} has spaces around it" if text.strip() else "is empty"

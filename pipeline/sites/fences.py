@@ -18,7 +18,7 @@ from geofences.fence import Fence, Rule
 from geofences.schedule import Schedule, parse_schedule
 from pipeline.policy import Policy
 from pipeline.sites.applies_to import KnownNames, read_selectors
-from pipeline.sites.cells import Span, identifier, is_number, validity
+from pipeline.sites.cells import Span, identifier, is_number, is_unicode, validity
 from pipeline.sites.findings import Findings, Place, shown
 from pipeline.sites.misplaced_crs import fault_feature_crs
 from pipeline.sites.shape import REACH, fault_crossing, read_shape
@@ -168,9 +168,10 @@ def _fence_id(given: dict[str, Any], place: Place) -> str | None:
 
 def _text(given: dict[str, Any], name: str, place: Place) -> str | None:
     value = given.get(name)
-    if value is None or (isinstance(value, str) and (value or name == "name")):
+    if value is None or (isinstance(value, str) and (value or name == "name") and is_unicode(value)):
         return value
-    place.fault(name, f"{shown(value)} is no text" if value != "" else "is empty", "a text, or leave it out")
+    wrong = "is empty" if value == "" else f"{shown(value)} is no {'Unicode ' * isinstance(value, str)}text"
+    place.fault(name, wrong, "a text, or leave it out")
     return None
 
 

@@ -23,6 +23,13 @@ Reader = Callable[[Any, str, Place, T], T]
 #: Some 300 years: far beyond any setting, and safe in int64 milliseconds.
 SECONDS_MOST = 10_000_000_000
 
+#: What lies beside the zones of a machine: its own, which another machine would judge otherwise, the zones
+#: once more, and the zones by clocks that count leap seconds.
+_NO_ZONES, _OF_OTHER_CLOCKS = ("localtime", "posixrules", "Factory"), ("posix/", "right/")
+
+#: More fixes than anybody counts, and safe in int64.
+_COUNT_MOST = 1_000_000_000
+
 _WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|(24:00))")
 
 
@@ -38,7 +45,7 @@ def read_policy(path: Path, findings: Findings) -> Policy | None:
         return None
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
         Place(findings, path.name, "file").fault("", f"is no TOML: {error}", "TOML")
         return None
     return _read_table(table, "", _TOP, Place(findings, path.name, ""), Policy())
@@ -95,12 +102,14 @@ def _is_duration(value: object) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _COUNT_MOST
 
 
 def _is_timezone(value: object) -> bool:
+    if not isinstance(value, str) or value.startswith(_OF_OTHER_CLOCKS) or value in _NO_ZONES:
+        return False
     try:
-        return isinstance(value, str) and bool(ZoneInfo(value))
+        return bool(ZoneInfo(value))
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
         return False
 
@@ -115,7 +124,7 @@ def _duration(field: str) -> Reader[Any]:
 
 
 def _count(field: str) -> Reader[Any]:
-    return _setting(field, _is_count, "a whole number of at least 1", int)
+    return _setting(field, _is_count, f"a whole number from 1 to {_COUNT_MOST}", int)
 
 
 def _text(field: str) -> Reader[Any]:

@@ -15,6 +15,12 @@ POLICY = "policy.toml"
 #: (why, policy, what the one fault's line must hold)
 FAULTS: list[tuple[str, str, list[str]]] = [
     ("no TOML", "version =", ["policy.toml: file: is no TOML"]),
+    ("a number of thousands of digits", f"a = {'9' * 5_000}", ["policy.toml: file: is no TOML"]),
+    ("nested without end", f"a = {'[' * 5_000}", ["policy.toml: file: is no TOML"]),
+    ("more fixes than int64", "[boundary]\nclear_fixes = 99999999999999999999",
+     ["boundary.clear_fixes: 99999999999999999999 will not do; expected a whole number from 1 to"]),
+    ("the zone of whatever machine", 'timezone = "localtime"', ["timezone: 'localtime' will not do"]),
+    ("a zone by leap seconds", 'timezone = "right/Asia/Shanghai"', ["timezone: 'right/Asia/Shanghai'"]),
     ("an unknown key", "versoin = 'x'", ["versoin: unknown key", "version"]),
     ("an unknown table", "[speed]\nlimit = 3", ["speed: unknown key"]),
     ("an unknown key in a table", "[boundary]\nfixes = 3", ["boundary.fixes: unknown key", "keep_in"]),
@@ -36,7 +42,7 @@ FAULTS: list[tuple[str, str, list[str]]] = [
     ("a negative floor", "[accuracy]\nfloor_m = { wifi = -5 }", ["accuracy.floor_m.wifi: -5"]),
     ("a negative tolerance", "[boundary]\nkeep_out = { tolerance_m = -5 }",
      ["boundary.keep_out.tolerance_m: -5"]),
-    ("no fix at all", "[boundary]\nkeep_in = { fixes = 0 }", ["boundary.keep_in.fixes: 0", "at least 1"]),
+    ("no fix at all", "[boundary]\nkeep_in = { fixes = 0 }", ["boundary.keep_in.fixes: 0", "from 1 to"]),
     ("half a fix", "[boundary]\nkeep_in = { fixes = 2.5 }", ["boundary.keep_in.fixes: 2.5", "whole number"]),
     ("never cleared", "[boundary]\nclear_fixes = 0", ["boundary.clear_fixes: 0"]),
     ("a negative dwell", "[boundary]\nkeep_in = { dwell_s = -1 }",
