@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 
 from fastapi import Request, Response
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +14,7 @@ from console.errors import NotAllowed, NoToken, NotRecorded, Refused, TooManyStr
 from console.guard import Guard
 from console.visits import recorded_refusal
 from sinks.errors import SinkFailed
+from sinks.sqlite import sqlite3
 
 #: What a store or the disk under it raises: locked, full, damaged, gone.
 STORE_FAULTS = (SinkFailed, sqlite3.Error, DBAPIError, PoolTimeout, OSError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Self
 
 from sinks.hash_chain import EMPTY, Break, Head, Linked, first_break, new_salts, next_link
 from sinks.plain_text import plain_text, plain_text_expected
+from sinks.sqlite import sqlite3
 from sinks.sqlite_file import SqliteFile
 
 PURPOSE_MOST = 1000

@@ -18,12 +18,10 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sinks.bearing import Witness, witness_of
 from sinks.disposal.errors import StoreUnusable
 from sinks.disposal.tables import event_tail
-from sinks.sqlite import sqlite3
+from sinks.sqlite import OLDEST, sqlite3
 
 #: How an engine of each database is made: SQLite is the one that all stores use.
 _OPTIONS: dict[str, dict[str, Any]] = {"sqlite": {"module": sqlite3}}
-#: The first with RETURNING.
-_SQLITE_OLDEST = (3, 35, 0)
 #: How long a connection waits for another process's write before it gives up. Who asked is then told so, and
 #: the engine tries again.
 _BUSY_TIMEOUT_MS = 5_000
@@ -98,8 +96,8 @@ def _url(where: str | Path) -> URL:
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
             raise StoreUnusable(f"{where}: a queue in memory would lose what people did")
-        if sqlite3.sqlite_version_info < _SQLITE_OLDEST:
-            oldest = ".".join(map(str, _SQLITE_OLDEST))
+        if sqlite3.sqlite_version_info < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
             raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old; {oldest} or newer is needed")
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from console.visits import FURTHER, PURPOSE_HEADER, REFUSED_MOST, VISIT_MS
 from sinks.access_log import Look
 from sinks.errors import SinkFailed
 from sinks.positions import Position
+from sinks.sqlite import sqlite3
 
 TRACK = "/v1/people/{}/track?from=2025-07-14T00:00:00Z&to=2025-07-15T00:00:00Z&purpose=alert"
 

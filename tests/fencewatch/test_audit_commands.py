@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from replay.command_line import invoked
 from fencewatch.opened import opened_tokens
 from sinks.access_log import Access, AccessLog, Look
 from sinks.disposal import DisposalQueue
+from sinks.sqlite import sqlite3
 
 FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
 LOOK = Access(1, "li", "officer", "O1", "P1", 10, 20, "about Person 1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from fencewatch.patience import Patience
 from sinks.disposal import AlertChange, DisposalQueue
 from sinks.errors import SinkFailed
 from sinks.operations_log import OPERATIONS, OperationsLog
+from sinks.sqlite import sqlite3
 
 
 @pytest.fixture

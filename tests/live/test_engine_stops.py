@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from playwright.sync_api import expect
 from console.parts import WEB
 from sinks.alert import instant_text
 from sinks.operations_log import Operation, OperationsLog
+from sinks.sqlite import sqlite3
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from replay.command_line import invoked
 
 from sinks.alert import instant_text
 from sinks.operations_log import OPERATIONS, OperationsLog
+from sinks.sqlite import sqlite3
 
 MINUTE_MS = 60_000
 
