@@ -93,6 +93,15 @@ def take(url: str, token: str, out: Path, wait_ms: int, process: int | None = No
         visitor.labelled("备注").fill("已电话核实，本人承认越界")
         visitor.click("提交处置")
         visitor.sees("这条预警已处置")
+        visitor.click("人员卡")
+        visitor.labelled("查看目的（会留痕）").fill("核实这条越界预警")
+        visitor.click("查看轨迹")
+        page.locator("#track-at").wait_for()
+        shot("person")
+        page.keyboard.press("Escape")
+        visitor.click("按人")
+        shot("people")
+        visitor.click("按人")
         if process is not None:
             with stopped(engine_of(process)):
                 visitor.sees("引擎已停止")

@@ -286,6 +286,8 @@ def test_what_the_application_says_of_itself(client: TestClient) -> None:
         "POST /v1/alerts/{alert_key}/correct",
         "POST /v1/alerts/{alert_key}/settle",
         "POST /v1/alerts/settle",
+        "GET /v1/alerts/by-person",
+        "GET /v1/people/{person_id}/card",
         "POST /v1/alerts/{alert_key}/dispose",
         "GET /v1/alerts/stream",
         "GET /v1/alerts/people",

@@ -22,6 +22,8 @@ TABLE: list[tuple[str, str, tuple[int, int, int, int, int]]] = [
     ("GET", f"/v1/alerts/{KEY}", (200, 200, 200, 403, 403)),
     ("GET", "/v1/alerts/people", (200, 200, 200, 403, 403)),
     ("GET", "/v1/alerts/counts", (200, 200, 200, 403, 403)),
+    ("GET", "/v1/alerts/by-person", (200, 200, 200, 403, 403)),
+    ("GET", "/v1/people/P1/card", (200, 200, 200, 403, 403)),
     ("GET", "/v1/positions", (200, 200, 200, 403, 403)),
     ("GET", TRACK, (200, 200, 200, 403, 403)),
     ("GET", "/v1/site", (200, 200, 200, 403, 403)),
