@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
@@ -66,7 +66,7 @@ class ConfirmationWatch:
     def start(self, start_ms: int) -> None:
         """Begin the clock: windows that opened before owe nothing."""
         self._start_ms = start_ms
-        self._open_day(_local_day(start_ms - self._longest_ms, self._zone))
+        self._open_day(_local_day(start_ms, self._zone))
 
     def take(self, person: Ints, event_ms: Ints, arrival_ms: Ints) -> list[Missed]:
         """Good confirmations in order of arrival: the missed ones they clear."""
@@ -146,7 +146,8 @@ class ConfirmationWatch:
                 del self._missed[person]
 
 
-def spans_of_day(day: date, windows: Sequence[DailyWindow], zone: ZoneInfo) -> list[tuple[int, int]]:
+@lru_cache(maxsize=4096)  # all shards ask for the same days
+def spans_of_day(day: date, windows: tuple[DailyWindow, ...], zone: ZoneInfo) -> list[tuple[int, int]]:
     """Starts and ends of a class's windows of a local day, in order of start.
 
     Of windows that begin at one instant, because clocks skip their starts, the one that ends first is
