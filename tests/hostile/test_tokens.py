@@ -12,6 +12,7 @@ from console_world import NOW_MS, World, apply, console_world, violation
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from console import alert_stream
 from console.app import create_app
 from console.throttle import BURST, Throttle
 from console.token_watch import TokenWatch
@@ -77,11 +78,12 @@ def world(tmp_path: Path) -> Iterator[World]:
 def streams_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may open one is decided before its first event."""
 
-    async def nothing(_watch: TokenWatch, _name: str, _source: object) -> AsyncIterator[object]:
+    async def nothing(*_: object) -> AsyncIterator[bytes]:
         return
         yield
 
     monkeypatch.setattr(TokenWatch, "while_in_force", nothing)
+    monkeypatch.setattr(alert_stream, "_events", nothing)
 
 
 def there(world: World) -> set[str]:
