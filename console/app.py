@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from console import (
     alert_routes,
     alert_stream,
+    basemap_routes,
     card_routes,
     health_routes,
     ingest_routes,
@@ -77,6 +78,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         card_routes,
         reject_routes,
         site_routes,
+        basemap_routes,
         health_routes,
     ):
         app.include_router(module.router)

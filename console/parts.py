@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.gazetteer import Gazetteer
 from console.places import PER_TOKEN_MOST
+from console.tile_archive import TileArchive
 from geofences.instant import BEGIN_MS
 from pipeline.clock import system_now_ms
 from pipeline.journal import Journal, JournalReader
@@ -63,6 +64,7 @@ class ConsoleParts:
     real_now_ms: Callable[[], int] = system_now_ms
     streams_per_token: int = PER_TOKEN_MOST
     gazetteer: Gazetteer = field(default_factory=Gazetteer)
+    basemap: TileArchive | None = None
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""

@@ -37,6 +37,7 @@ _EXPECTED: dict[str, dict[str, type]] = {
     },
     "retention": {"log_days": int, "tracks_days": int, "rejects_days": int, "inbox_days": int},
     "clock": {"hold_minutes": int, "believe_days": int},
+    "page": {"basemap": str},
 }
 
 
@@ -51,7 +52,7 @@ class Settings:
     What the log, the tracks and the refused rows hold is removed after so many days. What an address of
     ``trusted_proxies`` says of where a request came from is believed. ``connections`` is how many there may
     be (None: as many as this machine lets us). A jump of the machine's clock is believed after
-    ``hold_minutes``, if it is no larger than ``believe_days``.
+    ``hold_minutes``, if it is no larger than ``believe_days``. ``basemap`` is a PMTiles archive for the map.
     """
 
     site: Path
@@ -68,6 +69,7 @@ class Settings:
     streams_per_token: int = PER_TOKEN_MOST
     hold_minutes: int = DEFAULT_HOLD_MINUTES
     believe_days: int = DEFAULT_BELIEVE_DAYS
+    basemap: Path | None = None
 
     @property
     def log_kept_ms(self) -> int:
@@ -133,6 +135,7 @@ def read_settings(path: Path) -> Settings:
         streams_per_token=http.get("streams_per_token", PER_TOKEN_MOST),
         hold_minutes=clock.get("hold_minutes", DEFAULT_HOLD_MINUTES),
         believe_days=clock.get("believe_days", DEFAULT_BELIEVE_DAYS),
+        basemap=home / content["page"]["basemap"] if "basemap" in content.get("page", {}) else None,
     )
     _check_inbox(path, content.get("inbox"), settings)
     return settings

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 from console.county_lines import bounds_around
 from console.gazetteer import Gazetteer, packaged_places
 from console.parts import ConsoleParts
+from console.tile_archive import TileArchive, WrongArchive
 from fencewatch import __version__
 from fencewatch.config import FIGURES, Settings
 from fencewatch.entrance import entered, fit, problems_of, tell_damage
 from pipeline.clock import Clock, clock_of, doubt_of, steady_clock_of
+from pipeline.errors import InputError
 from pipeline.gateway.inbox import Inbox
 from pipeline.gateway.inbox_folder import InboxFolder
 from pipeline.gateway.journal_writer import log_writer
@@ -86,6 +88,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             accesses=accesses,
             rejects=rejects,
             gazetteer=_gazetteer(settings.site, site),
+            basemap=_opened_basemap(settings, stack),
             now_ms=clock.now_ms,
             speed=clock.speed,
             is_simulated=clock.is_simulated,
@@ -101,6 +104,18 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             version=__version__,
             store_problems=problems_of(data, Standing(data)),
         )
+
+
+def _opened_basemap(settings: Settings, stack: ExitStack) -> TileArchive | None:
+    """The archive of tiles that the configuration names. Raises InputError where it is none."""
+    if settings.basemap is None:
+        return None
+    try:
+        archive = TileArchive.open(settings.basemap)
+    except WrongArchive as error:
+        raise InputError(str(error)) from None
+    stack.callback(archive.close)
+    return archive
 
 
 def _gazetteer(directory: Path, site: Site) -> Gazetteer:

@@ -42,7 +42,7 @@ class PageConsole:
 
 
 @contextmanager
-def page_console(directory: Path, *, is_moving: bool = True) -> Iterator[PageConsole]:
+def page_console(directory: Path, *, is_moving: bool = True, **more: Any) -> Iterator[PageConsole]:
     """The console over real parts; it ends with the block. People walk about, or nobody does."""
     began = time.monotonic()
 
@@ -51,7 +51,7 @@ def page_console(directory: Path, *, is_moving: bool = True) -> Iterator[PageCon
 
     settings: dict[str, Any] = {"speed": SPEED, "is_simulated": True, "lease_ms": 8 * 60 * MINUTE_MS}
     settings["gazetteer"] = Gazetteer([NamedPlace("渡口村", 106.53, 29.5)])
-    with console_world(directory, now_ms, **settings) as world:
+    with console_world(directory, now_ms, **settings, **more) as world:
         _fill(world)
         county_lines(world.parts.site.fences)  # read once; a busy machine takes longer than the page waits
         with served(world) as url, _moving(world, now_ms) if is_moving else nullcontext():

@@ -113,6 +113,9 @@ class Room {
       this.drawPeople();
       await this.map.showSite(this.site);
       this.drawPeople();
+      await this.map.basemap.add(this.api);
+      this.drawLegend();
+      this.drawPeople();
       if (this.detail.alert !== null) this.showAlert(this.detail.alert, true);
     } catch (error) {
       say(find("map-wrong"), word("map_wrong", { why: error instanceof Error ? error.message : String(error) }));
@@ -272,7 +275,7 @@ class Room {
       onZoom: (steps) => this.map?.zoomBy(steps),
       onHome: () => this.map?.goHome(),
       hasCounties: this.site.counties.features.length > 0,
-      attribution: this.site.attribution,
+      attribution: [this.site.attribution, this.map?.basemap.attribution].filter(Boolean).join(" · "),
     });
   }
 
@@ -282,6 +285,7 @@ class Room {
     this.detail.draw();
     this.card.draw();
     this.alarm.draw();
+    this.map?.basemap.rewrite();
     this.wall.show();
     this.freshness.draw();
     this.drawLegend();

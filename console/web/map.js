@@ -1,6 +1,7 @@
 /** The map: county lines, fences and people from our own server; no tiles, no glyphs, nothing from elsewhere. */
 
 import * as maplibre from "maplibre-gl";
+import { Basemap } from "./basemap.js";
 import { LOOKS } from "./alerted.js";
 import { asArea, boxOfFeatures, circle, diagonalM } from "./geometry.js";
 import { PointLayer } from "./point_layer.js";
@@ -93,6 +94,8 @@ export class PlaceMap {
     this.map.touchZoomRotate.disableRotation();
     this.ready = new Promise((resolve) => this.map.once("load", resolve));
     this.ready.then(() => this.map.addLayer(/** @type {any} */ (this.points)));
+    this.map.addControl(new maplibre.ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-left");
+    this.basemap = new Basemap(this.map, FONTS);
     this.map.on("click", (event) => this.pick(event.point));
     this.map.on("mousemove", (event) => {
       this.map.getCanvas().style.cursor = this.nearest(event.point) === null ? "" : "pointer";

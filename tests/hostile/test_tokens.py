@@ -31,6 +31,8 @@ ROUTES = {
     "GET /v1/status": WATCH,
     "GET /v1/rejects": WATCH,
     "GET /v1/site": SEE,
+    "GET /v1/basemap": SEE,
+    "GET /v1/basemap/{zoom}/{x}/{y}": SEE,
     "GET /v1/positions": SEE,
     "GET /v1/positions/stream": SEE,
     "GET /v1/people/{person_id}/track": SEE,
@@ -104,7 +106,7 @@ def there(world: World) -> set[str]:
 def asked(client: TestClient, route: str, headers: dict[str, str], number: int = 1) -> Any:
     method, path = route.split()
     key = violation(number, person=f"P{number}").alert_key
-    path = path.format(alert_key=key, person_id=f"P{number}")
+    path = path.format(alert_key=key, person_id=f"P{number}", zoom=0, x=0, y=0)
     body = BODIES.get(path.rpartition("/")[2], [] if "/v1/" in path else {})
     if path == "/v1/alerts/settle":
         body = {**BODIES["settle"], "keys": [key]}
