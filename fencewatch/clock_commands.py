@@ -57,6 +57,32 @@ def clock_confirm(data: Data = DEFAULT_DATA) -> None:
     print(f"confirmed: the log follows the machine's clock by {round(doubt.ahead_ms / 1000):+} s")
 
 
+@clock_app.command("repair", epilog="Example: fencewatch clock repair")
+def clock_repair(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+    """Put the log's clock back where it was dragged ahead; stop `serve` and `run` before."""
+    from fencewatch.clock_repair import repair
+    from sinks.alert import instant_text
+
+    with exit_codes():
+        if not data.is_dir():
+            raise InputError(f"{data}: is no directory; expected a data directory")
+        done = repair(data)
+    log = done.log
+    told = {
+        "last": instant_text(log.last_ms), "jumped_to": instant_text(log.jumped_ms), "records": log.records,
+        "alerts": done.alerts, "aside": str(done.aside),
+    }  # fmt: skip
+    if as_json:
+        print(json.dumps(told))
+        return
+    print(f"the log    ends at {told['last']} again, not at {told['jumped_to']}")
+    print(f"records    {log.records:,} rewritten")
+    print(f"alerts     {done.alerts:,} of the time that never was are withdrawn or put right")
+    print(f"aside      {done.aside}: what was replaced; remove it when all is well")
+    print(*done.told, sep="\n")
+    print("start `serve` and `run`: the log is judged again")
+
+
 def _status(data: Path) -> dict[str, Any]:
     from pipeline.clock import clock_of, doubt_of, system_now_ms
     from sinks.alert import instant_text

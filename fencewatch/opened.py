@@ -16,7 +16,7 @@ from console.tile_archive import TileArchive, WrongArchive
 from fencewatch import __version__
 from fencewatch.config import FIGURES, Settings
 from fencewatch.entrance import entered, fit, problems_of, tell_damage
-from pipeline.clock import Clock, clock_of, doubt_of, steady_clock_of
+from pipeline.clock import Clock, clock_of, doubt_of, steady_clock_of, system_now_ms
 from pipeline.errors import InputError
 from pipeline.gateway.inbox import Inbox
 from pipeline.gateway.inbox_folder import InboxFolder
@@ -90,6 +90,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             gazetteer=_gazetteer(settings.site, site),
             basemap=_opened_basemap(settings, stack),
             now_ms=clock.now_ms,
+            real_now_ms=system_now_ms if clock.is_simulated else clock.now_ms,
             speed=clock.speed,
             is_simulated=clock.is_simulated,
             lease_ms=lease_ms(clock),

@@ -29,6 +29,7 @@ KINDS = {
     "clock_returned": "it has come back",
     "clock_believed": "it has stayed where it jumped to, and is followed",
     "clock_confirmed": "an operator has confirmed it, and it is followed",
+    "clock_repaired": "the log's clock, which had been dragged ahead, was put back",
     "retention_waits": "the log's clock has jumped by more than a day, so for a day nothing is removed",
     "modes_tightened": "what is kept was open to other users of the machine",
     "retention_behind": "more than a day is due to be removed at once; it goes a day at a time",

@@ -25,7 +25,7 @@ from sinks.run_metrics import RunMetrics
 
 SERVE, RUN = "serve", "run"
 #: Real seconds after which something that must come is taken for lost.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 Row = dict[str, Any]
 X = TypeVar("X")

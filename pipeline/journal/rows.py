@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.journal.record import CONFIRMATIONS, PINGS, STREAM_OF, Entry, Record
@@ -77,6 +78,21 @@ def rows_entry(
     said = source.encode()
     head = _HEAD.pack(len(said), len(listed), -1 if first_row is None else first_row)
     return Entry(_RECORD_OF[kind], b"".join((head, said, listed, content)))
+
+
+def arrived_between(record: Record, least_ms: int, most_ms: int) -> bytes:
+    """The payload of a record of rows with other arrivals: each row's own time, as far as that lies between.
+
+    A row without a time that can be read arrived at the earliest.
+    """
+    said, listed, _ = _HEAD.unpack_from(record.payload)
+    cells = _decoded(record).cells
+    given = cells["event_time"].cast(pa.int64()) if "event_time" in cells.schema.names else None
+    own = pa.nulls(len(cells), pa.int64()) if given is None else given
+    between = pc.min_element_wise(pc.max_element_wise(own.fill_null(least_ms), least_ms), most_ms)
+    place = cells.schema.get_field_index("arrival_time")
+    moved = cells.set_column(place, cells.schema.field(place), between.cast(_INSTANT))
+    return b"".join((record.payload[: _HEAD.size + said + listed], moved.serialize()))
 
 
 class RowSpan(NamedTuple):

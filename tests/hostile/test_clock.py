@@ -13,7 +13,7 @@ import pytest
 from driven_clock import DrivenSystem
 from live_system import RUN, SERVE, Row, Unanswered, until
 from minimal_site import WHOLE, write_site
-from replay.command_line import surroundings
+from replay.command_line import invoked, surroundings
 
 from sinks.alert import instant_text
 from sinks.operations_log import OperationsLog
@@ -84,7 +84,7 @@ def told(system: DrivenSystem) -> list[str]:
 
 def command(system: DrivenSystem, *words: str) -> subprocess.CompletedProcess[str]:
     called = system.words(*words, "--data", system.data)
-    return subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=60)
+    return subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=240)
 
 
 def engine_ahead_s(system: DrivenSystem) -> float:
@@ -165,3 +165,35 @@ def test_a_wrong_clock_at_boot_is_not_believed(system: DrivenSystem) -> None:
     assert kept(system) == before
     system.set_wall(0)
     until(lambda: not problems(system), "ready again")
+
+
+def test_the_way_back(system: DrivenSystem) -> None:
+    """A wrong jump was confirmed; after the repair rows are judged again, and what never was is withdrawn."""
+    assert sent(system, system.true_ms()) == {"accepted": 1, "rejected": []}
+    system.set_wall(200 * DAY)
+    until(lambda: any("jumped" in line for line in problems(system)), "a problem told")
+    assert command(system, "clock", "confirm").returncode == 0
+    reasons = sent(system, system.true_ms())["rejected"]
+    assert [refusal["reason"] for refusal in reasons] == ["too_late"]
+    until(lambda: any(item.alert.kind == "log_gap" for item in system.items()), "the gap")
+    repair = ("clock", "repair", "--data", system.data)  # here: on the true clock
+    assert invoked(*repair).exit_code == 1, "the log is in use"
+    system.stop(SERVE, RUN)
+    system.set_wall(0)
+    done = invoked(*repair)
+    assert done.exit_code == 0, done.output
+    assert "start `serve` and `run`" in done.output
+    done = invoked(*repair)
+    assert done.exit_code == 2
+    assert "not ahead of the present time" in done.output
+    system.start(SERVE, RUN)
+    until(lambda: not problems(system), "ready again")
+    at_ms = system.true_ms()
+    assert sent(system, at_ms) == {"accepted": 1, "rejected": []}
+    until(lambda: (system.figures().clock_ms or 0) >= at_ms, "the engine")
+    assert abs(engine_ahead_s(system)) < 600
+    assert system.figures().accepted == 2, "the row of before the jump and that of after it"
+    (gap,) = system.items()  # it begins with the last good mark: withdrawn, or told anew as it really was
+    assert gap.alert.kind == "log_gap"
+    assert gap.alert.withdrawn_ms is not None or gap.alert.raised_ms <= system.true_ms()
+    system.stop(SERVE, RUN)
