@@ -212,18 +212,22 @@ def look(data: Path, *, is_quick: bool = False) -> Look:
 
     A quick look takes the log's word for where it ends instead of reading its last segment.
     """
-    stores = {store: _seen(data, store, is_quick) for store in Store}
+    # All goes on meanwhile: what must not be ahead is read first, what must not be behind last. So nothing
+    # that is told or made while this looks lets another store look older than it is, or gone.
     root, born, damage = None, frozenset[Store](), None
     try:
         root, born = _read_root(data)
     except SinkFailed as error:
         damage = str(error).partition(": ")[2]
+    floor = _floor(data / Store.LOG)
+    last_log = sorted(Store, key=lambda store: store is Store.LOG)
+    stores = {store: _seen(data, store, is_quick) for store in last_log}
     borne = {seen.bearing.identity for seen in stores.values() if seen.bearing is not None}
     if root is None and len(borne) == 1:  # the directory's own note is gone; what all of them say stands
         root = next(iter(borne))
     journal = data / Store.LOG
     first = min(segment_firsts(journal), default=0) if stores[Store.LOG].exists else 0
-    return Look(data, root, born, stores, _floor(journal), first, damage)
+    return Look(data, root, born, stores, floor, first, damage)
 
 
 def enter(data: Path) -> list[Finding]:
@@ -245,7 +249,7 @@ def adopt(data: Path, stores: Iterable[Store]) -> str:
     with _locked(data):
         seen = look(data)
         identity = seen.root or secrets.token_hex(16)
-        (data / WITNESSES).mkdir(exist_ok=True)
+        (data / WITNESSES).mkdir(mode=0o700, exist_ok=True)
         born = set(seen.born)
         for store in Store:
             if seen.stores[store].exists and seen.stores[store].bearing is None and store not in born:
@@ -356,6 +360,7 @@ def _seen(data: Path, store: Store, is_quick: bool) -> Seen:
 
 
 def _seen_file(store: Store, path: Path, inode: int, is_quick: bool) -> Seen:
+    witnessed = witness_of(path).ask()
     with closing(opened_to_read(path)) as connection:
         if not is_quick:
             check(connection, path, _CHECK_MOST_S)
@@ -364,7 +369,7 @@ def _seen_file(store: Store, path: Path, inode: int, is_quick: bool) -> Seen:
         if store is Store.QUEUE and bearing is not None:
             writes = int(connection.execute("SELECT last_seq FROM event_tail").fetchone()[0])
     position = 0 if bearing is None else bearing.position
-    return Seen(store, path, True, bearing, position, writes, witness_of(path).ask(), inode)
+    return Seen(store, path, True, bearing, position, writes, witnessed, inode)
 
 
 def opened_to_read(path: Path) -> sqlite3.Connection:

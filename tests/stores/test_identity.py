@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
+from disposal_alerts import told
 from stores.kept import gone_on, made, put_back, removed
 
-from pipeline.stores import Standing, Store, StoresDisagree, adopt, enter, give_up, look
+from pipeline.journal import Floors, Journal, clock_mark
+from pipeline.stores import Standing, Store, StoresDisagree, adopt, enter, give_up, look, mark_reached
 from sinks.bearing import BEARING, BearingFile
+from sinks.disposal import DisposalQueue
 from sinks.sqlite import sqlite3
 
 Spoil = Callable[[Path, Store, Path], None]
@@ -102,15 +106,15 @@ def test_a_store_that_does_not_fit_is_told(
     assert enter(data) == [], "nothing is wrong before"
     spoil(data, store, tmp_path)
     found = look(data).findings()
-    told = [finding for finding in found if finding.store is named and says in str(finding)]
-    assert told, found
-    assert {finding.ends for finding in told} == {ends}
+    meant = [finding for finding in found if finding.store is named and says in str(finding)]
+    assert meant, found
+    assert {finding.ends for finding in meant} == {ends}
     assert all("\n" not in str(finding) for finding in found)
     if ends:
         with pytest.raises(StoresDisagree, match="data/"):
             enter(data)
     else:
-        assert told[0] in enter(data)
+        assert meant[0] in enter(data)
 
 
 def test_an_older_state_and_a_newer_log_are_nothing_to_complain_of(whole: Path, tmp_path: Path) -> None:
@@ -187,3 +191,27 @@ def test_a_changed_bit_of_an_identity_is_told(whole: Path, tmp_path: Path) -> No
         (tmp_path / BEARING).write_bytes(changed)
         with pytest.raises(Exception, match=r"identity\.json"):
             file.read()
+
+
+def test_what_goes_on_meanwhile_is_nothing_wrong(whole: Path, tmp_path: Path) -> None:
+    """The log grows and the stores tell how far they have come while somebody looks."""
+    data, ended = tmp_path / "data", Event()
+    shutil.copytree(whole, data)
+
+    def go_on() -> None:
+        with Journal(data / Store.LOG) as journal, DisposalQueue.open(data / Store.QUEUE) as queue:
+            while not ended.is_set():
+                offset = journal.append([clock_mark(3_000)])
+                told(queue, offset, n=offset)
+                queue.reached(offset)
+                Floors(data / Store.LOG).put("engine", offset)
+
+    for directory in (Store.TRACKS, Store.STATE):
+        mark_reached(data, directory, 1_000_000)  # how far these have come is not what is looked at here
+    work = Thread(target=go_on)
+    work.start()
+    found = [finding for _ in range(60) for finding in look(data, is_quick=True).findings()]
+    ended.set()
+    work.join()
+    about = [finding for finding in found if finding.store is Store.QUEUE or "queue" in finding.wrong]
+    assert about == []
