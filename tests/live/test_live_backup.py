@@ -1,0 +1,70 @@
+"""A backup taken while rows come in and people work is one moment of all stores, and goes on from there."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from live.backup_copy import back_up
+from live.eventful_hours import START_MS, eventful_hours, write_eventful_site
+from live.killed_stream import AFTERMATH_MS, SPEED, check_facts, replayed
+from live.officers import Officers
+from live_system import RUN, SERVE, LiveSystem, settled, until
+
+from pipeline.clock import SimulatedClock
+from pipeline.journal import JournalReader
+
+SEED = 7
+#: The step at which the copying begins, of some 240, and how many more are sent while it goes on at least.
+BACKUP_STEP, MEANWHILE = 120, 12
+
+
+def log_clock_ms(data: Path) -> int:
+    """The last mark of a log."""
+    reader, clock_ms = JournalReader(data / "journal"), 0
+    while records := reader.poll():
+        clock_ms = records[-1].clock_ms
+    reader.close()
+    return clock_ms
+
+
+def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
+    steps, site = eventful_hours(SEED), write_eventful_site(tmp_path / "site")
+    expected = replayed(tmp_path, site, steps)
+    saved = tmp_path / "saved"
+    with LiveSystem(tmp_path / "first", site, START_MS, SPEED) as first, ThreadPoolExecutor() as pool:
+        first.start(SERVE, RUN)
+        officers, copying = Officers(first), None
+        for number, step in enumerate(steps):
+            first.send(step.at_ms, step.pings, step.confirmations)
+            if number % 4 == 3:
+                officers.work(6)
+            if number == BACKUP_STEP:
+                until(lambda: bool(first.checkpoints()), "kept state")
+                copying = pool.submit(back_up, first, saved)
+            if copying is not None and copying.done() and number >= BACKUP_STEP + MEANWHILE:
+                break
+        assert copying is not None
+        copying.result()
+        bearer = first.operator
+        first.stop(SERVE, RUN)
+    with LiveSystem(tmp_path / "second", site, START_MS, SPEED) as second:
+        shutil.rmtree(second.data)
+        saved.rename(second.data)
+        second.operator = bearer
+        reached_ms = log_clock_ms(second.data)
+        assert steps[BACKUP_STEP].at_ms <= reached_ms < steps[-1].at_ms, "the log was copied in the midst"
+        second.clock = SimulatedClock.make(second.data / "clock", reached_ms, SPEED)
+        second.start(SERVE, RUN)
+        for step in steps:
+            if step.at_ms >= reached_ms:  # of the last one of the log perhaps a part is there
+                second.send(step.at_ms, step.pings, step.confirmations)
+        second.send(steps[-1].at_ms + AFTERMATH_MS)
+        assert settled(second.lines, expected.lines) == expected.lines
+        second.stop(SERVE, RUN)
+        assert second.figures().accepted == expected.accepted, "no row is lost, none counts twice"
+        worked = [item for item in second.items() if item.verified_by is not None]
+        assert worked, "what people did before the backup is in it"
+        for item in second.items():
+            check_facts(item)
