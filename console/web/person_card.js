@@ -136,8 +136,8 @@ export class PersonCard {
     /** @param {string} name @param {number} ms */
     const time = (name, ms) => make("input", { type: "datetime-local", name, required: true, value: toLocal(ms), "aria-label": word(`track_${name}`) });
     const form = make("form", { className: "track-form", name: "track" },
-      make("label", {}, word("purpose"), make("input", { name: "purpose", required: true, maxLength: 1000, autocomplete: "off",
-        value: this.purpose ?? "", placeholder: word("purpose_hint") })),
+      make("label", {}, word("track_purpose"), make("input", { name: "purpose", required: true, maxLength: 1000, autocomplete: "off",
+        value: this.purpose ?? "", placeholder: word("track_purpose_hint") })),
       make("div", { className: "plain-line" }, time("from", from), make("span", {}, "→"), time("to", to)),
       make("button", { type: "submit" }, word("show_track")));
     form.addEventListener("submit", (event) => {
