@@ -1,4 +1,4 @@
-"""A person's card: who it is, by which office, how to reach them, when their devices last told a place."""
+"""A person's card: who it is, by which office, how to reach them, when and where their devices told last."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from console.visits import OnRecord, Purpose
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.sites.records import Binding, Person
 from sinks.alert import instant_text
+from sinks.positions import Contact
 
 router = APIRouter(prefix="/v1", tags=["places"])
 
@@ -65,18 +66,36 @@ def _phone(person: Person, caller: Caller) -> str | None:
 def _devices(
     parts: ConsoleParts, people: Roll, caller: Caller, person_id: str, now_ms: int
 ) -> list[dict[str, Any]]:
-    """With the last place that is the caller's to know: one from before a transfer is the other office's."""
+    """With the last place and contact that are the caller's to know.
+
+    What is from before a transfer is the other office's.
+    """
     latest = {
         position.device_id: position
         for position in parts.positions.of_person(person_id)
         if position.office_id in caller.offices
     }
+    heard = {
+        contact.device_id: _contact(contact)
+        for contact in parts.positions.contacts_of(person_id)
+        if contact.office_id in caller.offices
+    }
     found = []
     for binding in people.devices_of(person_id, now_ms):
         position = latest.get(binding.device_id)
         last = None if position is None else moving_json(position)
-        found.append(_device(binding, parts) | {"last": last})
+        found.append(_device(binding, parts) | {"contact": heard.get(binding.device_id), "last": last})
     return found
+
+
+def _contact(contact: Contact) -> dict[str, Any]:
+    return {
+        "arrival_time": instant_text(contact.arrival_ms),
+        "event_time": instant_text(contact.event_ms),
+        "battery_pct": contact.battery_pct,
+        "charging": contact.charging,
+        "battery_time": None if contact.battery_ms is None else instant_text(contact.battery_ms),
+    }
 
 
 def _device(binding: Binding, parts: ConsoleParts) -> dict[str, Any]:

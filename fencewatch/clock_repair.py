@@ -138,5 +138,6 @@ def _forget_positions(settings: Settings, latest_ms: int) -> None:
     store = PositionStore.open(settings.positions)
     try:
         store.forget([found.device_id for found in store.latest(limit=10**9) if found.event_ms > latest_ms])
+        store.forget_contacts_after(latest_ms)
     finally:
         store.close()

@@ -181,14 +181,20 @@ class Outputs:
         )
 
     def write_rows(self, accepted: list[Accepted]) -> None:
-        """Positions at once, for the map; tracks wait for the end of the epoch. A clock mark has no rows."""
+        """Positions and contacts at once; tracks wait for the end of the epoch. A clock mark has no rows."""
         for item in accepted:
             self._offset, self._clock_ms = item.offset, item.clock_ms
             self._housekeeping.passed(item.clock_ms)
         found = [self._locator.whereabouts(item.rows) for item in accepted if item.rows is not None]
         self._waiting += (part for part in found if len(part))
         latest = [position for part in found for position in _positions(part)]
-        self._patience.done(self._settings.positions, lambda: self._positions.put(latest))
+        contacts = [
+            contact
+            for item in accepted
+            if item.rows is not None
+            for contact in self._locator.contacts(item.rows, item.batteries)
+        ]
+        self._patience.done(self._settings.positions, lambda: self._positions.put(latest, contacts))
 
     def flush_rows(self) -> None:
         """What came in this epoch into the archive: durable when this returns."""

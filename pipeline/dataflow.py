@@ -57,7 +57,14 @@ def build(parts: Parts) -> Dataflow:
             state = keeping.stored(token)
             parts.agreement.intake(state)
         made, listed = parts.make_intake(state), parts.write_rejects is not None
-        return IntakeLogic(made, parts.until_ms, keeping, state, list_rejects=listed)
+        return IntakeLogic(
+            made,
+            parts.until_ms,
+            keeping,
+            state,
+            list_rejects=listed,
+            read_batteries=parts.write_rows is not None,
+        )
 
     def shard(token: str | None) -> ShardLogic:
         return ShardLogic(parts.make_shard, keeping, token)

@@ -10,6 +10,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from pipeline.agreement import Agreement
+from pipeline.batteries import batteries_of
 from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
@@ -47,10 +48,12 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         stored: Stored | None,
         *,
         list_rejects: bool = True,
+        read_batteries: bool = False,
     ) -> None:
-        """``stored`` is what the intake goes on from."""
+        """``stored`` is what the intake goes on from; ``read_batteries``: somebody asks for them."""
         self._intake = intake
         self._list_rejects = list_rejects
+        self._read_batteries = read_batteries
         self._halt = keeping.halt
         self._until_ms = until_ms
         self._keeping = keeping
@@ -91,12 +94,14 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
 
     def _take(self, batch: RawBatch, offset: int) -> list[Accepted | Reject]:
         result = self._intake.take(batch, list_rejects=self._list_rejects)
-        rows = result.accepted
+        rows, places = result.accepted, result.places
         if self._until_ms is not None:  # later arrivals are read and counted, not judged
-            rows = rows.take(rows.arrival_ms <= self._until_ms)
+            judged = rows.arrival_ms <= self._until_ms
+            rows, places = rows.take(judged), places[judged]
         emitted: list[Accepted | Reject] = list(result.rejects)
         if len(rows) and self._intake.start_ms is not None:
-            emitted.append(Accepted(rows, self._intake.start_ms, None, offset=offset))
+            batteries = batteries_of(batch, places) if self._read_batteries else None
+            emitted.append(Accepted(rows, self._intake.start_ms, None, offset=offset, batteries=batteries))
         return emitted
 
     def _mark(self, mark: ClockMark, offset: int) -> list[Accepted | Reject]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.batteries import Batteries
 from pipeline.division import Division
 from pipeline.journal import Blindness, Logged
 from pipeline.merge import RawBatch
@@ -31,6 +32,7 @@ class Accepted:
 
     ``past_ms``: no later row arrives before it; None where only the rows tell. ``blindness``: a gap of
     the clock right before that. ``offset``: the place in the journal behind all this (0 without one).
+    ``batteries``: what these rows tell of batteries; None where nobody asks for it.
     """
 
     rows: PingBatch | None
@@ -38,6 +40,7 @@ class Accepted:
     past_ms: int | None
     blindness: Blindness | None = None
     offset: int = 0
+    batteries: Batteries | None = None
 
     @property
     def clock_ms(self) -> int:
@@ -85,7 +88,7 @@ class Router:
         items = []
         for shard, rows in enumerate(self._split(accepted.rows)):
             if rows is not None or accepted.past_ms is not None:
-                items.append(ShardItem(shard, replace(accepted, rows=rows)))
+                items.append(ShardItem(shard, replace(accepted, rows=rows, batteries=None)))
         return items
 
     def _split(self, rows: PingBatch | None) -> list[PingBatch | None]:

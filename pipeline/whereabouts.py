@@ -1,17 +1,21 @@
-"""Accepted fixes with whose they are: what the map and the track archive are made of."""
+"""Accepted rows with whose they are: what the map, the track archive and last contacts are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geofences.instant import BEGIN_MS
+from pipeline.batteries import NOT_TOLD, Batteries
 from pipeline.division import divide
 from pipeline.ping import CONFIRMATION, PingBatch
 from pipeline.policy import SOURCES
-from pipeline.roster import build_roster
+from pipeline.roster import Ints, build_roster
 from pipeline.sites.records import Site
+from sinks.positions import Contact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +42,8 @@ class Locator:
 
     def __init__(self, site: Site) -> None:
         self._roster = build_roster(divide(site, 1), 0)
+        #: The office of each row of people as a number.
+        self._office = np.unique(np.array(self._roster.row_office, np.str_), return_inverse=True)[1]
 
     def unsupervised(self, at_ms: int) -> list[str]:
         """The devices that nobody under supervision carries at an instant."""
@@ -52,9 +58,7 @@ class Locator:
     def whereabouts(self, rows: PingBatch) -> Whereabouts:
         """The rows with a position, of devices bound to a supervised person at their event time."""
         roster = self._roster
-        binding = roster.bindings.at(rows.device.astype(np.int64), rows.event_ms)
-        person = np.where(binding >= 0, roster.binding_person[binding], -1)
-        row = roster.rows.at(person, rows.event_ms)
+        person, row = self._bearers(rows)
         kept = np.flatnonzero((row >= 0) & ~np.isnan(rows.lon))
         fixes, row, person = rows.take(kept), row[kept].tolist(), person[kept].tolist()
         return Whereabouts(
@@ -69,3 +73,61 @@ class Locator:
             accuracy_m=fixes.accuracy_m,
             source=[SOURCES[source] if source >= 0 else None for source in fixes.source.tolist()],
         )
+
+    def contacts(self, rows: PingBatch, batteries: Batteries | None) -> list[Contact]:
+        """When each device was last heard and what its battery was, one for each device.
+
+        Rows of any kind count, of devices bound to a supervised person at their event time; who that was
+        at a device's newest event time is whose contact it is, and rows of others' times are left out.
+        """
+        roster = self._roster
+        person, row = self._bearers(rows)
+        owner = np.where(row >= 0, person * len(roster.row_office) + self._office[row], -1)
+        order = np.lexsort((rows.event_ms, rows.device))  # stable: at one event time in the order of the log
+        order = order[owner[order] >= 0]
+        newest = order[_ends(rows.device[order])]
+        owner_of = np.full(len(roster.device_ids), -1, np.int64)
+        owner_of[rows.device[newest]] = owner[newest]
+        order = order[owner[order] == owner_of[rows.device[order]]]
+        arrival_ms = np.full(len(roster.device_ids), BEGIN_MS)
+        np.maximum.at(arrival_ms, rows.device[order], rows.arrival_ms[order])
+        told = _told(rows, order, batteries)
+        return [
+            Contact(
+                device_id=roster.device_ids[device],
+                person_id=roster.person_ids[int(person[place])],
+                office_id=roster.row_office[int(row[place])],
+                event_ms=int(rows.event_ms[place]),
+                arrival_ms=int(arrival_ms[device]),
+                **told.get(device, {}),
+            )
+            for device, place in zip(rows.device[newest].tolist(), newest.tolist(), strict=True)
+        ]
+
+    def _bearers(self, rows: PingBatch) -> tuple[Ints, Ints]:
+        """The person and the row of people.csv of each row (n,) at its event time, -1 where there is none."""
+        roster = self._roster
+        binding = roster.bindings.at(rows.device.astype(np.int64), rows.event_ms)
+        person = np.where(binding >= 0, roster.binding_person[binding], -1)
+        return person, roster.rows.at(person, rows.event_ms)
+
+
+def _ends(sorted_device: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Where the last row of each device stands among rows sorted by device."""
+    return np.append(sorted_device[1:] != sorted_device[:-1], True)[: len(sorted_device)]
+
+
+def _told(rows: PingBatch, order: NDArray[np.intp], batteries: Batteries | None) -> dict[int, dict[str, Any]]:
+    """The newest reading of each device that has one; ``order`` sorts rows by device and event time."""
+    if batteries is None:
+        return {}
+    order = order[~np.isnan(batteries.pct[order])]
+    newest = order[_ends(rows.device[order])]
+    return {
+        int(rows.device[place]): {
+            "battery_pct": float(batteries.pct[place]),
+            "charging": None if batteries.charging[place] == NOT_TOLD else bool(batteries.charging[place]),
+            "battery_ms": int(rows.event_ms[place]),
+        }
+        for place in newest.tolist()
+    }

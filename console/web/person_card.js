@@ -15,6 +15,8 @@ const STEP_MS = 15_000;
 const ALERTS_MOST = 50;
 /** Of a device whose thresholds nobody knows. */
 const SILENCE_MS = 3_600_000;
+/** A battery that has no more than this is low. */
+const LOW_PCT = 15;
 
 export class PersonCard {
   /**
@@ -108,15 +110,33 @@ export class PersonCard {
 
   /** @param {any} device */
   device(device) {
-    const now = this.freshness.now_ms;
-    const last = device.last;
-    const rows = last === null ? [[word("last_contact"), word("never_heard")]] : [
-      [word("last_contact"), `${moment(Date.parse(last.arrival_time))} · ${word("ago", { age: span(now - Date.parse(last.arrival_time)) })}`],
-      [word("last_place"), moment(Date.parse(last.event_time))],
-      [word("evidence_accuracy"), last.accuracy_m === null ? "–" : `± ${length(last.accuracy_m)}`],
+    const { contact, last } = device;
+    // A place from before contacts were kept was a contact too.
+    const heard = contact?.arrival_time ?? last?.arrival_time;
+    const rows = heard === undefined ? [[word("last_contact"), word("never_heard")]] : [
+      [word("last_contact"), this.aged(heard)], [word("battery"), this.battery(contact)],
+      ...(last === null ? [[word("last_place"), word("never_placed")]] : [
+        [word("last_place"), moment(Date.parse(last.event_time))], [word("place_came"), this.aged(last.arrival_time)],
+        [word("evidence_accuracy"), last.accuracy_m === null ? "–" : `± ${length(last.accuracy_m)}`]]),
     ];
     return make("div", { className: "device" }, make("h3", {}, `${coded("device", device.kind)} ${device.device_id}`),
       make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
+  }
+
+  /** `07-14 11:40:00 · 20 min ago` @param {string} time */
+  aged(time) {
+    return `${moment(Date.parse(time))} · ${word("ago", { age: span(this.freshness.now_ms - Date.parse(time)) })}`;
+  }
+
+  /** What it last told of its battery, and when: it says nothing of now. @param {any} contact */
+  battery(contact) {
+    if (contact === null || contact.battery_pct === null) return word("battery_untold");
+    const said = [`${Math.floor(contact.battery_pct)} %`];
+    if (contact.battery_pct <= LOW_PCT) said.push(word("battery_low"));
+    if (contact.charging !== null) said.push(word(contact.charging ? "charging" : "not_charging"));
+    const shown = make("span", {}, said.join(" · "));
+    shown.classList.toggle("wrong", contact.battery_pct <= LOW_PCT);
+    return make("span", {}, shown, ` · ${this.aged(contact.battery_time)}`);
   }
 
   alertList() {

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 from console.parts import WEB
 from geofences.county import counties
 from sinks.access_log import Look
-from sinks.positions import Position
+from sinks.positions import Contact, Position
 from sinks.tracks import TrackColumn
 
 pytestmark = [
@@ -161,3 +161,56 @@ def test_a_prosecutors_card_has_neither_name_nor_number(browser: Browser, world:
         card = visited.page.locator("#person-card")
         expect(card.locator("h2")).to_have_text("P1")
         expect(card).not_to_contain_text("Person")
+
+
+# What the store has, the words on the card, those that it lacks, and whether a battery is marked.
+@pytest.mark.parametrize(
+    ("contact", "told", "untold", "is_marked"),
+    [
+        (  # it was heard after its last fix
+            (5, 3.0, False, 7),
+            (
+                "最后联系",
+                "11:55:00 · 5 分钟前",
+                "3 % · 电量低 · 未充电",
+                "11:53:00 · 7 分钟前",
+                "11:50:00 · 10 分钟前",
+            ),
+            (),
+            True,
+        ),
+        ((5, 15.0, True, 5), ("15 % · 电量低 · 充电中",), (), True),
+        ((5, 15.9, None, 5), ("15 %",), ("电量低", "充电"), False),  # just above, and nothing else is known
+        ((5, None, None, None), ("11:55:00", "未上报"), ("%", "充电"), False),
+        (None, ("最后联系", "11:50:00 · 10 分钟前", "未上报"), (), False),  # from before contacts were kept
+    ],
+)
+def test_last_contact_and_battery(
+    world: World,
+    visitor: Visit,
+    contact: tuple[int, float | None, bool | None, int | None] | None,
+    told: tuple[str, ...],
+    untold: tuple[str, ...],
+    is_marked: bool,
+) -> None:
+    last_ms = NOW_MS - FIXES[-1] * MINUTE_MS
+    world.parts.positions.forget(["D1"])
+    heard = [] if contact is None else [_heard(*contact)]
+    world.parts.positions.put(
+        [Position("D1", "P1", "O1", last_ms, last_ms, 106.51, 29.53, 12.0, "gnss")], heard
+    )
+    visitor.click_first_alert()
+    visitor.click("人员卡")
+    device = visitor.page.locator("#person-card .device")
+    for text in told:
+        expect(device).to_contain_text(text)
+    for text in untold:
+        expect(device).not_to_contain_text(text)
+    expect(device.locator(".wrong")).to_have_count(int(is_marked))
+    assert visitor.complaints == []
+
+
+def _heard(minutes: int, pct: float | None, charging: bool | None, battery_minutes: int | None) -> Contact:
+    at_ms = NOW_MS - minutes * MINUTE_MS
+    battery_ms = None if battery_minutes is None else NOW_MS - battery_minutes * MINUTE_MS
+    return Contact("D1", "P1", "O1", at_ms, at_ms, pct, charging, battery_ms)

@@ -16,7 +16,7 @@ from pipeline.sites.load import load_site
 from pipeline.sites.people import PEOPLE_COLUMNS, PHONE
 from pipeline.sites.table import read_table
 from sinks.access_log import Look
-from sinks.positions import Position
+from sinks.positions import Contact, Position
 
 PEOPLE = """\
 person_id,phone,name,office_id,class,valid_from,valid_to
@@ -42,7 +42,10 @@ def client(world: World) -> Iterator[TestClient]:
 
 def test_what_is_on_a_card(world: World, client: TestClient) -> None:
     at_ms = NOW_MS - 5 * MINUTE_MS
-    world.parts.positions.put([Position("D1", "P1", "O1", at_ms, at_ms + 1000, 106.5, 29.5, 12.0, "gnss")])
+    world.parts.positions.put(
+        [Position("D1", "P1", "O1", at_ms, at_ms + 1000, 106.5, 29.5, 12.0, "gnss")],
+        [Contact("D1", "P1", "O1", at_ms + MINUTE_MS, at_ms + MINUTE_MS + 1000, 3.0, False, at_ms)],
+    )
     said = client.get("/v1/people/P1/card").json()
     assert said["devices"] == [
         {
@@ -50,6 +53,13 @@ def test_what_is_on_a_card(world: World, client: TestClient) -> None:
             "kind": "phone",
             "since": None,
             "silence_s": [3600, 10800, 21600],
+            "contact": {
+                "arrival_time": "2025-07-14T03:56:01.000Z",
+                "event_time": "2025-07-14T03:56:00.000Z",
+                "battery_pct": 3.0,
+                "charging": False,
+                "battery_time": "2025-07-14T03:55:00.000Z",
+            },
             "last": {
                 "event_time": "2025-07-14T03:55:00.000Z",
                 "arrival_time": "2025-07-14T03:55:01.000Z",
@@ -76,8 +86,28 @@ def test_what_is_on_a_card(world: World, client: TestClient) -> None:
 
 
 def test_a_person_whose_device_never_spoke_and_one_who_is_free(client: TestClient) -> None:
-    assert client.get("/v1/people/P1/card").json()["devices"][0]["last"] is None
+    (device,) = client.get("/v1/people/P1/card").json()["devices"]
+    assert (device["contact"], device["last"]) == (None, None)
     assert client.get("/v1/people/P3/card").json()["is_supervised"] is False
+
+
+# Of whose time the last contact is, and who is told of it.
+@pytest.mark.parametrize(
+    ("person", "office", "who", "is_told"),
+    [
+        ("P1", "O1", "officer", True),
+        ("P1", "O1", "county", True),
+        ("P1", "O1", "prosecutor", True),  # a battery is no name
+        ("P1", "O2", "officer", False),  # from before a transfer: the other office's
+        ("P9", "O1", "officer", False),  # of whoever had the device before
+    ],
+)
+def test_whose_contact_a_card_tells(
+    world: World, client: TestClient, person: str, office: str, who: str, is_told: bool
+) -> None:
+    world.parts.positions.put([], [Contact("D1", person, office, NOW_MS, NOW_MS, 3.0, True, NOW_MS)])
+    (device,) = client.get("/v1/people/P1/card", headers=world.bearer(who)).json()["devices"]
+    assert (device["contact"] is not None) == is_told
 
 
 # Who asks for whom: the status, and whether name and phone number are told.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
-from sinks.positions import Box, Position, PositionStore
+from sinks.positions import Box, Contact, Position, PositionStore
+from sinks.sqlite import sqlite3
 
 FIRST = Position("D1", "P1", "O1", 1_000, 1_500, 106.5, 29.5, 10.0, "gnss")
 LATE = replace(FIRST, event_ms=500, arrival_ms=2_000, lon=1.0)
@@ -68,5 +70,36 @@ def test_offices_limit_and_forgetting(store: PositionStore) -> None:
     assert len(store.latest(offices=["O1", "O2"])) == 6
     assert store.latest(offices=[]) == []
     assert [position.device_id for position in store.latest(limit=2)] == ["D0", "D1"]
+    store.put([], [Contact(f"D{n}", "P1", "O1", 1_000, 1_500) for n in range(3)])
     store.forget(["D0", "D1", "unheard of"])
     assert len(store.latest()) == 7
+    assert [contact.device_id for contact in store.contacts_of("P1")] == ["D2"]
+
+
+def test_contacts_of_a_time_that_never_was_are_forgotten(store: PositionStore) -> None:
+    told = Contact("D1", "P1", "O1", 1_000, 1_500, 3.0, False, 900)
+    store.put(
+        [],
+        [
+            told,
+            replace(told, device_id="D2", arrival_ms=1_501),
+            replace(told, device_id="D3", event_ms=1_501),
+        ],
+    )
+    store.forget_contacts_after(1_500)
+    assert store.contacts_of("P1") == [told]
+
+
+def test_a_file_from_before_contacts_were_kept_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "positions.sqlite"
+    before = PositionStore.open(path)
+    before.put([FIRST])
+    before.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE contact")
+    store = PositionStore.open(path)
+    assert (store.latest(), store.contacts_of("P1")) == ([FIRST], [])
+    told = Contact("D1", "P1", "O1", 1_000, 1_500, 3.0, True, 900)
+    store.put([], [told])
+    assert store.contacts_of("P1") == [told]
+    store.close()
