@@ -98,7 +98,7 @@ class Chosen(Choice):
 
 
 class Verification(BaseModel):
-    """What checking the alert found; a false one wants a reason of the list, `reasons` of `/v1/site`."""
+    """What checking the alert found; a false one wants a reason: one of `reasons` of `/v1/site`, or words."""
 
     verdict: Literal["true", "false", "unverifiable"]
     reason: str | None = None

@@ -20,7 +20,7 @@ KEYS_MOST = 500
 
 
 class PlainCase(BaseModel):
-    """What is said of the alert; by default that it was false, which wants a reason of the list."""
+    """What is said of the alert; by default that it was false, which wants a reason."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -211,11 +211,6 @@ def test_steps_for_people(data: Path) -> None:
         ("show {0}0", 2, "expected 6 to 32 hexadecimal digits"),
         ("wang: verify {0} perhaps", 2, "expected one of true, false, unverifiable"),
         ("wang: verify {0} false", 2, "expected why the alert is false: one of gps_drift, "),
-        (
-            "wang: verify {0} false --reason drift",
-            2,
-            "'drift'; expected why the alert is false: one of",
-        ),
         ("wang: correct {0} true --because seen", 1, "cannot correct alert {0}: it is claimed"),
         ("correct {1} true", 2, "because: none given; expected why the verdict is corrected"),
         ("settle", 2, "expected either keys of alerts or --cleared, and not both"),

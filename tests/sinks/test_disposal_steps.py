@@ -171,7 +171,6 @@ def test_only_what_is_true_weighs_on_a_person() -> None:
         ("verify", {"verdict": "maybe"}, "verdict"),
         ("verify", {"verdict": "false"}, "reason"),  # false ones say why
         ("verify", {"verdict": "false", "reason": " \n"}, "reason"),
-        ("verify", {"verdict": "false", "reason": "he says so"}, "reason"),  # by a code of the list
         ("correct", {"verdict": "unverifiable"}, "because"),  # nobody takes a verdict back for nothing
         ("correct", {"verdict": "unverifiable", "because": " "}, "because"),
         ("correct", {"verdict": "false", "because": "seen"}, "reason"),
