@@ -108,7 +108,7 @@ def test_a_false_alarm_wants_a_reason(visitor: Visit, console: PageConsole) -> N
     visitor.page.get_by_label("误报原因").select_option(label="定位漂移")
     visitor.click("提交核实")
     visitor.sees("核实：误报")
-    visitor.sees("定位漂移")
+    expect(visitor.page.locator(".timeline")).to_contain_text("定位漂移")
     assert visitor.page.get_by_role("radio", name="误报", exact=True).is_checked(), "the likely outcome"
     assert visitor.page.get_by_role("radio", name="警告", exact=True).count() == 0, (
         "no measure for a false alarm"
