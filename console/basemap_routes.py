@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
@@ -26,11 +26,18 @@ def basemap(parts: Parts, caller: Reader) -> Response:
     return answer(told | {"attribution": archive.attribution})
 
 
-@router.get("/{zoom}/{x}/{y}", responses={503: {"description": "the archive is broken"}})
+_TILE = "application/vnd.mapbox-vector-tile"
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "the tile", "content": {_TILE: {"schema": {"type": "string", "format": "binary"}}}},
+    503: {"description": "the archive is broken"},
+}
+
+
+@router.get("/{zoom}/{x}/{y}", response_class=Response, responses=_ANSWERS)
 def tile(zoom: Coordinate, x: Coordinate, y: Coordinate, parts: Parts, caller: Reader) -> Response:
     """A Mapbox Vector Tile; empty where there is none."""
     try:
         content = None if parts.basemap is None else parts.basemap.tile(zoom, x, y)
     except WrongArchive as error:
         return answer({"detail": str(error)}, 503, {"Retry-After": "60"})
-    return Response(content or b"", media_type="application/vnd.mapbox-vector-tile")
+    return Response(content or b"", media_type=_TILE)

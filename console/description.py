@@ -91,7 +91,7 @@ def _put_refusals(paths: dict[str, Any]) -> None:
             said = operation["responses"]
             for status, text in _ANYWHERE.items():
                 said.setdefault(status, {"description": text})
-            if path.startswith("/v1/"):
+            if path.startswith("/v1/") or path == "/metrics":
                 for status, text in _WITH_A_KEY.items():
                     said.setdefault(status, {"description": text})
             for status, response in said.items():

@@ -35,7 +35,11 @@ class Threshold:
         try:
             taken = await self._taken(scope, receive)
         except Refused as error:
-            await (await refusal_answer(Request(scope), error))(scope, receive, send)
+            said = await refusal_answer(Request(scope), error)
+            if isinstance(error, BadBody):
+                # Nobody knows where such a body ends: what comes behind it is no request of this sender's.
+                said.headers["Connection"] = "close"
+            await said(scope, receive, send)
         except STORE_FAULTS as error:
             await store_fault_answer(error)(scope, receive, send)
         except ClientDisconnect:

@@ -12,6 +12,7 @@ def dispose_of_the_first_alert(visitor: Visit, url: str, token: str) -> None:
     """From the first page to a disposed alert, found true and answered with a reminder."""
     visitor.page.goto(url)
     visitor.labelled("访问令牌").fill(token)
+    visitor.page.get_by_label("本次查看目的").fill("处置预警")
     visitor.click("进入")
     visitor.sees_board()
     visitor.click_first_alert()

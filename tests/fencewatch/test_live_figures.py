@@ -100,7 +100,7 @@ def outside(seconds_ago: float) -> dict[str, Any]:
 def is_caught_up(now: Figures) -> bool:
     return (
         now.get("fencewatch_log_lag_records", 99) <= LAG_OF_NONE
-        and now["fencewatch_tick_lag_seconds"] < LAG_OF_NONE
+        and now.get("fencewatch_tick_lag_seconds", 99) < LAG_OF_NONE
     )
 
 

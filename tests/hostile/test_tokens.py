@@ -156,6 +156,10 @@ def test_each_role_gets_in_where_it_may(world: World, role: str) -> None:
             assert said.status_code < 500, (route, said.text)
 
 
+#: The ground of the map is the same for all.
+OF_NOBODY = {"GET /v1/basemap/{zoom}/{x}/{y}"}
+
+
 @pytest.mark.parametrize("role", ["elsewhere", "officer", "county", "prosecutor"])
 def test_another_office_shows_in_no_answer(world: World, role: str) -> None:
     """Neither its people nor its devices nor its alerts, whatever is asked for; by its id it is not there."""
@@ -165,7 +169,7 @@ def test_another_office_shows_in_no_answer(world: World, role: str) -> None:
         for route, who in ROUTES.items():
             if who not in (SEE, WATCH, ACT) or (who == ACT and role == "prosecutor"):
                 continue
-            if "{" in route:
+            if "{" in route and route not in OF_NOBODY:
                 said = asked(client, route, world.bearer(role), other)
                 assert said.status_code == 404, (route, said.text)
             if route == "POST /v1/alerts/settle":
