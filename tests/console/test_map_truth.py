@@ -178,7 +178,7 @@ def test_whom_the_board_has_not_loaded_opens_from_the_map_all_the_same(visitor: 
     assert visitor.page.locator("ol#alerts > li", has_text="Person 129").count() == 0, (
         "it would prove nothing"
     )
-    marks = drawn(visitor, RED, 1, pixels=(160, 400))
+    marks = drawn(visitor, RED, 1, pixels=(110, 400))
     assert len(marks) == 1, "one person has an alert of severity 1"
     visitor.page.mouse.click(marks[0]["x"], marks[0]["y"])
     expect(visitor.page.locator("#detail h2")).to_contain_text("Person 129")
