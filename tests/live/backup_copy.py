@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from live_system import RUN, LiveSystem
 
 from sinks.bearing import WITNESSES
+from sinks.sqlite import sqlite3
 
 
 def back_up(system: LiveSystem, target: Path) -> None:
