@@ -190,6 +190,7 @@ def test_the_way_back(system: DrivenSystem) -> None:
     until(lambda: not problems(system), "ready again")
     at_ms = system.true_ms()
     assert sent(system, at_ms) == {"accepted": 1, "rejected": []}
+    until(lambda: (system.data / "run-metrics.json").exists(), "figures, begun anew with the rebuild")
     until(lambda: (system.figures().clock_ms or 0) >= at_ms, "the engine")
     assert abs(engine_ahead_s(system)) < 600
     assert system.figures().accepted == 2, "the row of before the jump and that of after it"
