@@ -25,6 +25,17 @@ window.tones = 0;
 const start = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
 """
+#: The browser's own rule, that nothing is heard before somebody touches the page, but blind to Playwright: whatever
+#: that reads from a page counts as a touch for Chromium, so how the page begins would depend on who is faster.
+_SILENT_UNTIL_TOUCHED = """
+let isTouched = false;
+for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, () => { isTouched = true; }, true);
+window.AudioContext = class extends AudioContext {
+  constructor() { super(); if (!isTouched) super.suspend(); }
+  get state() { return isTouched ? super.state : "suspended"; }
+  async resume() { if (isTouched) await super.resume(); }
+};
+"""
 _HIDE = "Object.defineProperty(document, 'hidden', { value: true, configurable: true });"
 #: Pixels of 1,080: on a screen of 55 inches 20 mm, which good eyes read from five metres.
 _READABLE = 30.0
@@ -48,7 +59,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visit]:
     with visit(browser, without_webgl=True) as visited:
-        visited.page.add_init_script(_COUNT_TONES)
+        visited.page.add_init_script(_COUNT_TONES + _SILENT_UNTIL_TOUCHED)
         yield visited
 
 
@@ -98,8 +109,7 @@ def test_an_alarm_goes_on_in_a_hidden_tab_until_somebody_claims(visitor: Visit, 
 def test_silence_is_for_a_while_and_for_this_browser(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     sound = visitor.page.locator("#sound")
-    if sound.get_attribute("data-sound") == "blocked":  # the browser remembers a click of another test
-        sound.click()
+    sound.click()
     expect(sound).to_contain_text("提示音开")
     hears(visitor, 3)
     sound.click()
