@@ -77,7 +77,7 @@ def clock_repair(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
         return
     print(f"the log    ends at {told['last']} again, not at {told['jumped_to']}")
     print(f"records    {log.records:,} rewritten")
-    print(f"alerts     {done.alerts:,} of the time that never was are withdrawn or put right")
+    print(f"alerts     {done.alerts:,} withdrawn or put back to what they were before the jump")
     print(f"aside      {done.aside}: what was replaced; remove it when all is well")
     print(*done.told, sep="\n")
     print("start `serve` and `run`: the log is judged again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from fencewatch.config import FIGURES, Settings
@@ -15,24 +15,21 @@ from pipeline.errors import InputError, PipelineError
 from pipeline.journal.disk import LockedError, sync_directory, taken_lock
 from pipeline.journal.known_end import EndAsker
 from pipeline.journal.segment import find_end, segment_firsts, segment_path
-from pipeline.journal.unjumped import Unjumped, unjump
+from pipeline.journal.unjumped import Unjumped, first_jumped, unjump
 from pipeline.rebuild import rebuild
 from pipeline.steady_clock import JUMP_MOST_MS
-from sinks.alert import Alert
-from sinks.disposal import AlertChange, DisposalQueue
+from sinks.disposal import DisposalQueue, Rewinding
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
 
 #: Where what was replaced is set aside, in a data directory.
 ASIDE = "before-clock-repair"
-#: Alerts that are put right at once.
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The log as it is now, how many alerts of the time that never was were withdrawn or put right, where
-    what was replaced lies, and what was done so that the log is judged again."""
+    """The log as it is now, how many alerts were withdrawn or put back to what they were before the jump,
+    where what was replaced lies, and what was done so that the log is judged again."""
 
     log: Unjumped
     alerts: int
@@ -57,8 +54,7 @@ def repair(data: Path) -> Repaired:
             )
         told = list(rebuild(data))
         aside = _set_aside(settings, f"{ASIDE}-{now_ms}")
-        end = EndAsker(settings.journal).ask()
-        alerts = _put_alerts_right(settings, now_ms, latest_ms, end)
+        alerts = _put_alerts_right(settings, now_ms, latest_ms)
         _forget_positions(settings, latest_ms)
         # Last: as long as the log is ahead, this can be done again.
         log = unjump(settings.journal, latest_ms, aside / "journal")
@@ -103,32 +99,14 @@ def _set_aside(settings: Settings, name: str) -> Path:
     return aside
 
 
-def _put_alerts_right(settings: Settings, now_ms: int, latest_ms: int, revision: int) -> int:
-    """Alerts that were raised after the present time are withdrawn, and what befell others then is undone."""
-    if not settings.queue.exists():
+def _put_alerts_right(settings: Settings, now_ms: int, latest_ms: int) -> int:
+    """What the engine told since the jump is taken back, as far as the log says what is true instead."""
+    record = first_jumped(settings.journal, latest_ms)
+    if not settings.queue.exists() or record is None:
         return 0
+    first = segment_firsts(settings.journal)[0]
     with DisposalQueue.open(settings.queue) as queue:
-        items = queue.every_alert(now_ms=now_ms)
-        wrong = [item.alert for item in items if _is_of_later(item.alert, latest_ms)]
-        changes = [AlertChange(_righted(alert, now_ms, latest_ms), revision, now_ms) for alert in wrong]
-        for first in range(0, len(changes), _AT_ONCE):
-            queue.apply(changes[first : first + _AT_ONCE])
-        return len(changes)
-
-
-def _is_of_later(alert: Alert, latest_ms: int) -> bool:
-    times = (alert.raised_ms, alert.cleared_ms, alert.withdrawn_ms)
-    return any(at_ms is not None and at_ms > latest_ms for at_ms in times)
-
-
-def _righted(alert: Alert, now_ms: int, latest_ms: int) -> Alert:
-    cleared_ms, withdrawn_ms = (
-        None if at_ms is None or at_ms > latest_ms else at_ms
-        for at_ms in (alert.cleared_ms, alert.withdrawn_ms)
-    )
-    if alert.raised_ms > latest_ms:
-        withdrawn_ms = now_ms
-    return replace(alert, cleared_ms=cleared_ms, withdrawn_ms=withdrawn_ms)
+        return queue.rewind(Rewinding(record, first, now_ms, latest_ms))
 
 
 def _forget_positions(settings: Settings, latest_ms: int) -> None:

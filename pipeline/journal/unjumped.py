@@ -66,6 +66,23 @@ def unjump(directory: Path, now_ms: int, aside: Path) -> Unjumped | None:
     return Unjumped(clock_ms, jumped_ms, segments, records) if segments else None
 
 
+def first_jumped(directory: Path, now_ms: int) -> int | None:
+    """The number of the first record beyond ``now_ms``; None where there is none.
+
+    Reads only segments that a jump may be in. Raises JournalDamagedError.
+    """
+    firsts = segment_firsts(directory)
+    following = [read_head(segment_path(directory, first)) for first in firsts[1:]]
+    for first, after in zip(firsts, (*following, None), strict=True):
+        if after is not None and after.clock_ms <= now_ms:
+            continue
+        end = EndAsker(directory).ask() if after is None else after.after
+        for frame in _frames(segment_path(directory, first), end):
+            if frame.record.clock_ms > now_ms:
+                return frame.record.number
+    return None
+
+
 def _without_jump(record: Record, clock_ms: int, now_ms: int) -> Record:
     if record.clock_ms <= now_ms:
         return record

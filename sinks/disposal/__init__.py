@@ -18,6 +18,7 @@ from sinks.disposal.items import (
 from sinks.disposal.listing import EVERYTHING, PAGE_MAX, PEOPLE_MAX, AlertFilter, Order, Search
 from sinks.disposal.office_load import OfficeLoad
 from sinks.disposal.offices import offices_from
+from sinks.disposal.rewinding import Rewinding
 from sinks.disposal.settling import Settlement, has_passed
 from sinks.disposal.states import (
     MEASURES,
@@ -57,6 +58,7 @@ __all__ = [
     "QueueItem",
     "QueueStats",
     "Reason",
+    "Rewinding",
     "Search",
     "Settlement",
     "State",

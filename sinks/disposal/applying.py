@@ -13,6 +13,7 @@ from sinks.alert import Alert
 from sinks.disposal.alert_rows import FACT_COLUMNS, alert_of, row_of, without_nan
 from sinks.disposal.changes import AlertChange, facts_of
 from sinks.disposal.tables import alert as alert_table
+from sinks.disposal.tables import event
 from sinks.disposal.timeline import TimelineWriter
 
 #: Keys asked for in one statement; SQLite takes 32,766 parameters, older builds 999.
@@ -21,52 +22,68 @@ _KEYS_AT_ONCE = 500
 _INSERT: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-@dataclass(slots=True)
-class _Known:
-    """What the queue holds of an alert, as the batch goes on."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the queue holds of an alert: its state, and the engine's last entry in its timeline.
+
+    ``fact_revision`` is what that entry bears: that of the state, or a higher one after a rewinding.
+    """
 
     revision: int
     alert: Alert
     fact_seq: int
+    fact_revision: int
 
 
 def apply_changes(connection: Connection, changes: Sequence[AlertChange]) -> int:
     """Take a batch inside the caller's transaction; returns how many were newer than what stood there."""
     timeline = TimelineWriter(connection)
     told = {(change.alert.alert_key, change.revision): change for change in changes}
-    known = _known(connection, sorted({key for key, _ in told}))
+    known = known_alerts(connection, sorted({key for key, _ in told}))
     renewed = set()
     taken = 0
     for (key, revision), change in told.items():
         before = known.get(key)
         if before is not None and revision <= before.revision:
             continue
-        known[key] = _taken(timeline, before, replace(change, alert=without_nan(change.alert)))
+        known[key] = with_facts(timeline, before, replace(change, alert=without_nan(change.alert)))
         renewed.add(key)
         taken += 1
-    _upsert(connection, [known[key] for key in sorted(renewed)])
+    write_states(connection, [known[key] for key in sorted(renewed)])
     timeline.write()
     return taken
 
 
-def _taken(timeline: TimelineWriter, before: _Known | None, change: AlertChange) -> _Known:
+def with_facts(timeline: TimelineWriter, before: Known | None, change: AlertChange) -> Known:
+    """The state after a change, whose facts are added to the timeline.
+
+    An entry's revision rises within its alert, also where a state is told again after a rewinding.
+    """
     key, revision = change.alert.alert_key, change.revision
-    fact_seq = 0 if before is None else before.fact_seq
-    for fact in facts_of(None if before is None else before.alert, change):
-        fact_seq = timeline.add_fact(key, revision, fact.kind, fact.at_ms, fact.details)
-    return _Known(revision, change.alert, fact_seq)
+    fact_seq, fact_revision = (0, -1) if before is None else (before.fact_seq, before.fact_revision)
+    facts = facts_of(None if before is None else before.alert, change)
+    if facts:
+        fact_revision = max(revision, fact_revision + 1)
+    for fact in facts:
+        fact_seq = timeline.add_fact(key, fact_revision, fact.kind, fact.at_ms, fact.details)
+    return Known(revision, change.alert, fact_seq, fact_revision)
 
 
-def _known(connection: Connection, keys: Sequence[str]) -> dict[str, _Known]:
+def known_alerts(connection: Connection, keys: Sequence[str]) -> dict[str, Known]:
+    """What the queue holds of those it knows, by key."""
     found = {}
+    joined = alert_table.outerjoin(event, event.c.seq == alert_table.c.fact_seq)
+    asked = select(alert_table, event.c.revision.label("fact_revision")).select_from(joined)
     for first in range(0, len(keys), _KEYS_AT_ONCE):
         some = alert_table.c.alert_key.in_(keys[first : first + _KEYS_AT_ONCE])
-        for row in connection.execute(select(alert_table).where(some)).mappings():
-            found[row["alert_key"]] = _Known(row["revision"], alert_of(row), row["fact_seq"])
+        for row in connection.execute(asked.where(some)).mappings():
+            told = row["revision"] if row["fact_revision"] is None else row["fact_revision"]
+            found[row["alert_key"]] = Known(row["revision"], alert_of(row), row["fact_seq"], told)
     return found
 
 
-def _upsert(connection: Connection, states: Sequence[_Known]) -> None:
+def write_states(connection: Connection, states: Sequence[Known], *, may_fall: bool = False) -> None:
+    """The engine's part of the alerts; no revision falls unless it may."""
     if not states:
         return
     statement = _INSERT[connection.dialect.name](alert_table)
@@ -75,7 +92,7 @@ def _upsert(connection: Connection, states: Sequence[_Known]) -> None:
         statement.on_conflict_do_update(
             index_elements=[alert_table.c.alert_key],
             set_={name: statement.excluded[name] for name in FACT_COLUMNS},
-            where=statement.excluded.revision > alert_table.c.revision,
+            where=None if may_fall else statement.excluded.revision > alert_table.c.revision,
         ),
         rows,
     )

@@ -41,6 +41,7 @@ from sinks.disposal.listing import (
 from sinks.disposal.office_load import OfficeLoad, office_loads
 from sinks.disposal.offices import office_parents, put_offices
 from sinks.disposal.people import people_page
+from sinks.disposal.rewinding import Rewinding, rewind_alerts
 from sinks.disposal.settling import Settlement, settle
 from sinks.disposal.states import State
 from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
@@ -95,6 +96,12 @@ class DisposalQueue:
             return 0
         with self._store.writing() as connection:
             return apply_changes(connection, changes)
+
+    def rewind(self, rewinding: Rewinding) -> int:
+        """Take back what the engine told since a record from which on the log was rewritten; returns of how
+        many alerts the facts changed. Judged again, the log tells all that is true of them anew."""
+        with self._store.writing() as connection:
+            return rewind_alerts(connection, rewinding)
 
     def set_offices(self, parents: Mapping[str, str | None]) -> None:
         """The offices of the site with the one above each; offices it no longer has keep their place."""

@@ -16,7 +16,7 @@ from pipeline.journal.journal import Journal
 from pipeline.journal.record import MARKS, PINGS, Entry, clock_mark, start_mark
 from pipeline.journal.rows import RowDecoder
 from pipeline.journal.segment import segment_firsts, segment_path
-from pipeline.journal.unjumped import Unjumped, unjump
+from pipeline.journal.unjumped import Unjumped, first_jumped, unjump
 from pipeline.ping import PING
 from pipeline.reading import Challenges, DeviceIds
 
@@ -58,6 +58,7 @@ def test_what_the_jump_did_is_undone(tmp_path: Path, segment_bytes: int) -> None
     written(log, segment_bytes)
     before, _ = seen(log)
     segments = len(segment_firsts(log))
+    assert first_jumped(log, NOW_MS) == next(number for number, _, clock_s in before if clock_s > 0)
     done = unjump(log, NOW_MS, aside)
     assert isinstance(done, Unjumped)
     assert (done.last_ms, done.jumped_ms) == (NOW_MS - 60 * SECOND_MS, JUMPED_MS + SECOND_MS)
@@ -67,6 +68,7 @@ def test_what_the_jump_did_is_undone(tmp_path: Path, segment_bytes: int) -> None
     assert [clock for _, _, clock in after] == [-120, -90, -90, -60, -60, -60, -60, -60, -60]
     # At its own time where that lies between the last good mark and the present, else at the nearer end.
     assert arrivals == [-90, 0, -60, -60]
+    assert first_jumped(log, NOW_MS) is None
     assert unjump(log, NOW_MS, aside) is None, "once is enough"
 
 
