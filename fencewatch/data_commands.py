@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -68,6 +69,24 @@ def data_rebuild(data: Data = DEFAULT_DATA) -> None:
         for line in rebuild(_there(data)):
             tell_done(data, "store_rebuilt", line)
         print("now start `fencewatch run`")
+
+
+@data_app.command(
+    "copy", epilog="Example: fencewatch data copy fencewatch-data/queue.sqlite /backup/queue.sqlite"
+)
+def data_copy(
+    source: Annotated[Path, typer.Argument(help="A database of a data directory.", show_default=False)],
+    target: Annotated[Path, typer.Argument(help="The file to be made of it.", show_default=False)],
+) -> None:
+    """Copy a database as it is at this moment, also while it is in use, with checksums that hold."""
+    from sinks.page_checksums import copy_checked
+
+    with exit_codes():
+        if not source.is_file():
+            raise InputError(f"{source}: is no file; expected a database of a data directory")
+        if target.exists():
+            raise InputError(f"{target}: exists; expected the name of a file to be made")
+        copy_checked(source, target)
 
 
 def _there(data: Path) -> Path:

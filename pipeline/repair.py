@@ -18,6 +18,7 @@ from pipeline.journal.known_end import EndTeller
 from pipeline.journal.scan import Scan, scan
 from pipeline.journal.segment import create_segment, read_head, segment_firsts, segment_path
 from pipeline.stores import (
+    FILES,
     FOLLOWING,
     Finding,
     Look,
@@ -29,6 +30,7 @@ from pipeline.stores import (
 from pipeline.verify import log_findings, verify
 from sinks.alert import instant_text
 from sinks.bearing import BEARING, Bearing, witness_of
+from sinks.page_checksums import add_checksums
 from sinks.run_metrics import RunMetrics
 
 
@@ -58,6 +60,7 @@ def repair(data: Path, clock_ms: int | None) -> Iterator[str]:
         yield from _root(data)
         yield from _log(data, clock_ms)
         yield from _others(data)
+        yield from _checksums(data)
         yield from _tracks(data)
     finally:
         for handle in (state, log):
@@ -244,6 +247,15 @@ def _other(data: Path, seen: Look, store: Store, findings: tuple[Finding, ...]) 
         yield f"{part.path}: the log is judged again from its beginning at the next start"
     elif store in (Store.QUEUE, Store.STATE):
         yield f"{part.path}: now `fencewatch data rebuild` judges again what the log still has"
+
+
+def _checksums(data: Path) -> Iterator[str]:
+    """Databases from before they had checksums, written anew with them."""
+    seen = look(data)
+    for part in (seen.stores[store] for store in FILES):
+        if not part.is_checked:
+            add_checksums(part.path)
+            yield f"{part.path}: written anew, each page with a checksum"
 
 
 def _is_damage(finding: Finding, path: Path) -> bool:

@@ -34,6 +34,7 @@ from sinks.bearing import (
     witness_of,
 )  # fmt: skip
 from sinks.errors import SinkFailed
+from sinks.page_checksums import has_checksums, why
 from sinks.sqlite import sqlite3
 
 
@@ -87,7 +88,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A store as it stands. ``inode`` tells a file that was replaced from one that was written to."""
+    """A store as it stands. ``inode`` tells a file that was replaced from one that was written to.
+
+    ``is_checked``: a changed bit of it would be noticed; a quick look takes that for granted.
+    """
 
     store: Store
     path: Path
@@ -99,6 +103,7 @@ class Seen:
     inode: int = 0
     damage: str | None = None
     is_busy: bool = False
+    is_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,14 @@ class Look:
                 f"the last {seen.witnessed - seen.writes} things that were written to it are missing: "
                 "it is of an earlier time",
                 f"put the right one back, or go on without them by {_REPAIR}",
+            )
+        if not seen.is_checked:
+            yield Finding(
+                seen.store,
+                seen.path,
+                "it was made before databases had checksums: a changed bit of a value would not be noticed",
+                f"stop `serve` and `run`, and {_REPAIR} writes it anew with them",
+                ends=False,
             )
         for first, end in [] if seen.bearing is None else seen.bearing.gaps:
             yield Finding(
@@ -353,7 +366,7 @@ def _seen(data: Path, store: Store, is_quick: bool) -> Seen:
         return _seen_directory(store, path, inode)
     except sqlite3.OperationalError as error:
         busy = "locked" in str(error)
-        damage = None if busy else f"it cannot be read: {error}"
+        damage = None if busy else f"it cannot be read: {why(error)}"
         return Seen(store, path, exists=True, inode=inode, damage=damage, is_busy=busy)
     except (SinkFailed, sqlite3.Error, JournalDamagedError, OSError, ValueError) as error:
         return Seen(store, path, exists=True, inode=inode, damage=f"it cannot be read: {error}")
@@ -362,6 +375,7 @@ def _seen(data: Path, store: Store, is_quick: bool) -> Seen:
 def _seen_file(store: Store, path: Path, inode: int, is_quick: bool) -> Seen:
     witnessed = witness_of(path).ask()
     with closing(opened_to_read(path)) as connection:
+        is_checked = has_checksums(connection) or is_quick
         if not is_quick:
             check(connection, path, _CHECK_MOST_S)
         bearing = bearing_in(connection)
@@ -369,7 +383,7 @@ def _seen_file(store: Store, path: Path, inode: int, is_quick: bool) -> Seen:
         if store is Store.QUEUE and bearing is not None:
             writes = int(connection.execute("SELECT last_seq FROM event_tail").fetchone()[0])
     position = 0 if bearing is None else bearing.position
-    return Seen(store, path, True, bearing, position, writes, witnessed, inode)
+    return Seen(store, path, True, bearing, position, writes, witnessed, inode, is_checked=is_checked)
 
 
 def opened_to_read(path: Path) -> sqlite3.Connection:
@@ -380,7 +394,8 @@ def opened_to_read(path: Path) -> sqlite3.Connection:
 def check(connection: sqlite3.Connection, path: Path, most_s: float, *, is_whole: bool = False) -> None:
     """Whether a SQLite file is sound, as far as that is found out in some seconds of looking.
 
-    A whole check also holds indexes against tables. Raises SinkFailed, sqlite3.Error.
+    Each page that is looked at is held against its checksum. A whole check also holds indexes against tables.
+    Raises SinkFailed, sqlite3.Error.
     """
     page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
     if path.stat().st_size % page_bytes:
@@ -396,7 +411,7 @@ def check(connection: sqlite3.Connection, path: Path, most_s: float, *, is_whole
     finally:
         connection.set_progress_handler(None, 0)
     if found[0] != "ok":
-        raise SinkFailed(str(found[0]).strip().replace("\n", " "))
+        raise SinkFailed(why(found[0]))
 
 
 def _seen_directory(store: Store, path: Path, inode: int) -> Seen:

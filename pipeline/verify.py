@@ -13,6 +13,7 @@ from pipeline.journal.scan import scan
 from pipeline.journal.segment import segment_firsts, segment_path
 from pipeline.stores import FILES, Finding, Look, Store, check, look, opened_to_read
 from sinks.errors import SinkFailed
+from sinks.page_checksums import why
 from sinks.sqlite import sqlite3
 from sinks.tracks import TrackFileDamaged, check_file, has_checksum
 
@@ -130,7 +131,7 @@ def _check(store: Store, path: Path) -> list[Finding]:
             if (row := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
                 raise SinkFailed(f"a row of table {row[0]} refers to none of {row[2]}")
     except (SinkFailed, sqlite3.Error, OSError) as error:
-        return [Finding(store, path, f"damaged: {error}", f"{_REPAIR} sets it aside")]
+        return [Finding(store, path, f"damaged: {why(error)}", f"{_REPAIR} sets it aside")]
     return []
 
 

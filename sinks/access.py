@@ -85,8 +85,6 @@ class TokenStore:
     @classmethod
     def open(cls, path: Path) -> Self:
         """The store of a file, made where there is none, readable by its owner alone."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
         file = SqliteFile(path, _SCHEMA)
         try:
             _add_expiry(file)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sinks.bearing import BEARING_TABLE, Bearing, bearing_in, put_bearing, witness_of
 from sinks.errors import SinkFailed
+from sinks.page_checksums import has_checksums, make_checked, why
 from sinks.sqlite import sqlite3
 
 _COUNT = "UPDATE bearing SET writes = writes + 1 RETURNING writes"
@@ -24,7 +25,7 @@ class SqliteFile:
 
         Raises SinkFailed where that cannot be.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_checked(path)
         self._path = path
         self._witness = witness_of(path)
         self._of_thread = threading.local()
@@ -97,7 +98,7 @@ class SqliteFile:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise SinkFailed(f"{self._path}: cannot be used: {error}") from error
+            raise SinkFailed(f"{self._path}: cannot be used: {why(error)}") from error
 
     def _connected(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -107,6 +108,10 @@ class SqliteFile:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            has_checksums(connection)
+        except SinkFailed as error:
+            connection.close()
+            raise SinkFailed(f"{self._path}: {error}") from None
         except sqlite3.Error:
             connection.close()
             raise

@@ -18,6 +18,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sinks.bearing import Witness, witness_of
 from sinks.disposal.errors import StoreUnusable
 from sinks.disposal.tables import event_tail
+from sinks.errors import SinkFailed
+from sinks.page_checksums import has_checksums, make_checked, why
 from sinks.sqlite import OLDEST, sqlite3
 
 #: How an engine of each database is made: SQLite is the one that all stores use.
@@ -47,8 +49,13 @@ class Store:
             self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ")
         if url.get_backend_name() == "sqlite":
             self._turn = threading.Lock()
-            self._witness = witness_of(Path(str(url.database)))
-            _make_durable(self._engine)
+            path = Path(str(url.database))
+            self._witness = witness_of(path)
+            try:
+                make_checked(path)
+            except SinkFailed as error:
+                raise StoreUnusable(str(error)) from error
+            _make_durable(self._engine, path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -81,7 +88,7 @@ class Store:
                 settings.attributes["connection"] = connection
                 command.upgrade(settings, "head")
         except (SQLAlchemyError, sqlite3.Error, CommandError, OSError) as error:
-            raise StoreUnusable(f"{self._shown}: {error}") from error
+            raise StoreUnusable(f"{self._shown}: {why(error)}") from error
 
     def disconnect(self) -> None:
         """Give all connections back."""
@@ -99,14 +106,10 @@ def _url(where: str | Path) -> URL:
         if sqlite3.sqlite_version_info < OLDEST:
             oldest = ".".join(map(str, OLDEST))
             raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old; {oldest} or newer is needed")
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnusable(f"{where}: {error}") from error
     return url
 
 
-def _make_durable(engine: Engine) -> None:
+def _make_durable(engine: Engine, path: Path) -> None:
     """Write-ahead log, synced at every commit; transactions begun by us: the module begins them too late."""
 
     @event.listens_for(engine, "connect")
@@ -115,6 +118,11 @@ def _make_durable(engine: Engine) -> None:
         for pragma in (f"busy_timeout={_BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("PRAGMA foreign_keys=ON")
+        try:
+            has_checksums(connection)
+        except SinkFailed as error:
+            connection.close()
+            raise StoreUnusable(f"{path}: {error}") from None
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

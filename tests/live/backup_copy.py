@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import signal
-from contextlib import closing
 from pathlib import Path
 
 from live_system import RUN, LiveSystem
 
 from sinks.bearing import WITNESSES
-from sinks.sqlite import sqlite3
+from sinks.page_checksums import copy_checked
 
 
 def back_up(system: LiveSystem, target: Path) -> None:
@@ -32,7 +31,7 @@ def back_up(system: LiveSystem, target: Path) -> None:
             ):
                 continue
             elif path.suffix.startswith((".sqlite", ".db")):
-                _copy_database(path, place)
+                copy_checked(path, place)
             else:
                 _copy(path, place)
     finally:
@@ -47,8 +46,3 @@ def _copy(path: Path, place: Path) -> None:
         shutil.copy2(path, place)
     except FileNotFoundError:  # a file that was being written under another name and has its own by now
         assert path.suffix == ".writing", path
-
-
-def _copy_database(path: Path, place: Path) -> None:
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(place)) as copy:
-        source.backup(copy)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from disposal_alerts import told
 from replay.command_line import invoked
 from stores.kept import gone_on, made, put_back, removed
 
@@ -16,12 +18,13 @@ from pipeline.journal.disk import taken_lock
 from pipeline.journal.record import PINGS
 from pipeline.rebuild import rebuild
 from pipeline.repair import CannotRepair, repair
-from pipeline.stores import Store, enter, look
+from pipeline.stores import FILES, Store, enter, look
 from pipeline.verify import verify
 from sinks.access import TokenStore
 from sinks.bearing import BEARING
 from sinks.disposal import DisposalQueue
 from sinks.operations_log import OperationsLog
+from sinks.sqlite import sqlite3
 from sinks.tracks import TrackArchive, TrackColumn
 
 #: 2025-07-14T09:00+08:00
@@ -231,3 +234,33 @@ def test_a_damaged_identity_of_the_directory_is_written_anew(data: Path) -> None
     flip(data / BEARING, 20)
     assert "written anew from the stores" in repaired(data)
     assert enter(data) == []
+
+
+def test_databases_from_before_get_checksums(data: Path) -> None:
+    """A start says that they have none and goes on; the repair writes them anew, and nothing is lost."""
+    for store in FILES:
+        with closing(sqlite3.connect(data / store)) as kept:
+            kept.execute("PRAGMA application_id = 0")
+            kept.execute("VACUUM INTO ?", (f"{(data / 'former').as_uri()}?reserve=0",))
+        removed(data, store)
+        (data / "former").rename(data / store)
+    found = enter(data)
+    assert {finding.store for finding in found} == set(FILES)
+    assert all("made before databases had checksums" in str(finding) for finding in found)
+    assert repaired(data).count("written anew, each page with a checksum") == len(FILES)
+    assert enter(data) == []
+    with DisposalQueue.open(data / Store.QUEUE) as queue:
+        assert queue.last_seq() > 0
+
+
+def test_a_database_is_copied_while_it_is_in_use(data: Path, tmp_path: Path) -> None:
+    with DisposalQueue.open(data / Store.QUEUE) as queue:
+        done = invoked("data", "copy", data / Store.QUEUE, tmp_path / "copy.sqlite")
+        assert done.exit_code == 0, done.stderr
+        told(queue, 30, n=30)
+    with DisposalQueue.open(tmp_path / "copy.sqlite") as copy:
+        assert copy.last_seq() > 0
+    again = invoked("data", "copy", data / Store.QUEUE, tmp_path / "copy.sqlite")
+    assert (again.exit_code, "exists" in again.stderr) == (2, True)
+    missing = invoked("data", "copy", data / "nothing.sqlite", tmp_path / "other.sqlite")
+    assert (missing.exit_code, "is no file" in missing.stderr) == (2, True)
