@@ -58,6 +58,25 @@ _WITH_A_KEY = {
     "422": "a part of the request is not as described",
     "429": "too many at once, or too many wrong ones before; `Retry-After` says when to ask again",
 }
+#: What a body is that does not begin as an array does, whatever its type is said to be.
+_LINES = {"description": "Rows, one a line, as in NDJSON; a line that is no object is a `malformed` row."}
+#: What phones send as JSON is described by those who make the apps.
+_MESSAGE = {"type": "object", "description": "the message as the app sends it"}
+#: What is read of OsmAnd's parameters; others are let be.
+OSMAND = {
+    "id": "the device",
+    "deviceid": "the device, where `id` is not given",
+    "timestamp": "seconds or milliseconds since 1970, or ISO 8601 with offset",
+    "lat": "degrees",
+    "lon": "degrees",
+    "location": "`lat,lon`, in place of both",
+    "accuracy": "metres",
+    "speed": "knots",
+    "batt": "percent",
+    "charge": "whether it is being charged: `true` or `false`",
+    "mock": "whether the position is made up: `true` or `false`",
+    "valid": "`false`: the device has no fix of its own, and the row is `not_fixed`",
+}
 _DEVICE_SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"DeviceBasic": []}, {"DeviceQuery": []}]
 
 
@@ -101,20 +120,33 @@ def _put_refusals(paths: dict[str, Any]) -> None:
 
 def _ingest_paths() -> dict[str, Any]:
     osmand = _phone("OsmAnd and Traccar Client: parameters, a form, or JSON (from 9 on)", _ANSWER)
+    osmand["parameters"] = [
+        {"in": "query", "name": name, "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in OSMAND.items()
+    ]
+    properties = {name: {"description": text} for name, text in OSMAND.items()}
+    form = {"type": "object", "properties": properties}
+    sent = {"application/x-www-form-urlencoded": form, "application/json": _MESSAGE}
+    owntracks = _phone("OwnTracks in HTTP mode", {"type": "array", "maxItems": 0})
     return {
         "/v1/pings": {"post": _rows("Send pings", PING)},
         "/v1/confirmations": {"post": _rows("Send confirmations", CONFIRMATION)},
         "/osmand": {
             "get": {**osmand, "operationId": "osmand_get"},
-            "post": {**osmand, "operationId": "osmand_post"},
+            "post": {**osmand, "operationId": "osmand_post", "requestBody": _optional(sent)},
         },
-        "/owntracks": {"post": _phone("OwnTracks in HTTP mode", {"type": "array", "maxItems": 0})},
+        "/owntracks": {"post": {**owntracks, "requestBody": _optional({"application/json": _MESSAGE})}},
     }
+
+
+def _optional(content: dict[str, Any]) -> dict[str, Any]:
+    """A body that may be left out, by its types."""
+    return {"required": False, "content": {name: {"schema": schema} for name, schema in content.items()}}
 
 
 def _rows(summary: str, kind: int) -> dict[str, Any]:
     cells = {name: _cell(holds) for name, holds in columns_of(kind).items()}
-    # Whatever else stands in the place of a row is refused as one, and not the body.
+    # Whatever else stands in the place of a row is refused as a row, and the body is not.
     row = {"anyOf": [{"type": "object", "properties": cells}, {}]}
     return {
         "tags": ["ingest"],
@@ -125,7 +157,7 @@ def _rows(summary: str, kind: int) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": {"type": "array", "items": row}},
+                "application/json": {"schema": {"anyOf": [{"type": "array", "items": row}, _LINES]}},
                 "application/x-ndjson": {"schema": {"type": "string", "description": "one object a line"}},
             },
         },

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import unquote
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from console.answers import answer
@@ -21,6 +21,7 @@ from sinks.plain_text import plain_text, plain_text_expected
 
 #: Says what a visit is for: UTF-8, percent-encoded, as a header can hold nothing but Latin letters.
 PURPOSE_HEADER = "X-Purpose"
+_WHAT_FOR = f"what the visit is for: {plain_text_expected(PURPOSE_MOST)}, kept on record"
 #: A visit is put on record again after so long.
 VISIT_MS = 30 * 60_000
 #: So many refused reads of one caller are put on record one by one in that time, and the rest as one.
@@ -127,10 +128,16 @@ async def recorded_refusal(
     return answer({"detail": detail}, status)
 
 
-def purpose_of(request: Request) -> str | None:
+def purpose_of(
+    in_header: Annotated[
+        str | None, Header(alias=PURPOSE_HEADER, description=f"{_WHAT_FOR}; UTF-8, percent-encoded")
+    ] = None,
+    in_query: Annotated[
+        str | None, Query(alias="purpose", description=f"{_WHAT_FOR}; the header counts where both are given")
+    ] = None,
+) -> str | None:
     """What a request says it is for, by header or parameter; None: nothing. Raises PurposeMissing."""
-    header = request.headers.get(PURPOSE_HEADER)
-    given = request.query_params.get("purpose") if header is None else unquote(header)
+    given = in_query if in_header is None else unquote(in_header)
     if given is None or not given.strip():
         return None
     purpose = plain_text(given, PURPOSE_MOST)
@@ -145,12 +152,14 @@ def visits_of(request: Request) -> Visits:
     return visits
 
 
-def _visiting(request: Request, caller: Reader) -> Caller:
-    visits_of(request).enter(caller, purpose_of(request))
+Purpose = Annotated[str | None, Depends(purpose_of)]
+OnRecord = Annotated[Visits, Depends(visits_of)]
+
+
+def _visiting(visits: OnRecord, caller: Reader, purpose: Purpose) -> Caller:
+    visits.enter(caller, purpose)
     return caller
 
 
 #: A caller who may see people, and whose visit is on record.
 Visitor = Annotated[Caller, Depends(_visiting)]
-Purpose = Annotated[str | None, Depends(purpose_of)]
-OnRecord = Annotated[Visits, Depends(visits_of)]
