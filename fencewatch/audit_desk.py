@@ -13,15 +13,13 @@ from typing import Any
 
 from console.masking import NameMask
 from console.rights import Right
-from fencewatch.config import QUEUE, read_settings
+from fencewatch.config import ACCESSES, QUEUE, read_settings
 from fencewatch.faults import ending_with_the_reader, exit_codes
-from fencewatch.opened import ACCESSES
 from fencewatch.terminal_masking import WITHHELD
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from fencewatch.terminal_user import TerminalUser, terminal_user
 from pipeline.clock import clock_of
 from pipeline.errors import InputError
-from pipeline.sites.load import load_site
 from sinks.access import Role
 from sinks.access_log import Access, AccessLog, Look
 from sinks.alert import instant_text
@@ -171,6 +169,8 @@ def _words(told: dict[str, Any]) -> str:
 
 
 def _names(config: Path) -> set[str]:
+    from pipeline.sites.load import load_site
+
     return {person.name for person in load_site(read_settings(config).site).people}
 
 

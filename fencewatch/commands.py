@@ -23,9 +23,7 @@ from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
 from pipeline.outputs import is_standard_output, refuse_clashes
-from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
 from pipeline.sites.findings import Findings
-from pipeline.sites.load import check_site, read_site, site_files
 
 app = typer.Typer(
     name="fencewatch",
@@ -75,9 +73,7 @@ def replay_command(
     rejects: Annotated[Path | None, typer.Option(help="Where to write rows that cannot be used.")] = None,
     until: Annotated[str | None, typer.Option(help="Judge up to this time (ISO 8601 with offset).")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Threads that judge.")] = 1,
-    batch: Annotated[
-        int, typer.Option(min=1, help="Rows moved at once; the alerts are the same.")
-    ] = BATCH_ROWS,
+    batch: Annotated[int, typer.Option(min=1, help="Rows moved at once; the alerts are the same.")] = 1 << 16,
     accept_jump: Annotated[
         bool,
         typer.Option(
@@ -87,6 +83,9 @@ def replay_command(
     as_json: Json = False,
 ) -> None:
     """Run recorded streams through the engine by their own times."""
+    from pipeline.replay import ReplayRequest, replay
+    from pipeline.sites.load import read_site, site_files
+
     with exit_codes():
         inputs = [("the input", path) for path in (*pings, *(confirmations or ()))]
         inputs += [("a file of the site,", path) for path in site_files(site)]
@@ -112,6 +111,8 @@ def site_check(
     directory: Annotated[Path, typer.Argument(help="The site's directory.")], as_json: Json = False
 ) -> None:
     """List all faults of a site at once, and what is legal but odd."""
+    from pipeline.sites.load import check_site
+
     with exit_codes():
         faults, warnings = check_site(directory)
         printing.site_report(directory, faults, warnings, as_json=as_json)

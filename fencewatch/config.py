@@ -15,6 +15,7 @@ from pipeline.errors import InputError
 DEFAULT_DATA = Path("fencewatch-data")
 #: The disposal queue within a data directory.
 QUEUE = "queue.sqlite"
+TOKENS, ACCESSES = "tokens.sqlite", "accesses.sqlite"
 #: The rows that were refused, within a data directory.
 REJECTS = "rejects.sqlite"
 #: What the engine tells of itself, within a data directory.

@@ -24,7 +24,7 @@ from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, FIGURES, read_settings
 from fencewatch.demo_result import Opening, Outcome, Pass, outcome
 from fencewatch.demo_view import local
 from fencewatch.feeding import Feed
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from pipeline.clock import FILE as CLOCK
 from pipeline.clock import SimulatedClock, system_now_ms
 from pipeline.errors import InputError, PipelineError

@@ -14,9 +14,11 @@ from console.gazetteer import Gazetteer, packaged_places
 from console.parts import ConsoleParts
 from console.tile_archive import TileArchive, WrongArchive
 from fencewatch import __version__
-from fencewatch.config import FIGURES, Settings
-from fencewatch.entrance import entered, fit, problems_of, tell_damage
-from pipeline.clock import Clock, clock_of, doubt_of, steady_clock_of, system_now_ms
+from fencewatch.config import ACCESSES, FIGURES, Settings
+from fencewatch.entrance import entered, problems_of, tell_damage
+from fencewatch.leases import lease_ms
+from fencewatch.opened_tokens import opened_tokens
+from pipeline.clock import clock_of, doubt_of, steady_clock_of, system_now_ms
 from pipeline.errors import InputError
 from pipeline.gateway.inbox import Inbox
 from pipeline.gateway.inbox_folder import InboxFolder
@@ -29,31 +31,16 @@ from pipeline.sites.named_places import load_places
 from pipeline.sites.records import Site
 from pipeline.steady_clock import SteadyClock
 from pipeline.stores import Standing, Store, adopt
-from sinks.access import TokenStore
 from sinks.access_log import AccessLog
-from sinks.disposal import LEASE_MS, LEASE_MS_MAX, DisposalQueue
+from sinks.disposal import DisposalQueue
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
 from sinks.rejects import RejectStore
 from sinks.security_log import SECURITY
 from sinks.tracks import TrackArchive
 
-TOKENS, ACCESSES = "tokens.sqlite", "accesses.sqlite"
 #: How far the removal of what is old has come, of the log and of the rest.
 LOG_PACE, TRACKS_PACE = "log-retention.json", "tracks-retention.json"
-
-
-@contextmanager
-def opened_tokens(data: Path) -> Iterator[TokenStore]:
-    """The access tokens of a data directory."""
-    data.mkdir(parents=True, exist_ok=True)
-    fit(data, Store.TOKENS)
-    store = TokenStore.open(data / TOKENS)
-    try:
-        adopt(data, [Store.TOKENS])
-        yield store
-    finally:
-        store.close()
 
 
 @contextmanager
@@ -186,8 +173,3 @@ def pace(data: Path, name: str) -> Pace:
 def _tell(line: str) -> None:
     with suppress(OSError):  # nobody reads it any more; the rows are taken all the same
         print(line, file=sys.stderr, flush=True)
-
-
-def lease_ms(clock: Clock) -> int:
-    """How long a claim holds: half an hour of whoever made it, however fast the log's clock runs."""
-    return min(round(LEASE_MS * clock.speed), LEASE_MS_MAX)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -19,11 +19,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.arrival_order import At, Jump, Overridden
 from pipeline.errors import Fault
-from pipeline.replay import ReplaySummary
-from simulators.request import Summary
 from sinks.alert import instant_text
+
+if TYPE_CHECKING:  # the engine takes a second to import, which most commands do without
+    from pipeline.arrival_order import At, Jump, Overridden
+    from pipeline.replay import ReplaySummary
+    from simulators.request import Summary
 
 #: Told how much of how much is done.
 Tell = Callable[[int, int], None]

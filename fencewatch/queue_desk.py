@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from console.rights import Right
 from fencewatch.config import QUEUE
 from fencewatch.faults import FAILED, ending_with_the_reader, exit_codes, reader_has_left
-from fencewatch.opened import lease_ms
+from fencewatch.leases import lease_ms
 from fencewatch.queue_views import Views
 from fencewatch.terminal_masking import event_without_words, without_words
 from fencewatch.terminal_text import zone_of

@@ -14,8 +14,6 @@ from fencewatch.options import Data, Json
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from geofences.instant import instant_ms
 from pipeline.errors import InputError
-from pipeline.gateway.refusals import without_position
-from pipeline.reading.rows import REASONS
 from sinks.alert import instant_text
 from sinks.rejects import PAGE_MOST, RejectedRow, RejectFilter, RejectStore
 
@@ -42,6 +40,9 @@ def rejects_list(
     as_json: Json = False,
 ) -> None:
     """Rows that came in live or by a file and were refused, newest first; digits of positions are hidden."""
+    from pipeline.gateway.refusals import without_position
+    from pipeline.reading.rows import REASONS
+
     with exit_codes(), ending_with_the_reader():
         known = REASONS[1:]
         if reason is not None and reason not in known:
@@ -72,6 +73,8 @@ def rejects_list(
 
 
 def _item(row: RejectedRow) -> dict[str, Any]:
+    from pipeline.gateway.refusals import without_position
+
     told = asdict(row)
     told.pop("once")
     return {

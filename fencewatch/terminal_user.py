@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from console.rights import RIGHTS, Right
-from fencewatch.opened import TOKENS, opened_tokens
+from fencewatch.config import TOKENS
+from fencewatch.opened_tokens import opened_tokens
 from pipeline.clock import system_now_ms
 from pipeline.errors import InputError
 from sinks.access import OPERATOR_PREFIX, Identity

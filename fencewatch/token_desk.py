@@ -12,12 +12,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fencewatch.config import DEFAULT_DATA, QUEUE, read_settings
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from geofences.instant import instant_ms
 from pipeline.clock import system_now_ms
 from pipeline.errors import InputError
-from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
 from sinks.access import TokenRow, TokenStore, WrongToken
 from sinks.alert import instant_text
@@ -120,6 +119,8 @@ def opened_token_desk(data: Path | None, config: Path | None) -> Iterator[TokenD
     """
     site, place = None, data or DEFAULT_DATA
     if config is not None:
+        from pipeline.sites.load import load_site
+
         settings = read_settings(config)
         site = load_site(settings.site)
         if data is not None and data.resolve() != settings.data.resolve():

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from geofences.instant import BEGIN_MS
-from pipeline.journal.disk import put_file
 from pipeline.steady_clock import JUMP_MOST_MS, Doubt
 from sinks.alert import instant_text
+from sinks.durable import put_file
 from sinks.operations_log import OPERATIONS, OperationsLog
 
 #: The doubt of a data directory, while there is one; and who has confirmed which.

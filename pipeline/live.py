@@ -23,8 +23,10 @@ from pipeline.division import SHARDS
 from pipeline.errors import InputError, PipelineError
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
-from pipeline.journal import Floors, JournalLog, JournalReader, RowDecoder
+from pipeline.journal import Floors, JournalReader
 from pipeline.journal.disk import LockedError, taken_lock
+from pipeline.journal.log import JournalLog
+from pipeline.journal.rows import RowDecoder
 from pipeline.reading import Challenges, DeviceIds
 from pipeline.shard import CompiledSite, Shard
 from pipeline.sites.records import Site

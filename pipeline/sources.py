@@ -10,7 +10,7 @@ from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourc
 
 from pipeline.agreement import Agreement, place_of, told_place
 from pipeline.halt import Halt
-from pipeline.journal import JournalLog
+from pipeline.journal.log import JournalLog
 from pipeline.merge import RawBatch
 from pipeline.stream import LogEnd, LogItem
 

@@ -14,7 +14,8 @@ from pipeline.batteries import batteries_of
 from pipeline.checkpoints import CheckpointStore, Stored
 from pipeline.halt import Halt
 from pipeline.intake import Intake, Reject
-from pipeline.journal import ClockMark, Logged
+from pipeline.journal import ClockMark
+from pipeline.journal.log import Logged
 from pipeline.merge import RawBatch
 from pipeline.shard import Shard
 from pipeline.stream import Accepted, LogEnd, LogItem, Router, ShardItem, Told

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.batteries import Batteries
 from pipeline.division import Division
-from pipeline.journal import Blindness, Logged
+from pipeline.journal import Blindness
+from pipeline.journal.log import Logged
 from pipeline.merge import RawBatch
 from pipeline.ping import PingBatch
 from sinks.alert import Alert

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from made_queue import put_empty_queue
 from minimal_site import WHOLE, write_site
 
 from console.app import ConsoleParts
@@ -86,6 +87,7 @@ def console_world(
         write_site(site, *edits)
     data = directory / "data"
     data.mkdir(exist_ok=True)
+    put_empty_queue(data / "queue.sqlite")
     with Journal(data / "journal") as journal, DisposalQueue.open(data / "queue.sqlite") as queue:
         parts = ConsoleParts(
             site=load_site(site),

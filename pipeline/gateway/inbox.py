@@ -12,8 +12,9 @@ from pipeline.gateway.errors import ClockInDoubt, WriterStopped
 from pipeline.gateway.file_rows import PIECE_ROWS, FileRows, PieceReader
 from pipeline.gateway.inbox_folder import Claim, InboxFolder
 from pipeline.gateway.journal_writer import JournalWriter
-from pipeline.journal import Journal, RecordsGoneError, row_span
+from pipeline.journal import Journal, RecordsGoneError
 from pipeline.journal.record import STREAM_OF
+from pipeline.journal.rows import row_span
 from pipeline.reading import Challenges, DeviceIds, open_stream
 
 #: Real seconds between two looks at a directory in which nothing waits.

@@ -2,6 +2,7 @@
 
 A journal is a directory: segments named by their first record, ``end`` (how far the log is durable), ``lock``
 (held by the one writer) and a ``NAME.floor`` for each reader that keeps segments from being removed.
+What its records hold is imported from ``rows`` and ``log``: who only looks at the files needs no decoder.
 """
 
 from pipeline.journal.errors import (
@@ -13,12 +14,10 @@ from pipeline.journal.errors import (
 )
 from pipeline.journal.floors import Floors
 from pipeline.journal.journal import SEGMENT_BYTES, Journal
-from pipeline.journal.log import JournalLog, Logged, logged
 from pipeline.journal.marks import Blindness, ClockMark
 from pipeline.journal.reader import JournalReader
 from pipeline.journal.record import Entry, Record, clock_mark, start_mark
 from pipeline.journal.recovery import TailCut
-from pipeline.journal.rows import RowDecoder, RowSpan, row_span, rows_entry
 
 __all__ = [
     "SEGMENT_BYTES",
@@ -31,17 +30,10 @@ __all__ = [
     "JournalDamagedError",
     "JournalError",
     "JournalLockedError",
-    "JournalLog",
     "JournalReader",
-    "Logged",
     "Record",
     "RecordsGoneError",
-    "RowDecoder",
-    "RowSpan",
     "TailCut",
     "clock_mark",
-    "logged",
-    "row_span",
-    "rows_entry",
     "start_mark",
 ]

@@ -8,10 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -24,6 +21,8 @@ from sinks.sqlite import OLDEST, sqlite3
 
 #: How an engine of each database is made: SQLite is the one that all stores use.
 _OPTIONS: dict[str, dict[str, Any]] = {"sqlite": {"module": sqlite3}}
+#: The newest step of ``migrations/versions``.
+REVISION = "0004"
 #: How long a connection waits for another process's write before it gives up. Who asked is then told so, and
 #: the engine tries again.
 _BUSY_TIMEOUT_MS = 5_000
@@ -79,6 +78,20 @@ class Store:
 
     def upgrade(self) -> None:
         """Bring the database to the present schema; several programs may try at once."""
+        try:
+            with self.reading() as connection:
+                if _revision(connection) == REVISION:
+                    return
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise StoreUnusable(f"{self._shown}: {error}") from error
+        self._migrate()
+
+    def _migrate(self) -> None:
+        # Alembic takes half a second to import, and a queue is opened by every command.
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
         settings = Config()
         settings.set_main_option("script_location", "sinks.disposal:migrations")
         try:
@@ -93,6 +106,13 @@ class Store:
     def disconnect(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+
+def _revision(connection: Connection) -> str | None:
+    """The step of the migrations that the database has reached; None for a new one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _url(where: str | Path) -> URL:

@@ -25,11 +25,12 @@ window.tones = 0;
 const start = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (...when) { window.tones += 1; return start.apply(this, when); };
 """
-#: The browser's own rule, that nothing is heard before somebody touches the page, but blind to Playwright: whatever
-#: that reads from a page counts as a touch for Chromium, so how the page begins would depend on who is faster.
+#: The browser's own rule, that nothing is heard before somebody touches the page, but blind to Playwright:
+#: for Chromium whatever it reads from a page is a touch, so how a page begins would depend on who is faster.
 _SILENT_UNTIL_TOUCHED = """
 let isTouched = false;
-for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, () => { isTouched = true; }, true);
+const touch = () => { isTouched = true; };
+for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, touch, true);
 window.AudioContext = class extends AudioContext {
   constructor() { super(); if (!isTouched) super.suspend(); }
   get state() { return isTouched ? super.state : "suspended"; }

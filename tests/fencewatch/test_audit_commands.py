@@ -14,7 +14,7 @@ from documents import CHECKOUT, first_column, section
 from minimal_site import write_site
 from replay.command_line import invoked
 
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from sinks.access_log import Access, AccessLog, Look
 from sinks.disposal import DisposalQueue
 from sinks.sqlite import sqlite3

@@ -15,7 +15,7 @@ from replay.command_line import invoked, run_fencewatch
 from typer.testing import CliRunner
 
 from fencewatch.commands import app
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_user import login_file
 from pipeline.clock import SimulatedClock
 from sinks.disposal import DisposalQueue

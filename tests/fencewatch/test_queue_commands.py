@@ -19,7 +19,7 @@ from replay.command_line import fencewatch_words, invoked, run_fencewatch, surro
 from typer.testing import CliRunner
 
 from fencewatch.commands import app
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_user import keep_token
 from pipeline.clock import SimulatedClock
 from sinks.alert import instant_text

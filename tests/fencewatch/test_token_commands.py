@@ -11,7 +11,7 @@ from documents import CHECKOUT, first_column, section
 from minimal_site import write_site
 from replay.command_line import invoked
 
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from geofences.instant import instant_ms
 from pipeline.clock import system_now_ms
 from sinks.disposal import DisposalQueue

@@ -16,7 +16,8 @@ from pipeline.errors import InputError
 from pipeline.gateway import file_rows
 from pipeline.gateway.file_rows import FileRows, PieceReader
 from pipeline.intake import Intake
-from pipeline.journal import Journal, RowDecoder, row_span
+from pipeline.journal import Journal
+from pipeline.journal.rows import RowDecoder, row_span
 from pipeline.merge import RawBatch
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.policy import Policy

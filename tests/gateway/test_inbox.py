@@ -18,8 +18,9 @@ from pipeline.gateway import JournalWriter, WriterStopped
 from pipeline.gateway import inbox as inbox_module
 from pipeline.gateway.inbox import Inbox
 from pipeline.gateway.inbox_folder import InboxFolder, kind_of
-from pipeline.journal import Journal, row_span
+from pipeline.journal import Journal
 from pipeline.journal.record import STREAM_OF
+from pipeline.journal.rows import row_span
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import DeviceIds
 from sinks.alert import instant_text

@@ -16,7 +16,8 @@ from minimal_site import write_site
 from geofences.errors import GeofenceError
 from pipeline.checkpoints import CheckpointStore
 from pipeline.errors import PipelineError
-from pipeline.journal import Journal, JournalReader, clock_mark, rows_entry, start_mark
+from pipeline.journal import Journal, JournalReader, clock_mark, start_mark
+from pipeline.journal.rows import rows_entry
 from pipeline.live import LiveEngine, LiveRequest
 from pipeline.ping import PING
 from pipeline.sites.load import load_site

@@ -12,17 +12,9 @@ import pytest
 from stream_rows import DEVICES, one_batch, opened, tuples_of
 
 from pipeline.intake import Intake
-from pipeline.journal import (
-    ClockMark,
-    Entry,
-    Journal,
-    JournalLog,
-    JournalReader,
-    RowDecoder,
-    clock_mark,
-    rows_entry,
-    start_mark,
-)
+from pipeline.journal import ClockMark, Entry, Journal, JournalReader, clock_mark, start_mark
+from pipeline.journal.log import JournalLog
+from pipeline.journal.rows import RowDecoder, rows_entry
 from pipeline.merge import RawBatch
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.policy import Policy

@@ -18,7 +18,7 @@ import pytest
 from live_county import DEVICE_COUNT, ENDS_IN_S, command, make_home, queue_lines, send, served
 from replay.command_line import run_fencewatch
 
-from fencewatch.opened import opened_tokens
+from fencewatch.opened_tokens import opened_tokens
 from geofences.instant import instant_ms
 from pipeline.clock import SimulatedClock
 from pipeline.journal import Journal, JournalReader

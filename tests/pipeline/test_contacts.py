@@ -12,9 +12,11 @@ from minimal_site import WHOLE, write_site
 from geofences.instant import instant_ms
 from pipeline.batteries import NOT_TOLD, Batteries, batteries_of
 from pipeline.intake import Intake
-from pipeline.journal import JournalLog, JournalReader, RowDecoder, rows_entry
+from pipeline.journal import JournalReader
 from pipeline.journal.journal import Journal
+from pipeline.journal.log import JournalLog
 from pipeline.journal.record import Entry
+from pipeline.journal.rows import RowDecoder, rows_entry
 from pipeline.merge import RawBatch
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds

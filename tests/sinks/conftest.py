@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from disposal_alerts import OFFICES
+from made_queue import put_empty_queue
 from sqlalchemy import create_engine, make_url, text
 
 from sinks.disposal import DisposalQueue
@@ -39,6 +40,8 @@ def place(new_place: NewPlace) -> str:
 @pytest.fixture
 def queue(place: str) -> Iterator[DisposalQueue]:
     """An empty queue that knows the offices."""
+    if "://" not in place:
+        put_empty_queue(Path(place))
     with DisposalQueue.open(place) as opened:
         opened.set_offices(OFFICES)
         yield opened

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from disposal_alerts import KEY, NOW_MS, OFFICES, brought_to, told
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sinks.disposal import DisposalQueue, State, StoreUnusable
+from sinks.disposal.store import REVISION
 from sinks.disposal.tables import metadata
 from sinks.sqlite import sqlite3
 
@@ -35,6 +38,12 @@ def connection(place: str, queue: DisposalQueue) -> Iterator[Connection]:
 
 def test_migrations_end_in_the_tables_as_the_program_has_them(connection: Connection) -> None:
     assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_program_knows_the_newest_step() -> None:
+    settings = Config()
+    settings.set_main_option("script_location", "sinks.disposal:migrations")
+    assert ScriptDirectory.from_config(settings).get_current_head() == REVISION
 
 
 def test_migrations_end_in_the_same_checks_and_indexes(tmp_path: Path) -> None:
