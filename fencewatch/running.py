@@ -138,9 +138,9 @@ class Outputs:
         self.standing: Standing | None = None
         self._waiting: list[Whereabouts] = []
         self._before = RunMetrics.read(settings.data / FIGURES)
-        self._offset = 0
-        self._clock_ms: int | None = None
-        self._writes, self._write_s_sum, self._write_s_max = 0, 0.0, 0.0
+        # Each is replaced as a whole, since the figures are saved by a thread of their own.
+        self._reached: tuple[int, int | None] = 0, None
+        self._writes: tuple[int, float, float] = 0, 0.0, 0.0
 
     def write_alerts(self, told: list[Told]) -> None:
         """Alerts into the queue: durable when this returns."""
@@ -151,9 +151,8 @@ class Outputs:
         except SQLAlchemyError as error:
             raise SinkFailed(f"{self._settings.queue}: the queue cannot be written: {error}") from error
         seconds = time.perf_counter() - begun
-        self._writes += 1
-        self._write_s_sum += seconds
-        self._write_s_max = max(self._write_s_max, seconds)
+        count, s_sum, s_max = self._writes
+        self._writes = count + 1, s_sum + seconds, max(s_max, seconds)
 
     def reached(self, offset: int) -> None:
         """All that the log says up to a record is durable in every store; told before the log lets go of it.
@@ -183,7 +182,7 @@ class Outputs:
     def write_rows(self, accepted: list[Accepted]) -> None:
         """Positions and contacts at once; tracks wait for the end of the epoch. A clock mark has no rows."""
         for item in accepted:
-            self._offset, self._clock_ms = item.offset, item.clock_ms
+            self._reached = item.offset, item.clock_ms
             self._housekeeping.passed(item.clock_ms)
         found = [self._locator.whereabouts(item.rows) for item in accepted if item.rows is not None]
         self._waiting += (part for part in found if len(part))
@@ -200,8 +199,8 @@ class Outputs:
         """What came in this epoch into the archive: durable when this returns."""
         if self._waiting:
             self._archive()
-        if self._clock_ms is not None:
-            clock_ms = self._clock_ms
+        _, clock_ms = self._reached
+        if clock_ms is not None:
             self._patience.done(self._settings.positions, lambda: self._housekeeping.tidy(clock_ms))
 
     def _archive(self) -> None:
@@ -209,7 +208,7 @@ class Outputs:
             field.name: [cell for part in self._waiting for cell in getattr(part, field.name)]
             for field in fields(Whereabouts)
         }
-        self._tracks.append(columns, f"upto-{self._offset:012d}")
+        self._tracks.append(columns, f"upto-{self._reached[0]:012d}")
         self._waiting = []
 
     def write_rejects(self, rejects: list[Reject]) -> None:
@@ -247,17 +246,20 @@ class Outputs:
     def _save_figures(self, engine: LiveEngine) -> None:
         """What `serve` shows of the engine."""
         intake, log = engine.intake, engine.log
+        offset, clock_ms = self._reached
+        counts = intake.counts
+        writes, write_s_sum, write_s_max = self._writes
         told = RunMetrics(
-            at_ms=self._now_ms(),
+            at_ms=self._now_ms(),  # after all that it is the time of
             timezone=self._timezone,
-            offset=self._offset or (0 if log is None else log.offset),  # nothing came: where it resumed
-            clock_ms=self._clock_ms or intake.clock_ms,
-            rows=intake.read,
-            accepted=intake.accepted,
-            rejected=dict(intake.rejected),
-            writes=self._writes,
-            write_s_sum=self._write_s_sum,
-            write_s_max=self._write_s_max,
+            offset=offset or (0 if log is None else log.offset),  # nothing came: where it resumed
+            clock_ms=clock_ms or intake.clock_ms,
+            rows=counts.read,
+            accepted=counts.accepted,
+            rejected=dict(counts.rejected),
+            writes=writes,
+            write_s_sum=write_s_sum,
+            write_s_max=write_s_max,
         )
         told.not_behind(self._before).save(self._settings.data / FIGURES)
 

@@ -68,24 +68,45 @@ class IntakeResult:
     rejects: list[Reject]
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows so far; ``read == accepted + sum(rejected.values())`` always, also for a thread that looks on."""
+
+    read: int
+    accepted: int
+    rejected: Counter[str]
+
+
 class Intake:
     """The stateful half of validation; whatever the batches, the same rows in order give the same result.
 
-    ``read == accepted + sum(rejected.values())`` always. ``start_ms`` is the first accepted arrival and
-    ``clock_ms`` the last (None before any).
+    ``start_ms`` is the first accepted arrival and ``clock_ms`` the last (None before any).
     """
 
     def __init__(self, policy: Policy, challenges: Challenges, took: Took | None = None) -> None:
         self.challenges = challenges
         self._took = took
-        self.read = 0
-        self.accepted = 0
-        self.rejected: Counter[str] = Counter()
+        self.counts = Counts(0, 0, Counter())
         self.start_ms: int | None = None
         self.clock_ms: int | None = None
         self._horizon_ms = policy.backfill_horizon_ms
         self._seen = seen_rows(np.zeros(0, ENTRY), 0)
         self._tables = 0
+
+    @property
+    def read(self) -> int:
+        """Rows read so far."""
+        return self.counts.read
+
+    @property
+    def accepted(self) -> int:
+        """Those of them that were accepted."""
+        return self.counts.accepted
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """The others, by reason."""
+        return self.counts.rejected
 
     def take(self, batch: RawBatch, *, list_rejects: bool = True) -> IntakeResult:
         """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
@@ -137,8 +158,7 @@ class Intake:
         seen["challenge"][named] = codes[seen["challenge"][named]]
         self._seen = seen_rows(seen, 0)
         self._tables += 1
-        self.read, self.accepted = facts["read"], facts["accepted"]
-        self.rejected = Counter(facts["rejected"])
+        self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
 
     def _make_room(self, rows: int, oldest_ms: int) -> None:
@@ -147,11 +167,13 @@ class Intake:
         self._seen = roomy
 
     def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
-        self.read += len(reason) + len(arrival_ms)
-        self.accepted += len(arrival_ms)
-        for code, rows in enumerate(np.bincount(reason, minlength=len(REASONS)).tolist()):
-            if rows:
-                self.rejected[REASONS[code]] += rows
+        by_code = np.bincount(reason, minlength=len(REASONS)).tolist()
+        refused = {REASONS[code]: rows for code, rows in enumerate(by_code) if rows}
+        self.counts = Counts(
+            self.read + len(reason) + len(arrival_ms),
+            self.accepted + len(arrival_ms),
+            self.rejected + Counter(refused),
+        )
         if len(arrival_ms):
             self.clock_ms = int(arrival_ms[-1])
             if self.start_ms is None:

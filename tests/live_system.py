@@ -55,7 +55,7 @@ class LiveSystem:
         self.data = home / "data"
         self.data.mkdir(parents=True)
         self.clock = SimulatedClock.make(self.data / "clock", now_ms, speed)
-        self._port = _free_port()
+        self._port = free_port()
         self._config = home / "fencewatch.toml"
         self._config.write_text(f'site = "{site}"\ndata = "data"\n[http]\nport = {self._port}\n{more}')
         self._processes: dict[str, subprocess.Popen[str]] = {}
@@ -214,7 +214,7 @@ def settled(seen: Callable[[], X], expected: X) -> X:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that nobody has; not one of those that outgoing connections are given."""
     chance = random.Random(os.getpid() + time.monotonic_ns())
     while True:

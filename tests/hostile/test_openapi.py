@@ -49,6 +49,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 def operations(world: World) -> dict[str, Any]:
     """Every operation that has an end, by method and path."""
     described = create_app(world.parts).openapi()
+    # Each request bears a token that counts, which a made-up one would be taken for: none is made up.
+    for operation in (found for path in described["paths"].values() for found in path.values()):
+        operation.pop("security", None)
     schema = schemathesis.openapi.from_dict(described)
     found: list[Any] = []
     for result in schema.get_all_operations():
