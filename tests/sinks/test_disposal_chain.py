@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from sinks.disposal import DisposalQueue
 from sinks.disposal.chain import timeline_break
 from sinks.hash_chain import BEGINNING, Head
+from sinks.sqlite import sqlite3
 
 MUTATIONS = 1000
 ALERTS = 10
@@ -41,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 def opened(path: Path) -> Engine:
     """A way into the database past the queue."""
-    return create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    return create_engine(f"sqlite:///{path}", poolclass=NullPool, module=sqlite3)
 
 
 def chain(head: Head) -> Chain:
