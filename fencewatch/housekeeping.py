@@ -62,7 +62,7 @@ class Housekeeping:
             return
         if self._pace.may_remove(clock_ms):
             self._positions.forget(self._locator.unsupervised(clock_ms))
-            self._rejects.remove_before(clock_ms - self._settings.rejects_days * DAY_MS)
+            self._remove_a_day_of_rejects(clock_ms)
             self._remove_a_day(clock_ms)
             self._remove_a_day_of_files(clock_ms)
         self._tracks.compact(clock_ms - _SETTLED_MS)
@@ -79,6 +79,15 @@ class Housekeeping:
             noon = datetime.fromisoformat(f"{due[1]}T12:00").replace(tzinfo=self._timezone)
             last_ms = round(noon.timestamp() * 1000)
         self._tracks.remove_before(last_ms)
+
+    def _remove_a_day_of_rejects(self, clock_ms: int) -> None:
+        """The oldest day of the refused rows, if it is due."""
+        oldest_ms, last_ms = self._rejects.oldest_ms(), clock_ms - self._settings.rejects_days * DAY_MS
+        if oldest_ms is None or oldest_ms >= last_ms:
+            return
+        if (days := -(-(last_ms - oldest_ms) // DAY_MS)) > 1:
+            self._pace.tell_of_more(clock_ms, "rejects", days)
+        self._rejects.remove_before(min(last_ms, oldest_ms + DAY_MS))
 
     def _tell_damage(self, clock_ms: int) -> None:
         """Each damaged file once; it stays where it is and hinders nothing else."""

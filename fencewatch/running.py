@@ -25,7 +25,7 @@ from fencewatch.opened import opened_inbox
 from fencewatch.patience import Patience
 from geofences.instant import EPOCH
 from pipeline.clock import clock_of
-from pipeline.gateway.refusals import Refusals, refused_rows
+from pipeline.gateway.refusals import refused_rows
 from pipeline.intake import Reject
 from pipeline.live import LiveEngine, LiveRequest
 from pipeline.reading.rows import DUPLICATE, REASONS
@@ -128,12 +128,15 @@ class Outputs:
         self._queue = queue
         self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
-        rejects = RejectStore.open(settings.rejects)
-        self._refusals = Refusals(rejects)
-        self._refusals.start()
+        self._rejects = RejectStore.open(settings.rejects)
         self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
         self._housekeeping = Housekeeping(
-            settings, self._locator, self._positions, self._tracks, rejects, ZoneInfo(site.policy.timezone)
+            settings,
+            self._locator,
+            self._positions,
+            self._tracks,
+            self._rejects,
+            ZoneInfo(site.policy.timezone),
         )
         self.standing: Standing | None = None
         self._waiting: list[Whereabouts] = []
@@ -212,17 +215,21 @@ class Outputs:
         self._waiting = []
 
     def write_rejects(self, rejects: list[Reject]) -> None:
-        """Rejects are kept as lines; an epoch that is judged again writes its own again.
+        """Rows that the engine refuses, durable when this returns; told again after a kill, each stands once.
 
-        All but duplicates, of which the first is in the log, are kept to be found as well.
+        Duplicates aside: the first of the two was taken.
         """
-        lost = [reject for reject in rejects if reject.reason != REASONS[DUPLICATE]]
         at_ms = self._now_ms()
-        for reject in lost:
-            place = [(reject.row, reject.reason, reject.raw)]
-            self._refusals.put(refused_rows(place, at_ms=at_ms, source=reject.file, sender=None, once=True))
-        with (self._settings.data / "rejects.ndjson").open("ab") as file:
-            file.writelines(reject.line() for reject in rejects)
+        rows = [
+            row
+            for reject in rejects
+            if reject.reason != REASONS[DUPLICATE]
+            for row in refused_rows(
+                [(reject.row, reject.reason, reject.raw)],
+                at_ms=at_ms, source=reject.file, sender=None, once=True,
+            )
+        ]  # fmt: skip
+        self._patience.done(self._settings.rejects, lambda: self._rejects.put(rows))
 
     @contextmanager
     def figures_saved(self, engine: LiveEngine) -> Iterator[None]:
@@ -241,7 +248,6 @@ class Outputs:
             ended.set()
             saver.join()
             self._save_figures(engine)
-            self._refusals.stop()
 
     def _save_figures(self, engine: LiveEngine) -> None:
         """What `serve` shows of the engine."""

@@ -54,10 +54,9 @@ def _prepare(data: Path, seen: Look, identity: str) -> Iterator[str]:
 
 def _state(data: Path, identity: str, first: int) -> Iterator[str]:
     """An engine that has judged nothing, and begins where the log does."""
-    state, rejects = data / Store.STATE, data / "rejects.ndjson"
-    for path in (state, rejects):
-        if path.exists():
-            yield f"{path}: set aside as {aside(data, path)}"
+    state = data / Store.STATE
+    if state.exists():
+        yield f"{state}: set aside as {aside(data, state)}"
     state.mkdir(mode=0o700)
     stamp(data, Store.STATE, Bearing(identity))
     SealedFile(state / BEGIN).write({"record": first})

@@ -239,7 +239,7 @@ def _other(data: Path, seen: Look, store: Store, findings: tuple[Finding, ...]) 
         witness_of(part.path).tell(part.writes)
         yield f"{part.path}: goes on without the last {part.witnessed - part.writes} things written to it"
         return
-    if store in (Store.TOKENS, Store.ACCESSES) and seen.root is not None:
+    if store in (Store.TOKENS, Store.ACCESSES, Store.REJECTS) and seen.root is not None:
         witness_of(part.path).tell(0)
         write_root(data, seen.root, seen.born - {store})
         yield f"{part.path}: a new one is begun at the next start; what it had is lost"

@@ -48,14 +48,17 @@ class Store(StrEnum):
     TRACKS = "tracks"
     TOKENS = "tokens.sqlite"
     ACCESSES = "accesses.sqlite"
+    REJECTS = "rejects.sqlite"
 
 
 #: Stores that follow the log; the engine tells them how far they have come.
 FOLLOWING = (Store.STATE, Store.QUEUE, Store.POSITIONS, Store.TRACKS)
 #: Stores that can be made anew from the log, and nobody is judged wrongly for want of them.
 _DERIVED = (Store.POSITIONS, Store.TRACKS)
-FILES = (Store.QUEUE, Store.POSITIONS, Store.TOKENS, Store.ACCESSES)
-_WITNESSED = (Store.QUEUE, Store.TOKENS, Store.ACCESSES)
+#: A store that nothing else hangs on: where it is gone or older, that is said, and it goes on as it is.
+_LOOSE = (Store.REJECTS,)
+FILES = (Store.QUEUE, Store.POSITIONS, Store.TOKENS, Store.ACCESSES, Store.REJECTS)
+_WITNESSED = (Store.QUEUE, Store.TOKENS, Store.ACCESSES, Store.REJECTS)
 #: Seconds that a start spends on looking through a SQLite file; `fencewatch data verify` takes what it needs.
 _CHECK_MOST_S = 5.0
 _REPAIR, _REBUILD = "`fencewatch data repair`", "`fencewatch data rebuild`"
@@ -162,6 +165,8 @@ class Look:
             return None
         if seen.store in _DERIVED:
             return Finding(seen.store, seen.path, wrong, f"{_REBUILD} fills it", ends=False)
+        if seen.store in _LOOSE:
+            return Finding(seen.store, seen.path, wrong, "a new one is begun", ends=False)
         if seen.store is Store.STATE and self.log_first == 0:
             return Finding(
                 seen.store, seen.path, wrong, "the log is judged again from its beginning", ends=False
@@ -195,12 +200,16 @@ class Look:
                 ends=not derived,
             )
         if seen.store in _WITNESSED and seen.writes < seen.witnessed:
+            loose = seen.store in _LOOSE
             yield Finding(
                 seen.store,
                 seen.path,
                 f"the last {seen.witnessed - seen.writes} things that were written to it are missing: "
                 "it is of an earlier time",
-                f"put the right one back, or go on without them by {_REPAIR}",
+                "all goes on without them"
+                if loose
+                else f"put the right one back, or go on without them by {_REPAIR}",
+                ends=not loose,
             )
         if not seen.is_checked:
             yield Finding(
@@ -258,14 +267,20 @@ def enter(data: Path) -> list[Finding]:
 
 
 def adopt(data: Path, stores: Iterable[Store]) -> str:
-    """Stores that are open now bear the directory's identity from here on; returns it."""
+    """Stores that are open now bear the directory's identity from here on; returns it.
+
+    One that nothing hangs on does so also where it was begun anew, or goes on from an earlier time.
+    """
     with _locked(data):
         seen = look(data)
         identity = seen.root or secrets.token_hex(16)
         (data / WITNESSES).mkdir(mode=0o700, exist_ok=True)
         born = set(seen.born)
         for store in Store:
-            if seen.stores[store].exists and seen.stores[store].bearing is None and store not in born:
+            part = seen.stores[store]
+            if store in _LOOSE and part.exists and part.writes < part.witnessed:
+                witness_of(part.path).tell(part.writes)
+            if part.exists and part.bearing is None and (store not in born or store in _LOOSE):
                 stamp(data, store, Bearing(identity, seen.floor if store in FOLLOWING else 0))
                 born.add(store)
         born |= {store for store in stores if seen.stores[store].exists}

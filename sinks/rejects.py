@@ -93,6 +93,11 @@ class RejectStore:
                 (self._kept_most,),
             )
 
+    def oldest_ms(self) -> int | None:
+        """When the oldest of them was refused; None where there is none."""
+        found = self._file.reading().execute("SELECT min(at_ms) FROM reject").fetchone()[0]
+        return None if found is None else int(found)
+
     def remove_before(self, at_ms: int) -> int:
         """Removes what was refused before an instant; how many rows that was."""
         with self._file.writing() as connection:

@@ -21,6 +21,7 @@ from sinks.access_log import Access, AccessLog
 from sinks.disposal import DisposalQueue
 from sinks.errors import SinkFailed
 from sinks.positions import Contact, Position, PositionStore
+from sinks.rejects import RejectedRow, RejectStore
 from sinks.sqlite import sqlite3
 
 SHORT, LONG = 40, 2_000
@@ -32,7 +33,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = made(tmp_path_factory.mktemp("killed") / "data")
     tokens, positions = TokenStore.open(data / Store.TOKENS), PositionStore.open(data / Store.POSITIONS)
     accesses, queue = AccessLog.open(data / Store.ACCESSES), DisposalQueue.open(data / Store.QUEUE)
+    rejects = RejectStore.open(data / Store.REJECTS)
     for n in range(1, 9):
+        rejects.put([RejectedRow(1_000 + n, "http", n, "bad_time", f"D{n}", "li", "a row")])
         told(queue, 10, n=n)
         tokens.create("device", device_id=f"D{n}", now_ms=1_000)
         accesses.record(Access(1_000 + n, "li", "officer", "O1", f"P{n}", 0, 1_000, "a look"))
@@ -49,7 +52,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Floors(data / Store.LOG).put("engine", end)
     target = tmp_path_factory.mktemp("copy") / "data"
     shutil.copytree(data, target)
-    for store in (tokens, positions, accesses):
+    for store in (tokens, positions, accesses, rejects):
         store.close()
     queue.disconnect()
     return target

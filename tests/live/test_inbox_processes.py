@@ -25,6 +25,7 @@ from pipeline.journal import Journal, JournalReader
 from pipeline.journal.record import STREAM_OF
 from sinks.access import Role
 from sinks.alert import instant_text
+from sinks.rejects import RejectedRow, RejectFilter, RejectStore
 from sinks.run_metrics import RunMetrics
 
 NOW_MS = instant_ms("2025-07-14T04:00:00Z")
@@ -84,9 +85,12 @@ def alerts(home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in queue_lines(path)] if path.exists() else []
 
 
-def rejects(home: Path) -> list[dict[str, Any]]:
-    path = home / "data" / "rejects.ndjson"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def rejects(home: Path) -> list[RejectedRow]:
+    """In the order they were refused."""
+    store = RejectStore.open(home / "data" / "rejects.sqlite")
+    found = store.rows(RejectFilter())
+    store.close()
+    return found[::-1]
 
 
 def figures(home: Path) -> RunMetrics:
@@ -129,7 +133,6 @@ REASONS = [
     ("pings-a.csv", 6, "bad_time"),
     ("pings-a.csv", 7, "bad_coordinates"),
     ("pings-a.csv", 8, "bad_value"),
-    ("pings-b.ndjson", 1, "duplicate"),
     ("pings-b.ndjson", 2, "malformed"),
 ]
 
@@ -152,15 +155,16 @@ def test_files_become_alerts(home: Path) -> None:
     violations = sorted(alert for alert in found if alert[0] == "boundary_violation")
     assert violations == [("boundary_violation", "D0", at(-20)), ("boundary_violation", "D3", at(-5))]
     told = rejects(home)
-    assert [(row["file"], row["row"], row["reason"]) for row in told] == REASONS
-    assert [row["raw"] for row in told[:5]] == CSV.splitlines()[4:]
-    assert told[-1]["raw"] == "not json"
+    assert [(row.source, row.place, row.reason) for row in told] == REASONS
+    assert [row.raw for row in told[:5]] == CSV.splitlines()[4:]
+    assert told[-1].raw == "not json"
     assert names(home / "inbox" / "done") == ["confirmations.parquet", "pings-a.csv", "pings-b.ndjson"]
     assert names(home / "inbox" / "refused") == ["pings-broken.parquet"]
     assert names(home / "inbox") == [".taking", "done", "refused"]
     said = (home / "said.txt").read_text().splitlines()
     assert [line.split(":")[0] for line in said] == ["pings-broken.parquet", "pings-a.csv"]
     assert (figures(home).rows, figures(home).accepted) == (12, 5)
+    assert figures(home).rejected["duplicate"] == 1, "the first of the two was taken"
 
 
 def assert_served_beside(home: Path, address: str) -> None:
@@ -225,7 +229,7 @@ def test_a_kill_in_the_middle_of_a_file_leaves_no_trace(home: Path, tmp_path_fac
     assert queue_lines(home / "data" / "queue.sqlite") == queue_lines(peace / "data" / "queue.sqlite")
     assert (figures(home).rows, figures(home).rejected) == (BIG_ROWS, figures(peace).rejected)
     assert figures(home).rejected == {"bad_coordinates": BIG_ROWS // 1000}
-    assert {row["row"] for row in rejects(home)} == {row["row"] for row in rejects(peace)}
+    assert [row.place for row in rejects(home)] == [row.place for row in rejects(peace)]
 
 
 def test_what_keeps_it_from_starting_is_one_line(home: Path) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from live.eventful_hours import PLACES, START_MS, write_eventful_site
 from live_system import RUN, SERVE, LiveSystem, Row, until
 
+from pipeline.journal import Journal
+from pipeline.journal.rows import rows_entry
+from pipeline.ping import PING
 from sinks.alert import instant_text
+from sinks.rejects import RejectFilter, RejectStore
+from sinks.sqlite import sqlite3
 from sinks.tracks import TrackArchive
 
 MINUTE_MS = 60_000
@@ -23,9 +30,22 @@ def away(at_ms: int) -> Row:
 
 
 def block_rejects(data: Path) -> Callable[[], None]:
-    """A directory stands where a file is to be written: met while rows are taken."""
-    (data / "rejects.ndjson").mkdir()
-    return (data / "rejects.ndjson").rmdir
+    """A table takes no row: met while rows are taken."""
+
+    def carry_out(statement: str) -> None:
+        with closing(sqlite3.connect(data / "rejects.sqlite", isolation_level=None)) as connection:
+            connection.execute(statement)
+
+    carry_out("CREATE TRIGGER blocked BEFORE INSERT ON reject BEGIN SELECT RAISE(ABORT, 'blocked'); END")
+    return lambda: carry_out("DROP TRIGGER blocked")
+
+
+def put_into_log(data: Path, at_ms: int) -> None:
+    """A row that only the engine refuses, as those of files are: of a clock that is a day ahead."""
+    row = pa.RecordBatch.from_pylist([{**away(at_ms), "event_time": at_ms + 1440 * MINUTE_MS}])
+    row = row.set_column(1, "event_time", row["event_time"].cast(pa.timestamp("ms", "UTC")))
+    with Journal(data / "journal") as journal:
+        journal.append([rows_entry(PING, row, source="file", arrival_ms=at_ms)])
 
 
 def block_tracks(data: Path) -> Callable[[], None]:
@@ -52,16 +72,19 @@ def test_nothing_is_committed_after_a_fault(
         system.stop(RUN)
         for number in range(1, 1 + ROUNDS):
             at_ms = START_MS + number * MINUTE_MS
-            system.send(at_ms, [away(at_ms), away(at_ms)])  # the second is a duplicate: a reject
+            system.send(at_ms, [away(at_ms), away(at_ms)])  # the second is a duplicate
+        system.stop(SERVE)
+        put_into_log(system.data, at_ms)
         free = block(system.data)
         system.start(RUN)
         assert system.ended(RUN) == 1
         free()
-        system.start(RUN)
+        system.start(SERVE, RUN)
         until(lambda: any(item.alert.kind == "boundary_violation" for item in system.items()), "the alert")
         system.stop(SERVE, RUN)
-        rejects = (system.data / "rejects.ndjson").read_text().splitlines()
-        assert len(rejects) >= ROUNDS
+        with closing(RejectStore.open(system.data / "rejects.sqlite")) as rejects:
+            assert [row.reason for row in rejects.rows(RejectFilter())] == ["bad_time"]
+        assert system.figures().rejected["duplicate"] == ROUNDS
         track = TrackArchive(system.data / "tracks", ZoneInfo("Asia/Shanghai")).read(
             "P1", START_MS, START_MS + 100 * MINUTE_MS
         )

@@ -15,6 +15,7 @@ from sinks.access import TokenStore
 from sinks.access_log import Access, AccessLog
 from sinks.disposal import DisposalQueue
 from sinks.positions import PositionStore
+from sinks.rejects import RejectedRow, RejectStore
 from sinks.tracks import TrackArchive
 
 
@@ -35,15 +36,16 @@ def gone_on(data: Path, records: int) -> None:
     (data / Store.STATE / "recovery").mkdir(exist_ok=True)
     TrackArchive(data / Store.TRACKS, ZoneInfo("Asia/Shanghai"))
     tokens, positions = TokenStore.open(data / Store.TOKENS), PositionStore.open(data / Store.POSITIONS)
-    accesses = AccessLog.open(data / Store.ACCESSES)
+    accesses, rejects = AccessLog.open(data / Store.ACCESSES), RejectStore.open(data / Store.REJECTS)
     with DisposalQueue.open(data / Store.QUEUE) as queue:
         adopt(data, Store)
         told(queue, end, n=end)
         tokens.create("operator", now_ms=1_000)
         accesses.record(Access(1_000, "li", "officer", "O1", "P1", 0, 1_000, "a look"))
+        rejects.put([RejectedRow(1_000, "http", end, "bad_time", "D1", "li", "a row")])
         queue.reached(end)
         positions.reached(end)
-    for store in (tokens, positions, accesses):
+    for store in (tokens, positions, accesses, rejects):
         store.close()
     for directory in (Store.TRACKS, Store.STATE):
         mark_reached(data, directory, end)

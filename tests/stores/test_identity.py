@@ -15,6 +15,7 @@ from pipeline.journal import Floors, Journal, clock_mark
 from pipeline.stores import Standing, Store, StoresDisagree, adopt, enter, give_up, look, mark_reached
 from sinks.bearing import BEARING, BearingFile
 from sinks.disposal import DisposalQueue
+from sinks.rejects import RejectStore
 from sinks.sqlite import sqlite3
 
 Spoil = Callable[[Path, Store, Path], None]
@@ -65,6 +66,7 @@ TABLE: list[tuple[Spoil, Store, Store, str, bool]] = [
     (gone, Store.TRACKS, Store.TRACKS, "it was there and is gone", False),
     (gone, Store.TOKENS, Store.TOKENS, "it was there and is gone", True),
     (gone, Store.ACCESSES, Store.ACCESSES, "it was there and is gone", True),
+    (gone, Store.REJECTS, Store.REJECTS, "it was there and is gone; a new one is begun", False),
     (older, Store.LOG, Store.LOG, "10 acknowledged records are missing", True),
     (older, Store.QUEUE, Store.QUEUE, "has come to record 10 and the engine to 20", True),
     (older, Store.QUEUE, Store.QUEUE, "things that were written to it are missing", True),
@@ -72,6 +74,7 @@ TABLE: list[tuple[Spoil, Store, Store, str, bool]] = [
     (older, Store.TRACKS, Store.TRACKS, "has come to record 10 and the engine to 20", False),
     (older, Store.TOKENS, Store.TOKENS, "things that were written to it are missing", True),
     (older, Store.ACCESSES, Store.ACCESSES, "things that were written to it are missing", True),
+    (older, Store.REJECTS, Store.REJECTS, "things that were written to it are missing", False),
     (newer, Store.STATE, Store.LOG, "the log ends at record 10, and state has come to 20", True),
     (newer, Store.QUEUE, Store.LOG, "the log ends at record 10, and queue.sqlite has come to 20", True),
     (newer, Store.POSITIONS, Store.LOG, "the log ends at record 10, and positions.sqlite has come to", True),
@@ -84,6 +87,7 @@ TABLE: list[tuple[Spoil, Store, Store, str, bool]] = [
     (cut, Store.POSITIONS, Store.POSITIONS, "it cannot be read", True),
     (cut, Store.TOKENS, Store.TOKENS, "it cannot be read", True),
     (cut, Store.ACCESSES, Store.ACCESSES, "it cannot be read", True),
+    (cut, Store.REJECTS, Store.REJECTS, "it cannot be read", True),
 ]
 
 
@@ -168,6 +172,20 @@ def test_what_is_given_up_is_said_until_it_is_filled(whole: Path, tmp_path: Path
     assert [str(finding).partition(": ")[2] for finding in enter(data)] == [
         "what records 10 to 19 of the log say is missing; `fencewatch data rebuild` fills it"
     ]
+
+
+@pytest.mark.parametrize("spoil", [gone, older])
+def test_refused_rows_that_are_missing_are_told_once(whole: Path, tmp_path: Path, spoil: Spoil) -> None:
+    """Nothing hangs on them and nothing brings them back: all goes on, and so does their store."""
+    data = tmp_path / "data"
+    shutil.copytree(whole, data)
+    spoil(data, Store.REJECTS, tmp_path)
+    assert [finding.store for finding in enter(data)] == [Store.REJECTS]
+    RejectStore.open(data / Store.REJECTS).close()
+    adopt(data, Store)
+    assert enter(data) == []
+    gone_on(data, 10)
+    assert enter(data) == []
 
 
 @pytest.mark.parametrize("store", list(Store))
