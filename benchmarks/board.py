@@ -16,8 +16,8 @@ from benchmarks.machine import commit, machine
 from benchmarks.measurement import Figure, Progress, Report
 from benchmarks.settings import Settings
 from console.current_places import CurrentPlaces
-from console.position_feed import Written, told
-from console.roll import Roll
+from console.position_feed import Written, changes_json
+from console.site_directory import SiteDirectory
 from pipeline.sites.load import load_site
 from sinks.positions import Position
 
@@ -49,23 +49,25 @@ def board(settings: Settings, progress: Progress) -> Report:
 
 
 def _measured(whole: Fleet) -> dict[str, float]:
-    roll = Roll(load_site(whole.site))
-    offices, places = frozenset(roll.offices), CurrentPlaces(roll)
+    site_directory = SiteDirectory(load_site(whole.site))
+    offices, places = frozenset(site_directory.offices), CurrentPlaces(site_directory)
     first = sent = polled = ticks = 0
     seconds = 0.0
-    for now_ms, rows in _ticks(whole, roll):
+    for now_ms, rows in _ticks(whole, site_directory):
         begun = time.perf_counter()
         before = places.tick
-        places.take(rows, now_ms, is_all=False)
+        places.update(rows, now_ms, is_all=False)
         changes = places.since(before or None, offices)
-        content = told(changes, now_ms, roll, may_name=True)
+        content = changes_json(changes, now_ms, site_directory, may_name=True)
         size = len(Written.event("positions", f"0.{places.tick}", content).deflated)
         if before:
             seconds += time.perf_counter() - begun
             ticks += 1
             sent += size
             everything = places.since(None, offices)
-            polled += len(msgspec.json.encode(told(everything, now_ms, roll, may_name=True)))
+            polled += len(
+                msgspec.json.encode(changes_json(everything, now_ms, site_directory, may_name=True))
+            )
         else:
             first = size
     return {
@@ -76,7 +78,7 @@ def _measured(whole: Fleet) -> dict[str, float]:
     }
 
 
-def _ticks(whole: Fleet, roll: Roll) -> Iterator[tuple[int, list[Position]]]:
+def _ticks(whole: Fleet, site_directory: SiteDirectory) -> Iterator[tuple[int, list[Position]]]:
     """The stream's positions by real seconds, with the clock's time at their ends; half of it at once."""
     plain = ["device_id", "lon", "lat", "accuracy_m", "source"]
     table = pq.read_table(whole.pings, columns=[*plain, *_TIMES]).sort_by("arrival_time")
@@ -92,8 +94,8 @@ def _ticks(whole: Fleet, roll: Roll) -> Iterator[tuple[int, list[Position]]]:
         newest: dict[str, Position] = {}
         for row in range(begin, stop):
             device, lon, lat, accuracy, source = (column[row] for column in columns)
-            person = roll.bound_to(device, int(event[row]))
-            bearer = None if person is None else roll.person(person, int(event[row]))
+            person = site_directory.bound_to(device, int(event[row]))
+            bearer = None if person is None else site_directory.person(person, int(event[row]))
             if bearer is None or lon is None:
                 continue
             times = int(event[row]), int(arrival[row])

@@ -15,16 +15,19 @@ from benchmarks.fleet import Fleet, fleet
 from benchmarks.machine import commit, machine
 from benchmarks.measurement import Figure, Progress, Report
 from benchmarks.settings import Settings
-from pipeline.checkpoints import Checkpoint, CheckpointStore
-from pipeline.division import SHARDS
-from pipeline.intake import Intake
-from pipeline.journal.disk import put_file
-from pipeline.merge import RawBatch, merged
+from pipeline.checkpoint import Checkpoint
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
+from pipeline.host.disk import put_file
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, open_stream
-from pipeline.shard import CompiledSite, Shard
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.sites.load import load_site
-from pipeline.stream import Accepted, Router
+from pipeline.stream.division import SHARDS
+from pipeline.stream.intake import Intake
+from pipeline.stream.items import Accepted, Router
+from pipeline.stream.merge import merged
 
 PEOPLE, HOURS, RUNS = 2_000, 168.0, 3
 START = "2025-07-14T06:00:00+08:00"
@@ -65,11 +68,11 @@ def _measured(whole: Fleet) -> Values:
         directory = Path(scratch)
         grown, everything = _Grown(directory / "grown"), _Everything(directory / "all")
         for batch in batches[:-TIMED]:
-            engine.take(batch)
+            engine.ingest(batch)
         grown.put(engine.states())
         seconds: defaultdict[str, float] = defaultdict(float)
         for batch in batches[-TIMED:]:
-            engine.take(batch)
+            engine.ingest(batch)
             for name, keeper in (("pause_s", grown.put), ("all_pause_s", everything.put)):
                 seconds[name] += _seconds(lambda keeper=keeper: keeper(engine.states()))  # type: ignore[misc]
         values = {name: total / len(batches[-TIMED:]) for name, total in seconds.items()}
@@ -96,8 +99,8 @@ class _Engine:
         ]
         return list(merged(files, BATCH_ROWS))
 
-    def take(self, batch: RawBatch) -> None:
-        rows = self._intake.take(batch, list_rejects=False).accepted
+    def ingest(self, batch: RawBatch) -> None:
+        rows = self._intake.ingest(batch, list_rejects=False).accepted
         start_ms = self._intake.start_ms
         assert start_ms is not None
         for item in self._router.route(Accepted(rows, start_ms, None)):

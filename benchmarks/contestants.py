@@ -12,14 +12,15 @@ from benchmarks.fleet import Fleet
 from benchmarks.measurement import Stopwatch, Timing
 from benchmarks.plain_engine import judge_with, recorded
 from benchmarks.plain_rules import PlainRules
-from pipeline.intake import Intake
-from pipeline.merge import merged
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
 from pipeline.ping import CONFIRMATION, PING, PingBatch
 from pipeline.reading import Challenges, DeviceIds, open_stream
 from pipeline.reference import judge, read_rows
-from pipeline.replay import BATCH_ROWS, ReplayRequest, replay
-from pipeline.shard import CompiledSite, Shard
+from pipeline.runtime.replay import BATCH_ROWS, ReplayRequest, replay
 from pipeline.sites.load import load_site
+from pipeline.stream.intake import Intake
+from pipeline.stream.merge import merged
 from sinks.ledger import AlertLedger
 
 
@@ -88,7 +89,7 @@ def _accepted(compiled: CompiledSite, fleet: Fleet) -> tuple[int | None, list[Pi
         for number, (path, kind) in enumerate(((fleet.pings, PING), (fleet.confirmations, CONFIRMATION)))
     ]
     intake = Intake(compiled.site.policy, challenges)
-    batches = [intake.take(raw, list_rejects=False).accepted for raw in merged(files, BATCH_ROWS)]
+    batches = [intake.ingest(raw, list_rejects=False).accepted for raw in merged(files, BATCH_ROWS)]
     return intake.start_ms, [batch for batch in batches if len(batch)]
 
 

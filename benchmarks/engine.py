@@ -7,7 +7,7 @@ from benchmarks.fleet import fleet, part_of
 from benchmarks.lookup import decode_and_lookup
 from benchmarks.measurement import Contestant, Progress, Report, interleaved, report
 from benchmarks.settings import Settings
-from pipeline.replay import BATCH_ROWS
+from pipeline.runtime.replay import BATCH_ROWS
 
 PEOPLE, HOURS, RUNS = 100_000, 1.0, 3
 START = "2025-07-14T10:00:00+08:00"

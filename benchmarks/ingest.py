@@ -31,7 +31,7 @@ from benchmarks.machine import commit, machine
 from benchmarks.measurement import Figure, Progress, Report
 from benchmarks.settings import Settings
 from fencewatch.listening import listening
-from pipeline.clock import FILE, SimulatedClock
+from pipeline.host.clock import FILE, SimulatedClock
 from simulators.sender import ndjson
 from sinks.access import TokenStore
 

@@ -14,7 +14,7 @@ from shapely.geometry import Point
 from benchmarks.plain_fences import Ground, PlainMap
 from geofences.instant import EPOCH
 from geofences.wall_time import wall_span
-from pipeline.policy import BoundaryRule, Policy
+from pipeline.sites.policy import BoundaryRule, Policy
 from pipeline.sites.records import Leave, Site
 from sinks.alert import BOUNDARY_VIOLATION, MISSED_CONFIRMATION, SILENT_DEVICE, ZONE_ENTRY
 

@@ -6,8 +6,8 @@ from benchmarks import contestants
 from benchmarks.fleet import fleet, part_of
 from benchmarks.measurement import Contestant, Progress, Report, interleaved, report
 from benchmarks.settings import Settings
-from pipeline.division import SHARDS
-from pipeline.replay import BATCH_ROWS
+from pipeline.runtime.replay import BATCH_ROWS
+from pipeline.stream.division import SHARDS
 
 PEOPLE, HOURS, RUNS = 100_000, 3.75, 3
 

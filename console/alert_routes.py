@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.answers import answer as answer
-from console.gate import Caller, Parts, People, Reader, Right, Worker
+from console.caller import Caller
+from console.gate import Parts, People, Reader, Right, Worker
 from console.parts import ConsoleParts
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from console.visits import OnRecord, Purpose
 from sinks.disposal import (
     PAGE_MAX,
@@ -57,7 +58,7 @@ class Choice(BaseModel):
     holder: str | None = Field(None, description="who is at work on it")
     mine: bool = Field(False, description="what the caller is at work on")
 
-    def of(self, caller: Caller, people: Roll) -> AlertFilter:
+    def of(self, caller: Caller, people: SiteDirectory) -> AlertFilter:
         """The same as the queue takes it, within the caller's office.
 
         Who may not see names finds nobody by one: else every answer would tell a letter of it.
@@ -76,7 +77,7 @@ class Choice(BaseModel):
             scope=caller.office,
         )
 
-    def _search(self, caller: Caller, people: Roll) -> Search | None:
+    def _search(self, caller: Caller, people: SiteDirectory) -> Search | None:
         text = (self.q or "").strip()
         if not text:
             return None
@@ -145,9 +146,9 @@ def alert(
     alert_key: Key, parts: Parts, people: People, caller: Reader, visits: OnRecord, purpose: Purpose
 ) -> Response:
     """One alert with everything that happened to it, oldest first; who opened it is put on record."""
-    told = standing(alert_key, parts, people, caller)
-    visits.open_person(caller, told["person_id"], purpose)
-    return answer(told)
+    report = standing(alert_key, parts, people, caller)
+    visits.open_person(caller, report["person_id"], purpose)
+    return answer(report)
 
 
 @router.post("/{alert_key}/claim", responses=REFUSALS)
@@ -205,7 +206,7 @@ def close(alert_key: Key, parts: Parts, people: People, caller: Worker) -> Respo
     return answer(standing(alert_key, parts, people, caller))
 
 
-def refusal(error: TransitionRefused, caller: Caller, people: Roll) -> dict[str, Any]:
+def refusal(error: TransitionRefused, caller: Caller, people: SiteDirectory) -> dict[str, Any]:
     """What whoever came second is told."""
     return {
         "detail": str(error),
@@ -215,17 +216,17 @@ def refusal(error: TransitionRefused, caller: Caller, people: Roll) -> dict[str,
     }
 
 
-def shown(item: QueueItem, caller: Caller, people: Roll) -> dict[str, Any]:
+def shown(item: QueueItem, caller: Caller, people: SiteDirectory) -> dict[str, Any]:
     """An alert as the caller may see it."""
     alert = item.alert
     name = people.name(alert.person_id, alert.raised_ms)
     kind = people.device_kind(alert.device_id, alert.onset_ms)
-    told = item_json(item)
+    report = item_json(item)
     own = [people.is_seen_by(caller.offices, alert.person_id, fix.event_ms) for fix in alert.evidence]
-    told["evidence"] = [fix for fix, is_own in zip(told["evidence"], own, strict=True) if is_own]
+    report["evidence"] = [fix for fix, is_own in zip(report["evidence"], own, strict=True) if is_own]
     if not caller.may(Right.NAME):
-        told = people.mask.item(told)
-    return told | {
+        report = people.mask.item(report)
+    return report | {
         "person_name": caller.shown_name(name),
         "device_kind": kind,
         "evidence_elsewhere": own.count(False),
@@ -238,7 +239,7 @@ def acting(parts: ConsoleParts, caller: Caller) -> dict[str, Any]:
     return {"actor": caller.name, "office": caller.office, "now_ms": parts.now_ms()}
 
 
-def standing(alert_key: str, parts: ConsoleParts, people: Roll, caller: Caller) -> dict[str, Any]:
+def standing(alert_key: str, parts: ConsoleParts, people: SiteDirectory, caller: Caller) -> dict[str, Any]:
     """How an alert now stands, as the caller may see it."""
     item = parts.queue.alert(alert_key, now_ms=parts.now_ms(), office=caller.office)
     return shown(item, caller, people)

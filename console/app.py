@@ -29,7 +29,7 @@ from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
 from console.description import describe
 from console.errors import PersonUnknown, Refused
-from console.gate import Gate, caller_of, roll_of
+from console.gate import Gate, caller_of, site_directory_of
 from console.guard import Guard
 from console.liveness import Liveness
 from console.metrics import Figures, StandingFigures
@@ -38,14 +38,14 @@ from console.parts import ConsoleParts
 from console.places import Places
 from console.position_feed import PositionFeed
 from console.refusals import STORE_FAULTS, refusal_answer, store_fault_answer
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from console.threshold import Threshold
 from console.token_watch import TokenWatch
 from console.visits import Visits, recorded_refusal
-from pipeline.gateway import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
-from pipeline.gateway.journal_writer import log_writer
-from pipeline.gateway.refusals import Refusals
-from pipeline.journal import Journal
+from pipeline.ingest import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
+from pipeline.ingest.journal_writer import log_writer
+from pipeline.ingest.refusals import Refusals
+from pipeline.log.journal import Journal
 from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
@@ -126,13 +126,13 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.refusals = Refusals(parts.rejects)
     figures.count_lost(lambda: app.state.refusals.lost)
     app.state.places = Places(parts.streams_per_token)
-    app.state.roll = Roll(parts.site, parts.gazetteer)
+    app.state.site_directory = SiteDirectory(parts.site, parts.gazetteer)
     app.state.visits = Visits(parts)
     app.state.guard = Guard(parts, figures)
-    app.state.position_feed = PositionFeed(parts.positions, app.state.roll, parts.now_ms)
-    app.state.gate = Gate(parts.tokens, app.state.roll, parts.real_now_ms)
+    app.state.position_feed = PositionFeed(parts.positions, app.state.site_directory, parts.now_ms)
+    app.state.gate = Gate(parts.tokens, app.state.site_directory, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)
-    app.state.devices = DeviceIds(app.state.roll.device_ids)
+    app.state.devices = DeviceIds(app.state.site_directory.device_ids)
     app.state.figures = figures
     app.state.writer = _writer(parts, figures)
     app.state.live = Liveness(parts, app.state.writer)
@@ -183,7 +183,7 @@ def _put_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(TransitionRefused)
     async def conflict(request: Request, error: TransitionRefused) -> Response:
-        return answer(refusal(error, caller_of(request), roll_of(request)), 409)
+        return answer(refusal(error, caller_of(request), site_directory_of(request)), 409)
 
     @app.exception_handler(WrongInput)
     async def wrong(_: Request, error: WrongInput) -> Response:

@@ -22,8 +22,8 @@ def basemap(parts: Parts, caller: Reader) -> Response:
     if archive is None:
         return answer(None)
     low, high = archive.zooms
-    told = {"minzoom": low, "maxzoom": high, "bounds": archive.bounds, "layers": archive.layers}
-    return answer(told | {"attribution": archive.attribution})
+    report = {"minzoom": low, "maxzoom": high, "bounds": archive.bounds, "layers": archive.layers}
+    return answer(report | {"attribution": archive.attribution})
 
 
 _TILE = "application/vnd.mapbox-vector-tile"

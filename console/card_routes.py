@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from console.answers import answer
+from console.caller import Caller
 from console.errors import PersonUnknown
-from console.gate import Caller, Parts, People, Reader, Right
+from console.gate import Parts, People, Reader, Right
 from console.parts import ConsoleParts
 from console.position_json import moving_json
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from console.visits import OnRecord, Purpose
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.sites.records import Binding, Person
@@ -64,7 +65,7 @@ def _phone(person: Person, caller: Caller) -> str | None:
 
 
 def _devices(
-    parts: ConsoleParts, people: Roll, caller: Caller, person_id: str, now_ms: int
+    parts: ConsoleParts, people: SiteDirectory, caller: Caller, person_id: str, now_ms: int
 ) -> list[dict[str, Any]]:
     """With the last place and contact that are the caller's to know.
 

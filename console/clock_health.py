@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from pipeline.steady_clock import Doubt
+from pipeline.host.steady_clock import Doubt
 from sinks.alert import instant_text
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from geofences.instant import BEGIN_MS
 from sinks.positions import Position
 
@@ -58,9 +58,9 @@ class CurrentPlaces:
     A viewer is a tick and a set of offices; nothing is kept for any of them.
     """
 
-    def __init__(self, roll: Roll, *, departures_most: int = DEPARTURES_MOST) -> None:
+    def __init__(self, site_directory: SiteDirectory, *, departures_most: int = DEPARTURES_MOST) -> None:
         self.tick = 0
-        self._roll = roll
+        self._site_directory = site_directory
         self._places: dict[str, Place] = {}
         self._latest: dict[str, Position] = {}
         self._departures: deque[tuple[int, Place]] = deque()
@@ -70,7 +70,7 @@ class CurrentPlaces:
         self._remembered_from = 0
         self._now_ms = BEGIN_MS
 
-    def take(self, rows: Iterable[Position], now_ms: int, *, is_all: bool) -> bool:
+    def update(self, rows: Iterable[Position], now_ms: int, *, is_all: bool) -> bool:
         """Newest positions, ``is_all`` of them or those that may be new; whether anything changed by them.
 
         The passing of time changes something too: supervisions begin and end.
@@ -82,7 +82,7 @@ class CurrentPlaces:
             self._latest = latest
         else:
             self._latest.update(latest)
-        if self._roll.turns_between(self._now_ms, now_ms) or now_ms < self._now_ms:
+        if self._site_directory.turns_between(self._now_ms, now_ms) or now_ms < self._now_ms:
             changed |= self._latest.keys()
         self._now_ms = now_ms
         tick = self.tick + 1
@@ -136,7 +136,7 @@ class CurrentPlaces:
 
     def _office_of(self, position: Position) -> str | None:
         """Who supervises the bearer now; None where the device is no longer that person's, or nobody does."""
-        person = self._roll.bearer(position.device_id, position.person_id, self._now_ms)
+        person = self._site_directory.bearer(position.device_id, position.person_id, self._now_ms)
         return None if person is None else person.office_id
 
     def _depart(self, tick: int, place: Place) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from pipeline.ping import CONFIRMATION, PING
-from pipeline.reading.column import (
+from pipeline.columns import (
     ACCURACY,
     ARRIVAL_TIME,
     EVENT_TIME,
@@ -18,6 +17,7 @@ from pipeline.reading.column import (
     TRUTH,
     columns_of,
 )
+from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.rows import REASONS
 
 _NUMBERS = (LON, LAT, ACCURACY, NUMBER)

@@ -10,15 +10,12 @@ ConsoleError
     ├── BadBody         400, 413 or 415: not the body that was expected
     └── TooManyStreams  429 or 503: no further stream may be open
 
-What the gateway refuses (``pipeline/gateway/errors.py``) is given its status in ``console/app.py``.
+What the gateway refuses (``pipeline/ingest/errors.py``) is given its status in ``console/app.py``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from console.gate import Caller
+from console.caller import Caller
 
 
 class ConsoleError(Exception):

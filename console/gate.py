@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from console.caller import Caller as Caller
 from console.errors import NotAllowed, NoToken
 from console.parts import ConsoleParts
-from console.rights import RIGHTS as RIGHTS
 from console.rights import Right as Right
-from console.roll import Roll
-from sinks.access import Identity, TokenStore
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. ``offices`` are the caller's own and all below; empty where the role sees nobody."""
-
-    identity: Identity
-    offices: frozenset[str]
-
-    @property
-    def name(self) -> str:
-        """What the caller is called in timelines and logs."""
-        return self.identity.name
-
-    @property
-    def office(self) -> str:
-        """The office whose alerts the caller reaches; never none, for that would mean all of them."""
-        assert self.identity.office_id is not None, "whoever sees people belongs to an office"
-        return self.identity.office_id
-
-    def may(self, right: Right) -> bool:
-        """Whether the caller's role has a right."""
-        return right in RIGHTS[self.identity.role]
-
-    def shown_name(self, name: str | None) -> str | None:
-        """A person's name as far as the caller may know it."""
-        return name if self.may(Right.NAME) else None
+from console.site_directory import SiteDirectory
+from sinks.access import TokenStore
 
 
 class Gate:
     """Turns tokens into callers."""
 
-    def __init__(self, tokens: TokenStore, roll: Roll, now_ms: Callable[[], int]) -> None:
+    def __init__(self, tokens: TokenStore, site_directory: SiteDirectory, now_ms: Callable[[], int]) -> None:
         """``now_ms`` is real time, by which tokens expire."""
         self._tokens = tokens
-        self._roll = roll
+        self._site_directory = site_directory
         self._now_ms = now_ms
 
     def caller(self, token: str | None, right: Right) -> Caller:
@@ -62,7 +34,9 @@ class Gate:
             refusal.former = self._tokens.former(token) if token else None
             raise refusal
         office_id = identity.office_id
-        caller = Caller(identity, frozenset() if office_id is None else self._roll.within(office_id))
+        caller = Caller(
+            identity, frozenset() if office_id is None else self._site_directory.within(office_id)
+        )
         if not caller.may(right):
             forbidden = NotAllowed(f"a token of the role {identity.role} may not {right}")
             forbidden.caller = caller
@@ -84,10 +58,10 @@ def parts_of(request: Request) -> ConsoleParts:
     return parts
 
 
-def roll_of(request: Request) -> Roll:
+def site_directory_of(request: Request) -> SiteDirectory:
     """The people and offices of the site."""
-    roll: Roll = request.app.state.roll
-    return roll
+    site_directory: SiteDirectory = request.app.state.site_directory
+    return site_directory
 
 
 def caller_of(request: Request) -> Caller:
@@ -107,7 +81,7 @@ def _needs(right: Right) -> Callable[[Request, HTTPAuthorizationCredentials | No
 
 
 Parts = Annotated[ConsoleParts, Depends(parts_of)]
-People = Annotated[Roll, Depends(roll_of)]
+People = Annotated[SiteDirectory, Depends(site_directory_of)]
 Reader = Annotated[Caller, Depends(_needs(Right.SEE))]
 Worker = Annotated[Caller, Depends(_needs(Right.ACT))]
 Watcher = Annotated[Caller, Depends(_needs(Right.WATCH))]

@@ -25,7 +25,7 @@ class Guard:
         self._log = None if parts.security_log is None else SecurityLog(parts.security_log)
         self._now_ms = parts.real_now_ms
         self._figures = figures
-        self._wrong, self._told = Throttle(), Throttle()
+        self._wrong, self._reported = Throttle(), Throttle()
 
     def refused(self, request: Request, error: Refused) -> int:
         """Somebody was refused; the seconds to wait where their address came with too many wrong tokens.
@@ -37,27 +37,27 @@ class Guard:
         if isinstance(error, NotAllowed) and error.caller is not None:
             self._figures.refused("not_allowed")
             identity = error.caller.identity
-            self._tell(request, "not_allowed", {"token": identity.name, "role": identity.role.value})
+            self._report(request, "not_allowed", {"token": identity.name, "role": identity.role.value})
         return 0
 
     def _without_key(self, request: Request, error: NoToken) -> int:
         if not error.is_given:
             self._figures.refused("no_token")
-            self._tell(request, "no_token", {})
+            self._report(request, "no_token", {})
             return 0
         wait_s = self._wrong.wait_s(_address(request), time.monotonic())
         if wait_s:
             self._figures.refused("throttled")
-            self._tell(request, "throttled", {})
+            self._report(request, "throttled", {})
             return max(1, math.ceil(wait_s))
         self._figures.refused("wrong_token")
-        self._tell(request, "wrong_token", {"token": error.former})
+        self._report(request, "wrong_token", {"token": error.former})
         return 0
 
-    def _tell(self, request: Request, kind: str, details: dict[str, Any]) -> None:
+    def _report(self, request: Request, kind: str, details: dict[str, Any]) -> None:
         address = _address(request)
         # Each kind has a patience of its own: a flood of one hides no other.
-        if self._log is None or self._told.wait_s(f"{kind} {address}", time.monotonic()):
+        if self._log is None or self._reported.wait_s(f"{kind} {address}", time.monotonic()):
             return
         route = f"{request.method} {request.url.path}"[:_TOLD_MOST]
         self._log.append(self._now_ms(), kind, {"address": address, "route": route, **details})

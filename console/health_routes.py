@@ -11,7 +11,7 @@ from console.clock_health import clock_problem
 from console.gate import Parts, Watcher
 from console.liveness import Liveness
 from console.metrics import Figures
-from pipeline.gateway import JournalWriter
+from pipeline.ingest import JournalWriter
 from sinks.disposal import DisposalError
 
 router = APIRouter(tags=["health"])

@@ -16,19 +16,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from console.alert_routes import answer
+from console.caller import Caller
 from console.errors import BadBody, RowsElsewhere
-from console.gate import Caller, Gate, Right
-from pipeline.gateway import GatewayError, JournalWriter, UnreadableMessage
-from pipeline.gateway.bodies import received
-from pipeline.gateway.device_protocols import (
+from console.gate import Gate, Right
+from pipeline.ingest import GatewayError, JournalWriter, UnreadableMessage
+from pipeline.ingest.bodies import received
+from pipeline.ingest.device_protocols import (
     Message,
     osmand_message,
     owntracks_message,
     phone_object,
     traccar_message,
 )
-from pipeline.gateway.received import Received, refusals, refused
-from pipeline.gateway.refusals import OF_ONE_MESSAGE_MOST, Refusals, refused_rows
+from pipeline.ingest.received import Received, refusals, refused
+from pipeline.ingest.refusals import OF_ONE_MESSAGE_MOST, Refusals, refused_rows
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import MALFORMED, NOT_FIXED, REASONS
@@ -135,9 +136,9 @@ async def _body(request: Request, bytes_most: int) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise BadBody("send the body as it is, without Content-Encoding", 415)
     body = bytearray()
-    told = request.headers.get("content-length", "0")
+    declared = request.headers.get("content-length", "0")
     too_much = BadBody(f"more than {bytes_most} bytes; send fewer rows at a time", 413)
-    if len(told) > len(str(bytes_most)) or int(told) > bytes_most:
+    if len(declared) > len(str(bytes_most)) or int(declared) > bytes_most:
         raise too_much
     try:
         async for part in request.stream():

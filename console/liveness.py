@@ -14,13 +14,13 @@ import pyarrow as pa
 from console.engine_watch import WHY_WORDS, EngineStanding, EngineWatch, Look
 from console.parts import ConsoleParts
 from console.rhythms import Reports, Rhythms
-from pipeline.gateway import JournalWriter
-from pipeline.journal import JournalReader
-from pipeline.journal.arrivals import row_arrivals
-from pipeline.journal.errors import JournalError
-from pipeline.journal.marks import ClockMark
-from pipeline.journal.record import MARKS
-from pipeline.journal.segment import segment_firsts, segment_path
+from pipeline.ingest import JournalWriter
+from pipeline.log.arrivals import row_arrivals
+from pipeline.log.journal import JournalReader
+from pipeline.log.journal.errors import JournalError
+from pipeline.log.journal.segment import segment_firsts, segment_path
+from pipeline.log.marks import ClockMark
+from pipeline.log.record import MARKS
 from sinks.alert import instant_text
 from sinks.run_metrics import RunMetrics
 
@@ -85,7 +85,7 @@ class Liveness:
     def look(self, at_s: float) -> None:
         """One look, at a real time in seconds that only goes forward."""
         if self._parts.run_metrics is not None:
-            self._tell(self._watch.look(self._seen(self._parts.run_metrics), at_s), at_s)
+            self._report(self._watch.look(self._seen(self._parts.run_metrics), at_s), at_s)
         try:
             self._follow()
         except (JournalError, OSError) as error:  # the engine stumbles over it too, and says so
@@ -100,17 +100,17 @@ class Liveness:
                 _log.exception("a look at the engine failed")
 
     def _seen(self, path: Path) -> Look:
-        told = RunMetrics.read(path)
+        figures = RunMetrics.read(path)
         end, now_ms = self._parts.journal.end_offset, self._parts.now_ms()
-        if told is None:
+        if figures is None:
             return Look(end, now_ms)
         try:
             state = path.stat()
         except FileNotFoundError:
             return Look(end, now_ms)
-        return Look(end, now_ms, told.offset, told.clock_ms, (state.st_ino, state.st_mtime_ns))
+        return Look(end, now_ms, figures.offset, figures.clock_ms, (state.st_ino, state.st_mtime_ns))
 
-    def _tell(self, standing: EngineStanding, at_s: float) -> None:
+    def _report(self, standing: EngineStanding, at_s: float) -> None:
         """Into the operations log, once as it stalls and once as it gets on again."""
         log, now_ms = self._parts.operations, self._parts.now_ms()
         if standing.why is not None and self._stalled_from is None:
@@ -137,12 +137,12 @@ class Liveness:
             with self._mutex:
                 for record in records:
                     if record.kind in MARKS:
-                        gap = ClockMark.of(record).blindness
+                        gap = ClockMark.of(record).clock_gap
                         if gap is not None:
-                            self._rhythms.blind(gap.to_ms - gap.from_ms)
+                            self._rhythms.skip_gap(gap.to_ms - gap.from_ms)
                         self._rhythms.passed(record.clock_ms)
                     else:
-                        self._rhythms.take(*row_arrivals(record, self._ids))
+                        self._rhythms.hear(*row_arrivals(record, self._ids))
 
     def _opened(self) -> JournalReader:
         directory, end = self._parts.journal.directory, self._parts.journal.end_offset

@@ -54,7 +54,7 @@ class NameMask:
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """An entry of a timeline as JSON has it: its details are free text, but for our own codes."""
         details = event["details"]
-        masked = {name: told if name in _CODES else self.value(told) for name, told in details.items()}
+        masked = {name: given if name in _CODES else self.value(given) for name, given in details.items()}
         return {**event, "details": masked}
 
     def item(self, item: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from console.clock_health import clock_figures
 from console.liveness import Liveness
 from console.parts import ConsoleParts
-from pipeline.gateway.arriving import Arriving
+from pipeline.ingest.arriving import Arriving
 from pipeline.ping import PING
 from pipeline.reading.rows import REASONS, USABLE
 from sinks.disposal import QueueStats
@@ -85,9 +85,9 @@ class StandingFigures(Collector):
         yield from clock_figures(self._parts.doubt())
         yield from _of_queue(self._parts.queue.stats(now_ms=now_ms))
         yield from _of_liveness(self._live, {office.office_id for office in self._parts.site.offices})
-        told = engine_report(self._parts)
-        if told is not None:
-            yield from _of_engine(told, now_ms, self._parts.journal.end_offset)
+        figures = engine_report(self._parts)
+        if figures is not None:
+            yield from _of_engine(figures, now_ms, self._parts.journal.end_offset)
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not ask the database."""
@@ -99,9 +99,9 @@ def engine_report(parts: ConsoleParts) -> RunMetrics | None:
     return None if parts.run_metrics is None else RunMetrics.read(parts.run_metrics)
 
 
-def tick_lag_s(told: RunMetrics, now_ms: int) -> float | None:
+def tick_lag_s(figures: RunMetrics, now_ms: int) -> float | None:
     """How far the engine's clock is behind ours, in seconds of that clock."""
-    return None if told.clock_ms is None else max(0, now_ms - told.clock_ms) / 1000
+    return None if figures.clock_ms is None else max(0, now_ms - figures.clock_ms) / 1000
 
 
 def _of_queue(stats: QueueStats) -> Iterator[Metric]:
@@ -127,23 +127,23 @@ def _of_liveness(live: Liveness, offices: Collection[str]) -> Iterator[Metric]:
     yield _gauge("fencewatch_devices_overdue", "Of these, devices whose report is overdue.", reports.overdue)
 
 
-def _of_engine(told: RunMetrics, now_ms: int, end_offset: int) -> Iterator[Metric]:
-    yield _counted("fencewatch_engine_rows", "Rows the engine read.", told.rows)
-    yield _counted("fencewatch_engine_accepted_rows", "Rows the engine accepted.", told.accepted)
-    yield _by("fencewatch_engine_rejected_rows", "Rows the engine refused.", "reason", told.rejected)
-    lag = max(0, end_offset - told.offset)
+def _of_engine(figures: RunMetrics, now_ms: int, end_offset: int) -> Iterator[Metric]:
+    yield _counted("fencewatch_engine_rows", "Rows the engine read.", figures.rows)
+    yield _counted("fencewatch_engine_accepted_rows", "Rows the engine accepted.", figures.accepted)
+    yield _by("fencewatch_engine_rejected_rows", "Rows the engine refused.", "reason", figures.rejected)
+    lag = max(0, end_offset - figures.offset)
     yield _gauge("fencewatch_log_lag_records", "Records of the log the engine has yet to read.", lag)
-    tick = tick_lag_s(told, now_ms)
+    tick = tick_lag_s(figures, now_ms)
     if tick is not None:
         yield _gauge("fencewatch_tick_lag_seconds", "How far the engine's clock is behind.", tick)
-    age_s = max(0, now_ms - told.at_ms) / 1000
+    age_s = max(0, now_ms - figures.at_ms) / 1000
     yield _gauge("fencewatch_engine_report_age_seconds", "Since the engine last told of itself.", age_s)
     writes = SummaryMetricFamily(
         "fencewatch_sink_write_seconds", "Time for a batch to be durable in the sinks."
     )
-    writes.add_metric([], count_value=told.writes, sum_value=told.write_s_sum)
+    writes.add_metric([], count_value=figures.writes, sum_value=figures.write_s_sum)
     yield writes
-    yield _gauge("fencewatch_sink_write_seconds_max", "The longest of these.", told.write_s_max)
+    yield _gauge("fencewatch_sink_write_seconds_max", "The longest of these.", figures.write_s_max)
 
 
 def _gauge(name: str, says: str, value: float) -> Metric:

@@ -10,11 +10,11 @@ from console.gazetteer import Gazetteer
 from console.places import PER_TOKEN_MOST
 from console.tile_archive import TileArchive
 from geofences.instant import BEGIN_MS
-from pipeline.clock import system_now_ms
-from pipeline.journal import Journal, JournalReader
-from pipeline.pace import Pace
+from pipeline.host.clock import system_now_ms
+from pipeline.host.pace import Pace
+from pipeline.host.steady_clock import Doubt, SteadyClock
+from pipeline.log.journal import Journal, JournalReader
 from pipeline.sites.records import Site
-from pipeline.steady_clock import Doubt, SteadyClock
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.disposal import LEASE_MS, DisposalQueue

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from console.alert_routes import answer
+from console.caller import Caller
 from console.errors import PersonUnknown
-from console.gate import Caller, Parts, People, Reader
+from console.gate import Parts, People, Reader
 from console.parts import ConsoleParts
 from console.position_json import moving_json
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from console.visits import Visitor, recorded
 from geofences.instant import END_MS, instant_ms
 from sinks.access_log import PURPOSE_MOST, Access
@@ -137,13 +138,13 @@ def _span(start: str, end: str) -> tuple[int, int]:
     return times[0], times[1]
 
 
-def _is_current(position: Position, people: Roll, offices: frozenset[str], now_ms: int) -> bool:
+def _is_current(position: Position, people: SiteDirectory, offices: frozenset[str], now_ms: int) -> bool:
     """Whether the device is still that person's, and the person still supervised, by such an office."""
     person = people.bearer(position.device_id, position.person_id, now_ms)
     return person is not None and person.office_id in offices
 
 
-def _shown(position: Position, people: Roll, caller: Caller, now_ms: int) -> dict[str, Any]:
+def _shown(position: Position, people: SiteDirectory, caller: Caller, now_ms: int) -> dict[str, Any]:
     return {
         "device_id": position.device_id,
         "person_id": position.person_id,

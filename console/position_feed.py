@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from console.current_places import Changes, CurrentPlaces
 from console.position_json import moving_json
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from sinks.alert import instant_text
 from sinks.positions import PositionStore
 
@@ -71,13 +71,13 @@ class PositionFeed:
     def __init__(
         self,
         positions: PositionStore,
-        roll: Roll,
+        site_directory: SiteDirectory,
         now_ms: Callable[[], int],
         *,
         every_s: float = LOOK_EVERY_S,
     ) -> None:
-        self._look_at = _Look(positions, CurrentPlaces(roll), now_ms)
-        self._roll = roll
+        self._look_at = _Look(positions, CurrentPlaces(site_directory), now_ms)
+        self._site_directory = site_directory
         self._every_s = every_s
         #: Ticks of another server, or of an earlier start of this one, mean nothing here.
         self._epoch = secrets.token_hex(4)
@@ -144,7 +144,7 @@ class PositionFeed:
         now_ms, to_tick, changes = self._look_at.changes(tick, audience.offices)
         if not changes:
             return _Piece(to_tick, None)
-        said = told(changes, now_ms, self._roll, may_name=audience.may_name)
+        said = changes_json(changes, now_ms, self._site_directory, may_name=audience.may_name)
         cursor = f"{self._epoch}.{to_tick}"
         return _Piece(to_tick, Written.event("positions", cursor, said))
 
@@ -189,7 +189,7 @@ class _Look:
         self._looks += 1
         self._newest_ms = max((row.arrival_ms for row in rows), default=self._newest_ms)
         with self._lock:
-            return self.places.take(rows, now_ms, is_all=is_whole)
+            return self.places.update(rows, now_ms, is_all=is_whole)
 
     def changes(self, tick: int | None, offices: frozenset[str]) -> tuple[int, int, Changes]:
         """The time now, the tick that is reached, and what happened within offices since another."""
@@ -197,7 +197,9 @@ class _Look:
             return self._clock(), self.places.tick, self.places.since(tick, offices)
 
 
-def told(changes: Changes, now_ms: int, roll: Roll, *, may_name: bool) -> dict[str, Any]:
+def changes_json(
+    changes: Changes, now_ms: int, site_directory: SiteDirectory, *, may_name: bool
+) -> dict[str, Any]:
     """Changes as a viewer reads them.
 
     Who has moved is told in columns and without what stays as it was: that is a quarter of the bytes.
@@ -210,7 +212,7 @@ def told(changes: Changes, now_ms: int, roll: Roll, *, may_name: bool) -> dict[s
             {
                 "device_id": position.device_id,
                 "person_id": position.person_id,
-                "person_name": roll.name(position.person_id, now_ms) if may_name else None,
+                "person_name": site_directory.name(position.person_id, now_ms) if may_name else None,
                 "office_id": position.office_id,
                 **moving_json(position),
             }

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.alert_routes import answer
-from console.gate import Caller, Parts, People, Right, Watcher
+from console.caller import Caller
+from console.gate import Parts, People, Right, Watcher
 from console.place_routes import wrong_query
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from console.visits import OnRecord, Purpose
 from geofences.instant import instant_ms
-from pipeline.gateway.refusals import without_position
+from pipeline.ingest.refusals import without_position
 from sinks.alert import instant_text
 from sinks.rejects import PAGE_MOST, RejectedRow, RejectFilter
 
@@ -86,7 +87,7 @@ def _since_ms(text: str | None) -> int | None:
         raise wrong_query("since", text, "a time such as 2025-07-14T08:00:00+08:00") from None
 
 
-def _is_theirs(row: RejectedRow, people: Roll, caller: Caller) -> bool:
+def _is_theirs(row: RejectedRow, people: SiteDirectory, caller: Caller) -> bool:
     """Whether the row's device was bound to a person of the caller's offices when it came."""
     if row.device_id is None:
         return False

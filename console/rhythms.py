@@ -44,13 +44,13 @@ class Rhythms:
         count = len(self.device_ids)
         self._last_ms = np.full(count, _NEVER, np.int64)
         #: Since then nobody listened for so long, which is nobody's silence.
-        self._blind_ms = np.zeros(count, np.int64)
+        self._gap_ms = np.zeros(count, np.int64)
         self._usual_ms = np.zeros(count)
         self._pauses = np.zeros(count, np.int64)
         self._start_ms: int | None = None
         self.clock_ms = 0
 
-    def take(self, device: Ints, arrival_ms: Ints) -> None:
+    def hear(self, device: Ints, arrival_ms: Ints) -> None:
         """Reports (n,), none of which arrived before an earlier one's."""
         if not len(device):
             return
@@ -59,12 +59,12 @@ class Rhythms:
         heard = np.unique(device)
         before, now = self._last_ms[heard], newest_ms[heard]
         apart = heard[(before != _NEVER) & (now - before >= _APART_MS)]
-        pause_ms = (newest_ms - self._last_ms - self._blind_ms)[apart]
+        pause_ms = (newest_ms - self._last_ms - self._gap_ms)[apart]
         usual_ms = self._usual_ms[apart]
         self._usual_ms[apart] = np.maximum(pause_ms, usual_ms + (pause_ms - usual_ms) * _FORGETS)
         self._pauses[apart] += 1
         self._last_ms[heard] = np.maximum(before, now)
-        self._blind_ms[heard] = 0
+        self._gap_ms[heard] = 0
         self.passed(int(arrival_ms.max()))
 
     def passed(self, clock_ms: int) -> None:
@@ -73,9 +73,9 @@ class Rhythms:
         if self._start_ms is None:
             self._start_ms = clock_ms
 
-    def blind(self, span_ms: int) -> None:
+    def skip_gap(self, span_ms: int) -> None:
         """Nobody listened for so long."""
-        self._blind_ms += span_ms
+        self._gap_ms += span_ms
         if self._start_ms is not None:
             self._start_ms += span_ms
 
@@ -86,7 +86,7 @@ class Rhythms:
         rows = np.flatnonzero(chosen & (self._from_ms <= now_ms) & (now_ms < self._to_ms))
         device = self._device[rows]
         last_ms = self._last_ms[device]
-        heard_ms = last_ms + self._blind_ms[device]
+        heard_ms = last_ms + self._gap_ms[device]
         since_ms = np.maximum(np.maximum(heard_ms, self._from_ms[rows]), self._start_ms or 0)
         overdue = now_ms - since_ms > self._patience_ms(device, self._level_ms[rows])
         heard = last_ms[last_ms != _NEVER]

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.alert_routes import REFUSALS, Key, acting, answer, refusal, standing
-from console.gate import Caller, Parts, People, Worker
+from console.caller import Caller
+from console.gate import Parts, People, Worker
 from console.parts import ConsoleParts
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from sinks.disposal import AlertUnknown, Outcome, Settlement, TransitionRefused
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
@@ -60,8 +61,10 @@ def settle_many(body: PlainCases, parts: Parts, people: People, caller: Worker) 
     return answer({"settled": sum(item["status"] == 200 for item in items), "items": items})
 
 
-def _settled(key: str, said: Settlement, parts: ConsoleParts, people: Roll, caller: Caller) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _settled(
+    key: str, said: Settlement, parts: ConsoleParts, people: SiteDirectory, caller: Caller
+) -> dict[str, Any]:
+    report: dict[str, Any] = {
         "alert_key": key,
         "status": 200,
         "detail": None,
@@ -71,8 +74,8 @@ def _settled(key: str, said: Settlement, parts: ConsoleParts, people: Roll, call
     try:
         parts.queue.settle(key, said, **acting(parts, caller))
     except AlertUnknown as error:
-        return told | {"status": 404, "detail": str(error), "state": None}
+        return report | {"status": 404, "detail": str(error), "state": None}
     except TransitionRefused as error:
         why = refusal(error, caller, people)
-        return told | {"status": 409} | {name: why[name] for name in ("detail", "state", "holder")}
-    return told
+        return report | {"status": 409} | {name: why[name] for name in ("detail", "state", "holder")}
+    return report

@@ -9,8 +9,9 @@ import numpy as np
 from pyproj import Geod
 from shapely.geometry import mapping
 
-from console.gate import Caller, Right
-from console.roll import Roll
+from console.caller import Caller
+from console.gate import Right
+from console.site_directory import SiteDirectory
 from geofences.fence import Fence
 from geofences.instant import BEGIN_MS, END_MS
 from sinks.alert import instant_text
@@ -21,7 +22,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 def fence_features(
-    fences: tuple[Fence, ...], people: Roll, caller: Caller, at_ms: int
+    fences: tuple[Fence, ...], people: SiteDirectory, caller: Caller, at_ms: int
 ) -> Iterator[dict[str, Any]]:
     """The fences that may judge somebody of the caller's offices, in no order that means anything.
 
@@ -39,7 +40,9 @@ def fence_features(
             yield _feature(fence, name, seen)
 
 
-def seen_fences(fences: tuple[Fence, ...], people: Roll, caller: Caller, at_ms: int) -> tuple[Fence, ...]:
+def seen_fences(
+    fences: tuple[Fence, ...], people: SiteDirectory, caller: Caller, at_ms: int
+) -> tuple[Fence, ...]:
     """Those of the fences that may judge somebody of the caller's offices."""
     return tuple(
         fence
@@ -48,7 +51,7 @@ def seen_fences(fences: tuple[Fence, ...], people: Roll, caller: Caller, at_ms: 
     )
 
 
-def _own(selector: str, people: Roll, caller: Caller, at_ms: int) -> str | None:
+def _own(selector: str, people: SiteDirectory, caller: Caller, at_ms: int) -> str | None:
     """A selector as far as it is about the caller's people; None where it is about others alone.
 
     An office above the caller's is as good as not there, so the caller's own stands for it.

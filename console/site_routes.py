@@ -8,12 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from console.alert_routes import answer
+from console.caller import Caller
 from console.county_lines import county_lines
-from console.gate import Caller, Parts, People, Reader, Right, Watcher
+from console.gate import Parts, People, Reader, Right, Watcher
 from console.liveness import liveness_json
 from console.metrics import engine_report, tick_lag_s
 from console.parts import ConsoleParts
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from console.site_map import fence_features, seen_fences
 from sinks.alert import instant_text
 from sinks.disposal import PLAIN_OUTCOMES, Reason, Verdict, fitting_outcomes, stats_json
@@ -67,12 +68,12 @@ def status(request: Request, parts: Parts, people: People, caller: Watcher) -> R
     )
 
 
-def _watched(people: Roll, caller: Caller) -> Collection[str]:
+def _watched(people: SiteDirectory, caller: Caller) -> Collection[str]:
     """Whose devices are counted: the caller's offices'; everybody's for whoever keeps the system running."""
     return caller.offices if caller.may(Right.SEE) else people.offices.keys()
 
 
-def _offices(people: Roll, caller: Caller) -> list[dict[str, Any]]:
+def _offices(people: SiteDirectory, caller: Caller) -> list[dict[str, Any]]:
     return [
         {
             "office_id": office.office_id,
@@ -87,14 +88,14 @@ def _offices(people: Roll, caller: Caller) -> list[dict[str, Any]]:
 
 def _engine(parts: ConsoleParts, now_ms: int) -> dict[str, Any] | None:
     """What the engine told last; None where it never told anything."""
-    told = engine_report(parts)
-    if told is None:
+    figures = engine_report(parts)
+    if figures is None:
         return None
     return {
-        "clock": None if told.clock_ms is None else instant_text(told.clock_ms),
-        "lag_s": tick_lag_s(told, now_ms),
-        "lag_records": max(0, parts.journal.end_offset - told.offset),
-        "report_age_s": max(0, now_ms - told.at_ms) / 1000,
+        "clock": None if figures.clock_ms is None else instant_text(figures.clock_ms),
+        "lag_s": tick_lag_s(figures, now_ms),
+        "lag_records": max(0, parts.journal.end_offset - figures.offset),
+        "report_age_s": max(0, now_ms - figures.at_ms) / 1000,
     }
 
 
@@ -104,7 +105,7 @@ def _queue(parts: ConsoleParts, caller: Caller, now_ms: int) -> dict[str, Any] |
     return stats_json(parts.queue.stats(now_ms=now_ms, office=caller.office))
 
 
-def _identity(caller: Caller, people: Roll) -> dict[str, Any]:
+def _identity(caller: Caller, people: SiteDirectory) -> dict[str, Any]:
     identity = caller.identity
     office = people.offices.get(identity.office_id or "")
     return {

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from console.alert_routes import Choice, Chosen, answer, shown
-from console.gate import Caller, Parts, People, Reader
-from console.roll import Roll
+from console.caller import Caller
+from console.gate import Parts, People, Reader
+from console.site_directory import SiteDirectory
 from sinks.alert import instant_text
 from sinks.disposal import AlertedPerson, OfficeLoad, PersonAlerts
 
@@ -56,7 +57,7 @@ def by_person(chosen: Annotated[Chosen, Query()], parts: Parts, people: People, 
     return answer({"items": items, "next": page.next})
 
 
-def _of_person(person: PersonAlerts, caller: Caller, people: Roll) -> dict[str, Any]:
+def _of_person(person: PersonAlerts, caller: Caller, people: SiteDirectory) -> dict[str, Any]:
     first = shown(person.first, caller, people) | {"evidence": []}  # a board needs no places
     return {
         "person_id": person.person_id,

@@ -66,10 +66,10 @@ class Threshold:
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> bytes:
-    told = Headers(scope=scope).get("content-length", "0")
+    declared = Headers(scope=scope).get("content-length", "0")
     body = bytearray()
     too_much = BadBody(f"more than {BODY_BYTES_MOST} bytes", 413)
-    if len(told) > len(str(BODY_BYTES_MOST)) or int(told) > BODY_BYTES_MOST:
+    if len(declared) > len(str(BODY_BYTES_MOST)) or int(declared) > BODY_BYTES_MOST:
         raise too_much
     async for part in Request(scope, receive).stream():
         body += part

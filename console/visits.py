@@ -12,8 +12,9 @@ from fastapi import Depends, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from console.answers import answer
+from console.caller import Caller
 from console.errors import NotRecorded
-from console.gate import Caller, Reader
+from console.gate import Reader
 from console.parts import ConsoleParts
 from sinks.access_log import PURPOSE_MOST, Access, Look, PurposeMissing
 from sinks.errors import SinkFailed

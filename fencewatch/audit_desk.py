@@ -18,8 +18,8 @@ from fencewatch.faults import ending_with_the_reader, exit_codes
 from fencewatch.terminal_masking import WITHHELD
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from fencewatch.terminal_user import TerminalUser, terminal_user
-from pipeline.clock import clock_of
 from pipeline.errors import InputError
+from pipeline.host.clock import clock_of
 from sinks.access import Role
 from sinks.access_log import Access, AccessLog, Look
 from sinks.alert import instant_text
@@ -51,16 +51,18 @@ class AuditDesk:
     def verify(self, kept: Sequence[str], *, as_json: bool) -> bool:
         """Whether both chains are as they were written, by themselves and by heads that were kept."""
         known = [_known(text) for text in kept]
-        told = []
+        report = []
         for name, chain in self._chains().items():
             head = chain.head()
             broken = chain.first_break([at for of, at in known if of == name])
-            told.append({"chain": name, "records": head.number, "head": f"{name}:{head}", **_broken(broken)})
+            report.append(
+                {"chain": name, "records": head.number, "head": f"{name}:{head}", **_broken(broken)}
+            )
         if as_json:
-            print(json.dumps({"chains": told}))
+            print(json.dumps({"chains": report}))
         else:
-            print(*(_words(one) for one in told), sep="\n")
-        return all(one["broken_at"] is None for one in told)
+            print(*(_words(one) for one in report), sep="\n")
+        return all(one["broken_at"] is None for one in report)
 
     def list_looks(
         self, person: str | None, *, after: int, limit: int, config: Path | None, as_json: bool
@@ -162,10 +164,11 @@ def _broken(broken: Break | None) -> dict[str, Any]:
     )
 
 
-def _words(told: dict[str, Any]) -> str:
-    if told["broken_at"] is not None:
-        return f"{told['chain']}: record {told['broken_at']:,} {told['why']}"
-    return f"{told['chain']}: {told['records']:,} records, all as they were written\n  keep: {told['head']}"
+def _words(report: dict[str, Any]) -> str:
+    if report["broken_at"] is not None:
+        return f"{report['chain']}: record {report['broken_at']:,} {report['why']}"
+    whole = f"{report['chain']}: {report['records']:,} records, all as they were written"
+    return f"{whole}\n  keep: {report['head']}"
 
 
 def _names(config: Path) -> set[str]:
@@ -206,5 +209,5 @@ def _row(look: Access, at: str) -> list[str]:
 def _line(chain: str, record: Linked) -> str:
     """Whatever somebody has put into a record, it is written."""
     salt, link = (part.hex() if isinstance(part, bytes) else part for part in (record.salt, record.link))
-    told = {"chain": chain, "fields": list(record.fields), "salt": salt, "link": link}
-    return json.dumps(told, ensure_ascii=False, default=repr) + "\n"
+    report = {"chain": chain, "fields": list(record.fields), "salt": salt, "link": link}
+    return json.dumps(report, ensure_ascii=False, default=repr) + "\n"

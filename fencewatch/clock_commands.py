@@ -25,23 +25,23 @@ _FOLLOWS_IN_S = 10.0
 def clock_status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Whether the machine's clock has jumped and is not followed."""
     with exit_codes():
-        told = _status(data)
+        report = _status(data)
     if as_json:
-        print(json.dumps(told))
+        print(json.dumps(report))
         return
-    print(f"machine    {told['machine']}")
-    print(f"here       {told['here']}, {told['clock']}")
-    if told["doubted_s"] is not None:
-        until = told["believed_at"]
-        print(f"jumped     {told['doubted_s']} s, not followed since {told['since']}")
+    print(f"machine    {report['machine']}")
+    print(f"here       {report['here']}, {report['clock']}")
+    if report["doubted_s"] is not None:
+        until = report["believed_at"]
+        print(f"jumped     {report['doubted_s']} s, not followed since {report['since']}")
         print(f"follows    {'when an operator confirms it' if until is None else until}")
 
 
 @clock_app.command("confirm", epilog="Example: fencewatch clock confirm")
 def clock_confirm(data: Data = DEFAULT_DATA) -> None:
     """Say that the machine's clock is right after a jump: the log follows it at once."""
-    from pipeline.clock import doubt_of
-    from pipeline.clock_reports import confirm, take_back
+    from pipeline.host.clock import doubt_of
+    from pipeline.host.clock_reports import confirm, take_back
 
     with exit_codes():
         doubt = doubt_of(data)
@@ -68,23 +68,23 @@ def clock_repair(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
             raise InputError(f"{data}: is no directory; expected a data directory")
         done = repair(data)
     log = done.log
-    told = {
+    report = {
         "last": instant_text(log.last_ms), "jumped_to": instant_text(log.jumped_ms), "records": log.records,
         "alerts": done.alerts, "aside": str(done.aside),
     }  # fmt: skip
     if as_json:
-        print(json.dumps(told))
+        print(json.dumps(report))
         return
-    print(f"the log    ends at {told['last']} again, not at {told['jumped_to']}")
+    print(f"the log    ends at {report['last']} again, not at {report['jumped_to']}")
     print(f"records    {log.records:,} rewritten")
     print(f"alerts     {done.alerts:,} withdrawn or put back to what they were before the jump")
     print(f"aside      {done.aside}: what was replaced; remove it when all is well")
-    print(*done.told, sep="\n")
+    print(*done.report, sep="\n")
     print("start `serve` and `run`: the log is judged again")
 
 
 def _status(data: Path) -> dict[str, Any]:
-    from pipeline.clock import clock_of, doubt_of, system_now_ms
+    from pipeline.host.clock import clock_of, doubt_of, system_now_ms
     from sinks.alert import instant_text
 
     if not data.is_dir():

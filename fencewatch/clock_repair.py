@@ -10,14 +10,14 @@ from pathlib import Path
 
 from fencewatch.config import FIGURES, Settings
 from fencewatch.opened import LOG_PACE, TRACKS_PACE
-from pipeline.clock import clock_of
 from pipeline.errors import InputError, PipelineError
-from pipeline.journal.disk import LockedError, sync_directory, taken_lock
-from pipeline.journal.known_end import EndAsker
-from pipeline.journal.segment import find_end, segment_firsts, segment_path
-from pipeline.journal.unjumped import Unjumped, first_jumped, unjump
-from pipeline.rebuild import rebuild
-from pipeline.steady_clock import JUMP_MOST_MS
+from pipeline.host.clock import clock_of
+from pipeline.host.disk import LockedError, acquire_lock, sync_directory
+from pipeline.host.steady_clock import JUMP_MOST_MS
+from pipeline.log.journal.high_water_mark import HighWaterMarkReader
+from pipeline.log.journal.segment import find_end, segment_firsts, segment_path
+from pipeline.log.journal.unjumped import Unjumped, first_jumped, unjump
+from pipeline.upkeep.rebuild import rebuild
 from sinks.disposal import DisposalQueue, Rewinding
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
@@ -34,7 +34,7 @@ class Repaired:
     log: Unjumped
     alerts: int
     aside: Path
-    told: list[str]
+    report: list[str]
 
 
 def repair(data: Path) -> Repaired:
@@ -52,7 +52,7 @@ def repair(data: Path) -> Repaired:
             raise InputError(
                 f"{data}: the log's clock is not ahead of the present time; nothing is to be done"
             )
-        told = list(rebuild(data))
+        report = list(rebuild(data))
         aside = _set_aside(settings, f"{ASIDE}-{now_ms}")
         alerts = _put_alerts_right(settings, now_ms, latest_ms)
         _forget_positions(settings, latest_ms)
@@ -61,7 +61,7 @@ def repair(data: Path) -> Repaired:
     assert log is not None, "the log was ahead"
     details = {"jumped_s": (log.jumped_ms - log.last_ms) // 1000, "records": log.records, "alerts": alerts}
     OperationsLog(data / OPERATIONS).append(now_ms, "clock_repaired", {**details, "aside": str(aside)})
-    return Repaired(log, alerts, aside, told)
+    return Repaired(log, alerts, aside, report)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _alone(journal: Path) -> Iterator[None]:
         yield
         return
     try:
-        lock = taken_lock(journal / "lock")
+        lock = acquire_lock(journal / "lock")
     except LockedError as error:
         writer = "`serve`, or `run` with an inbox"
         raise PipelineError(f"{journal}: process {error.holder} works on it; stop {writer} first") from None
@@ -85,7 +85,7 @@ def _log_clock_ms(journal: Path) -> int | None:
     """The log's clock at its end; None where there is no log."""
     if not journal.is_dir() or not (firsts := segment_firsts(journal)):
         return None
-    return find_end(segment_path(journal, firsts[-1]), EndAsker(journal).ask()).clock_ms
+    return find_end(segment_path(journal, firsts[-1]), HighWaterMarkReader(journal).read()).clock_ms
 
 
 def _set_aside(settings: Settings, name: str) -> Path:

@@ -22,7 +22,7 @@ from fencewatch.reject_commands import reject_app
 from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
-from pipeline.outputs import is_standard_output, refuse_clashes
+from pipeline.host.outputs import is_standard_output, refuse_clashes
 from pipeline.sites.findings import Findings
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def replay_command(
     as_json: Json = False,
 ) -> None:
     """Run recorded streams through the engine by their own times."""
-    from pipeline.replay import ReplayRequest, replay
+    from pipeline.runtime.replay import ReplayRequest, replay
     from pipeline.sites.load import read_site, site_files
 
     with exit_codes():

@@ -142,17 +142,17 @@ def read_settings(path: Path) -> Settings:
     return settings
 
 
-def _check_inbox(path: Path, told: str | None, settings: Settings) -> None:
+def _check_inbox(path: Path, given: str | None, settings: Settings) -> None:
     """What is put into the inbox is moved about there, so it must not lie among what the system keeps."""
     if settings.inbox is None:
         return
-    if not told:
+    if not given:
         raise InputError(f"{path}: inbox is empty; expected a directory for files of rows, or no inbox")
     inbox, data = _real(settings.inbox), _real(settings.data)
     kept = [_real(place) for place in (settings.journal, settings.state, settings.tracks)]
     if inbox == data or any(inbox.is_relative_to(place) for place in kept):
         raise InputError(
-            f"{path}: inbox is {told!r}, where the system keeps its files; expected another directory"
+            f"{path}: inbox is {given!r}, where the system keeps its files; expected another directory"
         )
 
 
@@ -186,12 +186,12 @@ def _check_keys(path: Path, section: str, values: dict[str, Any]) -> None:
             raise InputError(f"{path}: {key} is {value}; expected at least one")
 
 
-def _addresses(path: Path, told: list[Any]) -> tuple[str, ...]:
-    for address in told:
+def _addresses(path: Path, given: list[Any]) -> tuple[str, ...]:
+    for address in given:
         try:
             ip_address(address if isinstance(address, str) else "")
         except ValueError:
             raise InputError(
                 f"{path}: http.trusted_proxies has {address!r}; expected addresses such as 127.0.0.1"
             ) from None
-    return tuple(told)
+    return tuple(given)

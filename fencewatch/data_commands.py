@@ -21,7 +21,7 @@ data_app = typer.Typer(
 @data_app.command("verify", epilog="Example: fencewatch data verify --data fencewatch-data")
 def data_verify(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Read all that is kept, also while it is in use; exit code 1 where something is wrong."""
-    from pipeline.verify import Verified, verify
+    from pipeline.upkeep.verify import Verified, verify
 
     def as_object(found: Verified) -> dict[str, object]:
         wrong = [{"file": str(one.path), "wrong": one.wrong, "todo": one.todo} for one in found.findings]
@@ -47,14 +47,14 @@ def data_verify(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
 @data_app.command("repair", epilog="Example: fencewatch data repair --data fencewatch-data")
 def data_repair(data: Data = DEFAULT_DATA) -> None:
     """Set aside what is damaged or does not belong, say what is lost, and let the rest go on."""
-    from fencewatch.entrance import tell_done
-    from pipeline.repair import last_clock_ms, repair
+    from fencewatch.entrance import report_done
+    from pipeline.upkeep.repair import last_clock_ms, repair
 
     with exit_codes():
         done = 0
         for line in repair(_there(data), last_clock_ms(data / FIGURES)):
             done += 1
-            tell_done(data, "store_repaired", line)
+            report_done(data, "store_repaired", line)
         if not done:
             print("nothing to repair")
 
@@ -62,12 +62,12 @@ def data_repair(data: Data = DEFAULT_DATA) -> None:
 @data_app.command("rebuild", epilog="Example: fencewatch data rebuild --data fencewatch-data")
 def data_rebuild(data: Data = DEFAULT_DATA) -> None:
     """Have `run` judge again all that the log still has, and fill the stores from it."""
-    from fencewatch.entrance import tell_done
-    from pipeline.rebuild import rebuild
+    from fencewatch.entrance import report_done
+    from pipeline.upkeep.rebuild import rebuild
 
     with exit_codes():
         for line in rebuild(_there(data)):
-            tell_done(data, "store_rebuilt", line)
+            report_done(data, "store_rebuilt", line)
         print("now start `fencewatch run`")
 
 

@@ -25,11 +25,11 @@ from fencewatch.demo_result import Opening, Outcome, Pass, outcome
 from fencewatch.demo_view import local
 from fencewatch.feeding import Feed
 from fencewatch.opened_tokens import opened_tokens
-from pipeline.clock import FILE as CLOCK
-from pipeline.clock import SimulatedClock, system_now_ms
 from pipeline.errors import InputError, PipelineError
-from pipeline.journal import JournalReader
-from pipeline.journal.disk import LockedError, taken_lock
+from pipeline.host.clock import FILE as CLOCK
+from pipeline.host.clock import SimulatedClock, system_now_ms
+from pipeline.host.disk import LockedError, acquire_lock
+from pipeline.log.journal import JournalReader
 from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
 from simulators.recorded_fleet import RecordedFleet
@@ -52,7 +52,7 @@ _MARK = "demonstration.json"
 _READY_S, _STUCK_S = 180.0, 180.0
 
 #: Told a line about how it stands, now and then.
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def run_demo(request: DemoRequest, opened: Callable[[Opening], None]) -> Outcome
         with _Demonstration(request, opening, clock, operator, door) as demonstration:
             demonstration.run_through()
             opened(opening)
-            with printing.status_line() as tell:
-                demonstration.feed(tell)
+            with printing.status_line() as report:
+                demonstration.feed(report)
             return demonstration.outcome()
 
 
@@ -121,7 +121,7 @@ class _Demonstration:
             self._sender,
         )
         self._begun_s: float | None = None
-        self._told_s = 0.0
+        self._reported_s = 0.0
         self._seconds = 0.0
 
     def __enter__(self) -> _Demonstration:
@@ -152,17 +152,17 @@ class _Demonstration:
             self._keep()
             return not self._stop.is_set()
 
-        with suppress(_Ended), printing.steps_bar("running the hours before through") as tell:
-            self._feed.run_through(self._opening.opened_ms, goes_on, tell)
+        with suppress(_Ended), printing.steps_bar("running the hours before through") as report:
+            self._feed.run_through(self._opening.opened_ms, goes_on, report)
             self._caught_up()
         if self._stop.is_set():
             raise KeyboardInterrupt
 
-    def feed(self, tell: Tell) -> None:
+    def feed(self, report: Report) -> None:
         """Let the fleet report until the end."""
 
         def goes_on() -> bool:
-            self._tell(tell)
+            self._report(report)
             self._keep()
             return not self._stop.is_set() and not self._is_over()
 
@@ -215,17 +215,17 @@ class _Demonstration:
             time.sleep(0.1)
         raise PipelineError("the gateway did not become ready: " + self._children[0].last_words())
 
-    def _tell(self, tell: Tell) -> None:
+    def _report(self, report: Report) -> None:
         now_s = time.monotonic()
-        if now_s - self._told_s < 1.0:
+        if now_s - self._reported_s < 1.0:
             return
-        self._told_s = now_s
+        self._reported_s = now_s
         now_ms = self._clock.now_ms()
         by_kind = self._queue.stats(now_ms=now_ms).by_kind
         alerts = ", ".join(f"{kind} {sum(states.values())}" for kind, states in sorted(by_kind.items()))
         rows = sum(self._sender.sent.values())
         clock = f"{local(now_ms, self._opening.site)}, simulated, x{self._clock.speed:g}"
-        tell(f"{clock}: {rows:,} rows; alerts: {alerts or 'none yet'}; Ctrl-C ends")
+        report(f"{clock}: {rows:,} rows; alerts: {alerts or 'none yet'}; Ctrl-C ends")
 
     def _caught_up(self) -> RunMetrics:
         """The engine's figures once it has judged all that is in the log by now."""
@@ -249,7 +249,7 @@ def _own_directory(data: Path) -> Iterator[Path]:
     home = data / "demo"
     data.mkdir(parents=True, exist_ok=True)
     try:
-        lock = taken_lock(data / "demo.lock")
+        lock = acquire_lock(data / "demo.lock")
     except LockedError:
         raise InputError(f"{home}: another demonstration runs there; expected --data elsewhere") from None
     try:

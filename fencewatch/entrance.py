@@ -7,20 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.clock import clock_of
-from pipeline.journal import Journal
-from pipeline.stores import (
-    FOLLOWING,
-    Finding,
-    Standing,
-    Store,
-    StoresDisagree,
-    adopt,
-    enter,
-    give_up,
-    look,
-    stamp,
-)
+from pipeline.host.clock import clock_of
+from pipeline.log.journal import Journal
+from pipeline.upkeep.store import FOLLOWING, Store
+from pipeline.upkeep.stores import Finding, Standing, StoresDisagree, adopt, enter, give_up, look, stamp
 from sinks.bearing import Bearing
 from sinks.operations_log import OPERATIONS, OperationsLog
 
@@ -33,9 +23,9 @@ def entered(data: Path) -> list[Finding]:
     try:
         found = enter(data)
     except StoresDisagree as wrong:
-        tell(data, "store_unfit", wrong.findings)
+        report(data, "store_unfit", wrong.findings)
         raise
-    tell(data, "store_unfit", found)
+    report(data, "store_unfit", found)
     for finding in found:
         print(f"warning: {finding}", file=sys.stderr, flush=True)
     return found
@@ -55,8 +45,8 @@ def settled(data: Path, found: Iterable[Finding]) -> Standing:
         bearing = seen.stores[store].bearing
         if store is Store.STATE:
             stamp(data, store, Bearing(identity))
-        elif bearing is None or bearing.position < seen.floor:
-            give_up(data, store, identity, seen.floor)
+        elif bearing is None or bearing.position < seen.consumed:
+            give_up(data, store, identity, seen.consumed)
     return Standing(data)
 
 
@@ -75,14 +65,14 @@ def problems_of(data: Path, standing: Standing) -> Callable[[], list[str]]:
     return problems
 
 
-def tell(data: Path, kind: str, found: Iterable[Finding]) -> None:
+def report(data: Path, kind: str, found: Iterable[Finding]) -> None:
     """Findings into the operations log."""
     log, now_ms = OperationsLog(data / OPERATIONS), clock_of(data).now_ms()
     for finding in found:
         log.append(now_ms, kind, {"store": finding.path.name, "wrong": finding.wrong, "todo": finding.todo})
 
 
-def tell_damage(data: Path, journal: Journal) -> None:
+def report_damage(data: Path, journal: Journal) -> None:
     """A log that cannot be read to its end: rows are taken all the same, the engine stops there."""
     if journal.damage is None:
         return
@@ -95,7 +85,7 @@ def tell_damage(data: Path, journal: Journal) -> None:
     print(f"warning: {journal.damage}; rows are taken meanwhile", file=sys.stderr, flush=True)
 
 
-def tell_done(data: Path, kind: str, line: str) -> None:
+def report_done(data: Path, kind: str, line: str) -> None:
     """Something that a person had done to the stores, on standard output and in the operations log."""
     OperationsLog(data / OPERATIONS).append(clock_of(data).now_ms(), kind, {"done": line})
     print(line, flush=True)

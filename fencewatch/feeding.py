@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from pipeline.clock import SimulatedClock
+from pipeline.host.clock import SimulatedClock
 from simulators.recorded_fleet import RecordedFleet
 from simulators.sender import Sender
 
@@ -15,7 +15,7 @@ from simulators.sender import Sender
 _STEP_S, _STEP_MOST_MS = 0.1, 60_000
 
 #: Told how many steps of how many are done.
-Told = Callable[[int, int], None]
+Advance = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class Feed:
             due_s = max(due_s + step_s, time.monotonic() - 1.0)  # what is lost for longer is not caught up
             time.sleep(max(0.0, due_s - time.monotonic()))
 
-    def run_through(self, until_ms: int, goes_on: Callable[[], bool], tell: Told | None = None) -> None:
+    def run_through(self, until_ms: int, goes_on: Callable[[], bool], report: Advance | None = None) -> None:
         """Set the clock to ``until_ms`` as fast as the gateway takes the rows, while ``goes_on``.
 
         Each step is on disk, its clock included, before the next: the log is what it would be at any speed.
@@ -51,9 +51,9 @@ class Feed:
             if not goes_on():
                 return
             self.step(min(_STEP_MOST_MS, until_ms - self.clock.now_ms()))
-            self.sender.tell_the_time()
-            if tell:
-                tell(done + 1, steps)
+            self.sender.set_time()
+            if report:
+                report(done + 1, steps)
 
     def step(self, step_ms: int) -> None:
         """The clock goes on by so much, and what arrives by then is sent."""

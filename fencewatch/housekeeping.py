@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from fencewatch.config import Settings
 from fencewatch.opened import TRACKS_PACE, pace
 from geofences.instant import BEGIN_MS
-from pipeline.clock import clock_of
-from pipeline.gateway.inbox_retention import due_files
-from pipeline.pace import DAY_MS
-from pipeline.whereabouts import Locator
+from pipeline.host.clock import clock_of
+from pipeline.host.pace import DAY_MS
+from pipeline.ingest.inbox_retention import due_files
+from pipeline.runtime.whereabouts import Locator
 from sinks.operations_log import OPERATIONS, OperationsLog
 from sinks.positions import PositionStore
 from sinks.rejects import RejectStore
@@ -44,7 +44,7 @@ class Housekeeping:
         self._timezone = timezone
         self._pace = pace(settings.data, TRACKS_PACE)
         self._operations = OperationsLog(settings.data / OPERATIONS)
-        self._told: set[Path] = set()
+        self._reported: set[Path] = set()
         self._is_simulated = clock_of(settings.data).is_simulated
         self._due_ms = BEGIN_MS
 
@@ -66,7 +66,7 @@ class Housekeeping:
             self._remove_a_day(clock_ms)
             self._remove_a_day_of_files(clock_ms)
         self._tracks.compact(clock_ms - _SETTLED_MS)
-        self._tell_damage(clock_ms)
+        self._report_damage(clock_ms)
         self._due_ms = clock_ms + _EVERY_MS  # last: what a locked store stopped is tried again
 
     def _remove_a_day(self, clock_ms: int) -> None:
@@ -75,7 +75,7 @@ class Housekeeping:
         kept_from = datetime.fromtimestamp(last_ms / 1000, self._timezone).date().isoformat()
         due = sorted(day.name for day in self._settings.tracks.iterdir() if day.name < kept_from)
         if len(due) > 1:
-            self._pace.tell_of_more(clock_ms, "tracks", len(due))
+            self._pace.report_more(clock_ms, "tracks", len(due))
             noon = datetime.fromisoformat(f"{due[1]}T12:00").replace(tzinfo=self._timezone)
             last_ms = round(noon.timestamp() * 1000)
         self._tracks.remove_before(last_ms)
@@ -86,14 +86,14 @@ class Housekeeping:
         if oldest_ms is None or oldest_ms >= last_ms:
             return
         if (days := -(-(last_ms - oldest_ms) // DAY_MS)) > 1:
-            self._pace.tell_of_more(clock_ms, "rejects", days)
+            self._pace.report_more(clock_ms, "rejects", days)
         self._rejects.remove_before(min(last_ms, oldest_ms + DAY_MS))
 
-    def _tell_damage(self, clock_ms: int) -> None:
+    def _report_damage(self, clock_ms: int) -> None:
         """Each damaged file once; it stays where it is and hinders nothing else."""
         for path, damage in self._tracks.damaged.items():
-            if path not in self._told:
-                self._told.add(path)
+            if path not in self._reported:
+                self._reported.add(path)
                 self._operations.append(clock_ms, "track_file_damaged", {"file": str(path)})
                 print(damage, file=sys.stderr, flush=True)
 
@@ -106,7 +106,7 @@ class Housekeeping:
             return
         due = due_files(self._settings.inbox, clock_ms - self._settings.inbox_days * DAY_MS)
         if due and due[-1].since_ms - due[0].since_ms > DAY_MS:
-            self._pace.tell_of_more(clock_ms, "inbox", -(-(due[-1].since_ms - due[0].since_ms) // DAY_MS))
+            self._pace.report_more(clock_ms, "inbox", -(-(due[-1].since_ms - due[0].since_ms) // DAY_MS))
         for old in due:
             if old.since_ms - due[0].since_ms <= DAY_MS:
                 old.path.unlink(missing_ok=True)

@@ -25,10 +25,10 @@ def keep_kernels(home: Path, arguments: Sequence[str], environment: MutableMappi
 
     ``home`` is the directory that holds the packages, ``arguments`` are those of the command.
     """
-    told = environment.get(NUMBA_CACHE_DIR)
-    if told is not None and _takes_files(Path(told)):
+    named = environment.get(NUMBA_CACHE_DIR)
+    if named is not None and _takes_files(Path(named)):
         return
-    if told is None and (_takes_code(home) or _takes_files(_numbas_own(environment))):
+    if named is None and (_takes_code(home) or _takes_files(_numbas_own(environment))):
         return
     place = data_of(arguments) / KERNELS
     if place.parent.is_dir() and _takes_files(place):
@@ -47,9 +47,9 @@ def data_of(arguments: Sequence[str]) -> Path:
         return Path(given["--data"])
     config = Path(given.get("--config", ""))
     with suppress(OSError, ValueError):
-        told = tomllib.loads(config.read_text("utf-8")).get("data")
-        if isinstance(told, str):
-            return config.parent / told
+        named = tomllib.loads(config.read_text("utf-8")).get("data")
+        if isinstance(named, str):
+            return config.parent / named
     return config.parent / "fencewatch-data"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.clock import Clock
+from pipeline.host.clock import Clock
 from sinks.disposal.arguments import LEASE_MS, LEASE_MS_MAX
 
 

@@ -49,17 +49,17 @@ def demo_command(
 
     console = Console()
 
-    def tell(told: Opening | Outcome) -> None:
+    def report(shown: Opening | Outcome) -> None:
         if as_json:
-            print(json.dumps(told.as_json(), ensure_ascii=False), flush=True)
-        elif isinstance(told, Opening):
-            show_opening(told, console)
+            print(json.dumps(shown.as_json(), ensure_ascii=False), flush=True)
+        elif isinstance(shown, Opening):
+            show_opening(shown, console)
         else:
-            show_outcome(told, console)
+            show_outcome(shown, console)
 
     with exit_codes():
         request = DemoRequest(people, seed, speed, _duration_s(duration), data, port)
-        tell(run_demo(request, tell))
+        report(run_demo(request, report))
 
 
 @live_app.command("run", epilog="Example: fencewatch run --config fencewatch.toml")

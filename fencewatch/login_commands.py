@@ -37,7 +37,7 @@ def login_command(
             raise InputError(f"the token does not count in {data}; expected one of `fencewatch token create`")
         kept = keep_token(data, token)
         user = TerminalUser(identity.name, identity)
-        _print(user.told() | {"kept": str(kept)}, f"{user.words()}; kept in {kept}", as_json)
+        _print(user.as_json() | {"kept": str(kept)}, f"{user.words()}; kept in {kept}", as_json)
 
 
 @login_app.command("logout", epilog="Example: fencewatch logout")
@@ -58,7 +58,7 @@ def whoami_command(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
 
     with exit_codes():
         user = terminal_user(data)
-        _print(user.told(), user.words(), as_json)
+        _print(user.as_json(), user.words(), as_json)
 
 
 def _asked(token_file: Path | None) -> str:
@@ -77,5 +77,5 @@ def _asked(token_file: Path | None) -> str:
     return text.strip()
 
 
-def _print(told: dict[str, Any], words: str, as_json: bool) -> None:
-    print(json.dumps(told, ensure_ascii=False) if as_json else words)
+def _print(report: dict[str, Any], words: str, as_json: bool) -> None:
+    print(json.dumps(report, ensure_ascii=False) if as_json else words)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fencewatch.config import Settings
-from pipeline.clock import clock_of
+from pipeline.host.clock import clock_of
 from sinks.operations_log import OPERATIONS, OperationsLog
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -15,22 +15,23 @@ from console.parts import ConsoleParts
 from console.tile_archive import TileArchive, WrongArchive
 from fencewatch import __version__
 from fencewatch.config import ACCESSES, FIGURES, Settings
-from fencewatch.entrance import entered, problems_of, tell_damage
+from fencewatch.entrance import entered, problems_of, report_damage
 from fencewatch.leases import lease_ms
 from fencewatch.opened_tokens import opened_tokens
-from pipeline.clock import clock_of, doubt_of, steady_clock_of, system_now_ms
 from pipeline.errors import InputError
-from pipeline.gateway.inbox import Inbox
-from pipeline.gateway.inbox_folder import InboxFolder
-from pipeline.gateway.journal_writer import log_writer
-from pipeline.journal import Journal, JournalReader
-from pipeline.pace import Pace
+from pipeline.host.clock import clock_of, doubt_of, steady_clock_of, system_now_ms
+from pipeline.host.pace import Pace
+from pipeline.host.steady_clock import SteadyClock
+from pipeline.ingest.inbox import Inbox
+from pipeline.ingest.inbox_folder import InboxFolder
+from pipeline.ingest.journal_writer import log_writer
+from pipeline.log.journal import Journal, JournalReader
 from pipeline.reading import DeviceIds
 from pipeline.sites.load import load_site
 from pipeline.sites.named_places import load_places
 from pipeline.sites.records import Site
-from pipeline.steady_clock import SteadyClock
-from pipeline.stores import Standing, Store, adopt
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import Standing, adopt
 from sinks.access_log import AccessLog
 from sinks.disposal import DisposalQueue
 from sinks.operations_log import OPERATIONS, OperationsLog
@@ -117,7 +118,7 @@ def _opened_journal(settings: Settings) -> Iterator[Journal | JournalReader]:
     """The log, to be written where nobody else does."""
     log = Journal(settings.journal) if settings.inbox is None else JournalReader(settings.journal)
     if isinstance(log, Journal):
-        tell_damage(settings.data, log)
+        report_damage(settings.data, log)
     try:
         yield log
     finally:
@@ -136,7 +137,7 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
         return
     folder, clock = InboxFolder(settings.inbox), clock_of(settings.data)
     with Journal(settings.journal) as journal:
-        tell_damage(settings.data, journal)
+        report_damage(settings.data, journal)
         horizon_ms = site.policy.backfill_horizon_ms
         writer = log_writer(
             journal,
@@ -148,7 +149,7 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
             pace=pace(settings.data, LOG_PACE),
         )
         devices = DeviceIds(sorted({binding.device_id for binding in site.bindings}))
-        inbox = Inbox(folder, journal, writer, devices, tell=_tell, stop=stop)
+        inbox = Inbox(folder, journal, writer, devices, report=_report, stop=stop)
         writer.start()
         inbox.start()
         try:
@@ -170,6 +171,6 @@ def pace(data: Path, name: str) -> Pace:
     return Pace(data / name, OperationsLog(data / OPERATIONS))
 
 
-def _tell(line: str) -> None:
+def _report(line: str) -> None:
     with suppress(OSError):  # nobody reads it any more; the rows are taken all the same
         print(line, file=sys.stderr, flush=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fencewatch.config import TOKENS
 from fencewatch.entrance import fit
-from pipeline.stores import Store, adopt
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import adopt
 from sinks.access import TokenStore
 
 

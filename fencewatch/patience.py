@@ -38,15 +38,15 @@ class Patience:
                 if not is_locked(error) or self._stop.is_set():
                     raise
                 if not has_waited:
-                    self._tell("store_locked", store, "is locked by another program; waiting for it")
+                    self._report("store_locked", store, "is locked by another program; waiting for it")
                 has_waited = True
                 self._stop.wait(_AGAIN_S)
                 continue
             if has_waited:
-                self._tell("store_unlocked", store, "can be written again")
+                self._report("store_unlocked", store, "can be written again")
             return found
 
-    def _tell(self, kind: str, store: Path, says: str) -> None:
+    def _report(self, kind: str, store: Path, says: str) -> None:
         self._log.append(self._now_ms(), kind, {"store": store.name})
         try:
             print(f"{store}: {says}", file=sys.stderr, flush=True)

@@ -23,30 +23,30 @@ from pipeline.errors import Fault
 from sinks.alert import instant_text
 
 if TYPE_CHECKING:  # the engine takes a second to import, which most commands do without
-    from pipeline.arrival_order import At, Jump, Overridden
-    from pipeline.replay import ReplaySummary
+    from pipeline.runtime.replay import ReplaySummary
+    from pipeline.stream.arrival_order import At, Jump, Overridden
     from simulators.request import Summary
 
 #: Told how much of how much is done.
-Tell = Callable[[int, int], None]
+Advance = Callable[[int, int], None]
 
 
 @contextmanager
-def bytes_bar(what: str) -> Iterator[Tell | None]:
+def bytes_bar(what: str) -> Iterator[Advance | None]:
     """A bar over bytes read, on a terminal only."""
-    with _bar(what, DownloadColumn()) as tell:
-        yield tell
+    with _bar(what, DownloadColumn()) as advance:
+        yield advance
 
 
 @contextmanager
-def steps_bar(what: str) -> Iterator[Tell | None]:
+def steps_bar(what: str) -> Iterator[Advance | None]:
     """A bar over steps done, on a terminal only."""
-    with _bar(what, MofNCompleteColumn()) as tell:
-        yield tell
+    with _bar(what, MofNCompleteColumn()) as advance:
+        yield advance
 
 
 @contextmanager
-def _bar(what: str, *amount: DownloadColumn | MofNCompleteColumn) -> Iterator[Tell | None]:
+def _bar(what: str, *amount: DownloadColumn | MofNCompleteColumn) -> Iterator[Advance | None]:
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None

@@ -49,7 +49,7 @@ def _add_step(name: str, says: str, *, is_leased: bool = False) -> None:
     ) -> None:
         with _at_desk(data, office, as_json) as desk:
             said = {"lease_ms": desk.lease_ms} if is_leased else {}
-            desk.take(getattr(desk.queue, name), alert_key, **said)
+            desk.run_step(getattr(desk.queue, name), alert_key, **said)
 
     queue_app.command(name, help=says, epilog=f"Example: fencewatch queue {name} 3f2a9c")(command)
 
@@ -107,7 +107,7 @@ def verify_command(
 ) -> None:
     """Say whether it really happened."""
     with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.verify, alert_key, verdict=verdict, reason=reason)
+        desk.run_step(desk.queue.verify, alert_key, verdict=verdict, reason=reason)
 
 
 @queue_app.command(
@@ -125,7 +125,7 @@ def correct_command(
     """Replace a verdict before the alert is disposed of."""
     with _at_desk(data, office, as_json) as desk:
         said = {"verdict": verdict, "reason": reason, "because": because}
-        desk.take(desk.queue.correct, alert_key, **said)
+        desk.run_step(desk.queue.correct, alert_key, **said)
 
 
 @queue_app.command("dispose", epilog="Example: fencewatch queue dispose 3f2a9c warning --note 'told off'")
@@ -139,7 +139,7 @@ def dispose_command(
 ) -> None:
     """Say what was done about it."""
     with _at_desk(data, office, as_json) as desk:
-        desk.take(desk.queue.dispose, alert_key, outcome=outcome, note=note)
+        desk.run_step(desk.queue.dispose, alert_key, outcome=outcome, note=note)
 
 
 @queue_app.command(

@@ -21,8 +21,8 @@ from fencewatch.queue_views import Views
 from fencewatch.terminal_masking import event_without_words, without_words
 from fencewatch.terminal_text import zone_of
 from fencewatch.terminal_user import TerminalUser, terminal_user
-from pipeline.clock import Clock, clock_of
 from pipeline.errors import InputError
+from pipeline.host.clock import Clock, clock_of
 from sinks.disposal import (
     AlertFilter,
     AlertUnknown,
@@ -76,15 +76,15 @@ class Desk:
         page = self.queue.alerts(wanted, now_ms=now_ms, limit=limit, cursor=cursor)
         total = self.queue.count(wanted, now_ms=now_ms)
         items = [item_json(self._seen(item)) for item in page.items] if self.as_json else []
-        told = {"items": items, "next": page.next, "total": total}
-        self._print(told, lambda: self.views.page(page, total, is_first=cursor is None))
+        report = {"items": items, "next": page.next, "total": total}
+        self._print(report, lambda: self.views.page(page, total, is_first=cursor is None))
 
     def show(self, beginning: str) -> None:
         """One alert and everything that happened to it."""
         item = self._item(self._key(beginning))
         self._print(item_json(item), lambda: self.views.alert(item))
 
-    def take(self, step: Callable[..., QueueItem], beginning: str, **said: Any) -> None:
+    def run_step(self, step: Callable[..., QueueItem], beginning: str, **said: Any) -> None:
         """A step on an alert, and how the alert then stands."""
         self.user.require(Right.ACT)
         key = self._key(beginning)
@@ -99,11 +99,11 @@ class Desk:
         settlement = Settlement(**said, together=len(keys))
         if len(keys) > 1 and not is_sure and not _is_confirmed(len(keys)):
             raise InputError(f"nothing was settled: {len(keys)} alerts want --yes, or y when asked")
-        told = [self._settled(key, settlement) for key in keys]
-        n_settled = sum(each["status"] == 200 for each in told)
+        report = [self._settled(key, settlement) for key in keys]
+        n_settled = sum(each["status"] == 200 for each in report)
         self._print(
-            {"settled": n_settled, "items": told},
-            lambda: [*self.views.settled(told), f"{n_settled:,} of {len(keys):,} settled"],
+            {"settled": n_settled, "items": report},
+            lambda: [*self.views.settled(report), f"{n_settled:,} of {len(keys):,} settled"],
         )
         if n_settled < len(keys):
             sys.exit(FAILED)
@@ -124,7 +124,7 @@ class Desk:
         return keys
 
     def _settled(self, key: str, said: Settlement) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        report: dict[str, Any] = {
             "alert_key": key,
             "status": 200,
             "detail": None,
@@ -134,8 +134,13 @@ class Desk:
         try:
             self.queue.settle(key, said, **self._acting())
         except TransitionRefused as error:
-            return told | {"status": 409, "detail": str(error), "state": error.state, "holder": error.holder}
-        return told
+            return report | {
+                "status": 409,
+                "detail": str(error),
+                "state": error.state,
+                "holder": error.holder,
+            }
+        return report
 
     def stats(self) -> None:
         """The queue's figures."""
@@ -159,7 +164,7 @@ class Desk:
         while not reader_has_left():
             found = self.queue.watch(seq, office=self.office, limit=_AT_ONCE)
             for event in found:
-                self._tell(event)
+                self._report(event)
                 seq = event.seq
             sys.stdout.flush()
             if ends_s is not None and time.monotonic() >= ends_s:
@@ -167,7 +172,7 @@ class Desk:
             if len(found) < _AT_ONCE:
                 time.sleep(_LOOK_EVERY_S if ends_s is None else min(_LOOK_EVERY_S, for_s or 0))
 
-    def _tell(self, event: TimelineEvent) -> None:
+    def _report(self, event: TimelineEvent) -> None:
         event = event if self.user.may(Right.NAME) else event_without_words(event)
         self._print(event_json(event), lambda: [self.views.entry(event, self._item(event.alert_key))])
 
@@ -185,9 +190,9 @@ class Desk:
     def _seen(self, item: QueueItem) -> QueueItem:
         return item if self.user.may(Right.NAME) else without_words(item)
 
-    def _print(self, told: dict[str, Any], lines: Callable[[], Sequence[str]]) -> None:
+    def _print(self, report: dict[str, Any], lines: Callable[[], Sequence[str]]) -> None:
         if self.as_json:
-            print(json.dumps(told, ensure_ascii=False))
+            print(json.dumps(report, ensure_ascii=False))
         else:
             print(*lines(), sep="\n")
 

@@ -40,7 +40,7 @@ def rejects_list(
     as_json: Json = False,
 ) -> None:
     """Rows that came in live or by a file and were refused, newest first; digits of positions are hidden."""
-    from pipeline.gateway.refusals import without_position
+    from pipeline.ingest.refusals import without_position
     from pipeline.reading.rows import REASONS
 
     with exit_codes(), ending_with_the_reader():
@@ -73,14 +73,14 @@ def rejects_list(
 
 
 def _item(row: RejectedRow) -> dict[str, Any]:
-    from pipeline.gateway.refusals import without_position
+    from pipeline.ingest.refusals import without_position
 
-    told = asdict(row)
-    told.pop("once")
+    report = asdict(row)
+    report.pop("once")
     return {
-        "id": told.pop("reject_id"),
-        "at": instant_text(told.pop("at_ms")),
-        **told,
+        "id": report.pop("reject_id"),
+        "at": instant_text(report.pop("at_ms")),
+        **report,
         "raw": without_position(row.raw),
     }
 

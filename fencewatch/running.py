@@ -18,22 +18,23 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from fencewatch.config import FIGURES, Settings
-from fencewatch.entrance import entered, settled, tell
+from fencewatch.entrance import entered, report, settled
 from fencewatch.housekeeping import Housekeeping
 from fencewatch.memory import memory_warning, rooms
 from fencewatch.opened import opened_inbox
 from fencewatch.patience import Patience
 from geofences.instant import EPOCH
-from pipeline.clock import clock_of
-from pipeline.gateway.refusals import refused_rows
-from pipeline.intake import Reject
-from pipeline.live import LiveEngine, LiveRequest
+from pipeline.host.clock import clock_of
+from pipeline.ingest.refusals import refused_rows
 from pipeline.reading.rows import DUPLICATE, REASONS
+from pipeline.runtime.live import LiveEngine, LiveRequest
+from pipeline.runtime.whereabouts import Locator, Whereabouts
 from pipeline.sites.load import FILES, HOLIDAYS, load_site
 from pipeline.sites.records import Site
-from pipeline.stores import Standing, Store, StoresDisagree, mark_reached
-from pipeline.stream import Accepted, Told
-from pipeline.whereabouts import Locator, Whereabouts
+from pipeline.stream.intake import Reject
+from pipeline.stream.items import Accepted, AlertUpdate
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import Standing, StoresDisagree, mark_reached
 from sinks.disposal import AlertChange, DisposalQueue
 from sinks.errors import SinkFailed
 from sinks.operations_log import OPERATIONS, OperationsLog
@@ -145,7 +146,7 @@ class Outputs:
         self._reached: tuple[int, int | None] = 0, None
         self._writes: tuple[int, float, float] = 0, 0.0, 0.0
 
-    def write_alerts(self, told: list[Told]) -> None:
+    def write_alerts(self, told: list[AlertUpdate]) -> None:
         """Alerts into the queue: durable when this returns."""
         begun = time.perf_counter()
         changes = [AlertChange(item.alert, item.offset, item.clock_ms) for item in told]
@@ -164,20 +165,20 @@ class Outputs:
         """
         data = self._settings.data
         if self.standing is not None and (found := self.standing.findings()):
-            tell(data, "store_unfit", found)
+            report(data, "store_unfit", found)
             raise StoresDisagree(found)
         self._patience.done(self._settings.queue, lambda: self._queue.reached(offset))
         self._patience.done(self._settings.positions, lambda: self._positions.reached(offset))
         for store in (Store.TRACKS, Store.STATE):
             mark_reached(data, store, offset)
 
-    def rewound(self, offset: int, floor: int) -> None:
+    def rewound(self, offset: int, consumed: int) -> None:
         """The engine goes on from before where it had come: what it told is told again, and taken once."""
-        details = {"from": offset, "had_reached": floor}
+        details = {"from": offset, "had_reached": consumed}
         OperationsLog(self._settings.data / OPERATIONS).append(self._now_ms(), "state_rewound", details)
         print(
             f"warning: {self._settings.state}: the state is of an earlier time; the log is judged again from "
-            f"record {offset} (it had been up to {floor})",
+            f"record {offset} (it had been up to {consumed})",
             file=sys.stderr,
             flush=True,
         )

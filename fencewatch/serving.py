@@ -14,8 +14,8 @@ from fencewatch.config import Settings
 from fencewatch.connections import Doorkeeper, GuardedServer, limits_here
 from fencewatch.listening import listening
 from fencewatch.opened import opened_console
-from pipeline.gateway.warming import compile_kernels
-from pipeline.journal import Journal
+from pipeline.ingest.warming import compile_kernels
+from pipeline.log.journal import Journal
 from pipeline.reading import DeviceIds
 from sinks.access import Identity
 

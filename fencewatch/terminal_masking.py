@@ -25,10 +25,10 @@ def event_without_words(event: TimelineEvent) -> TimelineEvent:
     """An entry of a timeline likewise; what the engine says holds no names."""
     if event.actor is None:
         return event
-    return replace(event, details={name: _code(told) for name, told in event.details.items()})
+    return replace(event, details={name: _code(given) for name, given in event.details.items()})
 
 
-def _code(told: Any) -> Any:
-    if isinstance(told, list):
-        return [_code(one) for one in told]
-    return WITHHELD if isinstance(told, str) and told and told not in _CODES else told
+def _code(given: Any) -> Any:
+    if isinstance(given, list):
+        return [_code(one) for one in given]
+    return WITHHELD if isinstance(given, str) and given and given not in _CODES else given

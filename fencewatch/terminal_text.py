@@ -16,8 +16,8 @@ from sinks.run_metrics import RunMetrics
 
 def zone_of(data: Path) -> ZoneInfo:
     """The policy's time zone as the engine told it; UTC before any engine ran here."""
-    told = RunMetrics.read(data / FIGURES)
-    return ZoneInfo("UTC" if told is None or told.timezone is None else told.timezone)
+    figures = RunMetrics.read(data / FIGURES)
+    return ZoneInfo("UTC" if figures is None or figures.timezone is None else figures.timezone)
 
 
 def moment(ms: int, zone: ZoneInfo) -> str:

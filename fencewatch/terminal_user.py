@@ -14,8 +14,8 @@ from typing import Any
 from console.rights import RIGHTS, Right
 from fencewatch.config import TOKENS
 from fencewatch.opened_tokens import opened_tokens
-from pipeline.clock import system_now_ms
 from pipeline.errors import InputError
+from pipeline.host.clock import system_now_ms
 from sinks.access import OPERATOR_PREFIX, Identity
 
 #: A token in the environment counts before one that was kept.
@@ -48,7 +48,7 @@ class TerminalUser:
                 "token (`fencewatch login`)"
             )
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For machines."""
         identity = self.identity
         return {
@@ -120,8 +120,8 @@ def kept_tokens() -> dict[str, str]:
 
 def login_file() -> Path:
     """Where tokens of this user's terminals are kept."""
-    told = os.environ.get("XDG_CONFIG_HOME", "")
-    home = Path(told) if os.path.isabs(told) else Path.home() / ".config"
+    given = os.environ.get("XDG_CONFIG_HOME", "")
+    home = Path(given) if os.path.isabs(given) else Path.home() / ".config"
     return home / "fencewatch" / "logins.json"
 
 

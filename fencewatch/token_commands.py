@@ -49,7 +49,7 @@ def token_create(
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     until = None if expires_ms is None else instant_text(expires_ms)
-    told = {
+    report = {
         "token": text,
         "role": role,
         "office": office,
@@ -57,7 +57,7 @@ def token_create(
         "name": name,
         "expires_at": until,
     }
-    print(json.dumps(told, ensure_ascii=False) if as_json else text)
+    print(json.dumps(report, ensure_ascii=False) if as_json else text)
 
 
 @token_app.command("list", epilog="Example: fencewatch token list --config fencewatch.toml")
@@ -66,11 +66,11 @@ def token_list(data: Data = None, config: Config = None, as_json: Json = False) 
     from fencewatch.token_desk import opened_token_desk
 
     with exit_codes(), opened_token_desk(data, config) as desk:
-        told = desk.listed()
+        report = desk.listed()
         if as_json:
-            print(json.dumps({"items": told}, ensure_ascii=False))
+            print(json.dumps({"items": report}, ensure_ascii=False))
         else:
-            print(*desk.table(told), sep="\n")
+            print(*desk.table(report), sep="\n")
 
 
 @token_app.command("revoke", epilog="Example: fencewatch token revoke li")

@@ -15,8 +15,8 @@ from fencewatch.config import DEFAULT_DATA, QUEUE, read_settings
 from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from geofences.instant import instant_ms
-from pipeline.clock import system_now_ms
 from pipeline.errors import InputError
+from pipeline.host.clock import system_now_ms
 from pipeline.sites.records import Site
 from sinks.access import TokenRow, TokenStore, WrongToken
 from sinks.alert import instant_text

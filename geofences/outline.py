@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from geofences.antimeridian import drop_cuts
 from geofences.area import Area
+from geofences.edges import Edges
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
@@ -47,14 +48,6 @@ class Outline(NamedTuple):
     ring_chunk_box_deg: Floats  # (ring chunks, 4) min lon, min lat, max lon, max lat
     ring_lon: Floats  # (ring vertices,)
     ring_lat: Floats
-
-
-class Edges(NamedTuple):
-    """Edges in the order of their chains; ``chain`` names the ring or line, ``area`` its owner."""
-
-    area: Longs
-    chain: Longs
-    ends: Floats  # (edges, 4) lon, lat of the start, lon, lat of the end
 
 
 class _Chunks(NamedTuple):

@@ -1,65 +1,67 @@
-"""Columns that grow at the end, as one structured set of numpy arrays."""
+"""The columns of a stream and what each may hold (contract §2)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from pipeline.ping import PING
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
+#: What a column holds, deciding how a cell is read and which reason a wrong one has.
+(
+    DEVICE,
+    EVENT_TIME,
+    ARRIVAL_TIME,
+    LON,
+    LAT,
+    ACCURACY,
+    SOURCE,
+    CRS_NAME,
+    NUMBER,
+    TRUTH,
+    TEXT,
+    FACE,
+    CHALLENGE,
+) = range(13)
 
-_FIRST_CAPACITY = 1024
+_BOTH = {
+    "device_id": DEVICE,
+    "event_time": EVENT_TIME,
+    "arrival_time": ARRIVAL_TIME,
+    "lon": LON,
+    "lat": LAT,
+    "accuracy_m": ACCURACY,
+}
+
+PING_COLUMNS = _BOTH | {
+    "source": SOURCE,
+    "speed_mps": NUMBER,
+    "battery_pct": NUMBER,
+    "charging": TRUTH,
+    "strap_ok": TRUTH,
+    "case_ok": TRUTH,
+    "worn": TRUTH,
+    "mock": TRUTH,
+    "power_off": TRUTH,
+    "sos": TRUTH,
+    "moving": TRUTH,
+    "permissions_ok": TRUTH,
+    "fingerprint": TEXT,
+    "app_version": TEXT,
+    "operator": TEXT,
+    "rssi_dbm": NUMBER,
+    "crs": CRS_NAME,
+}
+
+CONFIRMATION_COLUMNS = _BOTH | {"face_ok": FACE, "challenge_id": CHALLENGE}
+
+#: What a file with columns must have; NDJSON is judged row by row instead.
+PING_REQUIRED = ("device_id", "event_time", "lon", "lat")
+CONFIRMATION_REQUIRED = ("device_id", "event_time")
 
 
-class Columns:
-    """Equal-length columns by name; ``columns["name"]`` is a view of the rows there are.
+def columns_of(kind: int) -> dict[str, int]:
+    """Name to content of the columns that a kind of row has."""
+    return PING_COLUMNS if kind == PING else CONFIRMATION_COLUMNS
 
-    Rows once added may change only together with ``keep``: ``generation`` counts how often they did.
-    """
 
-    def __init__(self, dtypes: Mapping[str, DTypeLike]) -> None:
-        self._held = {name: np.empty(_FIRST_CAPACITY, dtype) for name, dtype in dtypes.items()}
-        self._rows = 0
-        self.generation = 0
-
-    @classmethod
-    def of(cls, rows: Mapping[str, NDArray[Any]]) -> Self:
-        """Columns that hold these rows."""
-        made = cls({name: cells.dtype for name, cells in rows.items()})
-        made.append(rows)
-        return made
-
-    def __len__(self) -> int:
-        return self._rows
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._held[name][: self._rows]
-
-    def rows_from(self, first: int) -> dict[str, NDArray[Any]]:
-        """Views of all columns from a row on."""
-        return {name: held[first : self._rows] for name, held in self._held.items()}
-
-    def append(self, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Add rows at the end; every column must be given, all of one length."""
-        more = len(next(iter(rows.values())))
-        self._reserve(self._rows + more)
-        for name, held in self._held.items():
-            held[self._rows : self._rows + more] = rows[name]
-        self._rows += more
-
-    def keep(self, rows: NDArray[np.bool_]) -> None:
-        """Forget the rows where the mask is false."""
-        for name, held in self._held.items():
-            self._held[name] = held[: self._rows][rows]
-        self._rows = int(rows.sum())
-        self.generation += 1
-
-    def _reserve(self, rows: int) -> None:
-        capacity = len(next(iter(self._held.values())))
-        if rows <= capacity:
-            return
-        capacity = max(rows, 2 * capacity, _FIRST_CAPACITY)
-        for name, held in self._held.items():
-            grown = np.empty(capacity, held.dtype)
-            grown[: self._rows] = held[: self._rows]
-            self._held[name] = grown
+def required_of(kind: int) -> tuple[str, ...]:
+    """The columns without which no row of a kind can be used."""
+    return PING_REQUIRED if kind == PING else CONFIRMATION_REQUIRED

@@ -40,6 +40,6 @@ class PingBatch:
     def __len__(self) -> int:
         return len(self.device)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> PingBatch:
+    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> PingBatch:
         """The same columns at some row numbers, a mask or a slice."""
         return PingBatch(*(getattr(self, column.name)[rows] for column in fields(self)))

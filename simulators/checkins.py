@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.policy import DailyWindow, Policy
+from pipeline.sites.policy import DailyWindow, Policy
 from simulators.connection import Troubles, arrivals, doubles
 from simulators.ground import LocalPlane
 from simulators.misdeeds import ENOUGH_PEOPLE

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofences.instant import EPOCH
-from pipeline.policy import Policy
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Leave, Office
 from simulators.chance import stream
 from simulators.checkins import CheckinMaker, Checkins, Missed

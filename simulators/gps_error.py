@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.policy import SOURCES
+from pipeline.sites.policy import SOURCES
 from simulators.chance import settled
 from simulators.roads import CANYON, INDOOR
 

@@ -29,7 +29,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.device)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
+    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
         return Rows(*(getattr(self, column.name)[rows] for column in fields(self)))
 
     @staticmethod
@@ -117,6 +117,6 @@ class Reporter:
 def with_doubles(rows: Rows, troubles: Troubles, rng: np.random.Generator) -> Rows:
     """The rows, and some of them again, arriving later."""
     again, later_ms = doubles(len(rows), troubles, rng)
-    twice = rows.take(again)
+    twice = rows.select(again)
     twice.arrival_ms[:] += later_ms
     return Rows.joined([rows, twice])

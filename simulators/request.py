@@ -116,5 +116,5 @@ def write_pings(
             first, last = (-(-edge * slice_ms // reporter.interval_ms) for edge in (number, number + 1))
             parts.append(reporter.report(range(first, last), movement, plane, air))
             settled_ms = min(settled_ms, reporter.earliest_ms(last)) if number < slices - 1 else end_ms
-        file.take(Rows.joined(parts), settled_ms)
+        file.add(Rows.joined(parts), settled_ms)
         request.progress(number + 1, slices)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from geofences.instant import instant_ms
-from pipeline.outputs import whole_directory
+from pipeline.host.outputs import whole_directory
 from simulators.county_scenario import county
 from simulators.errors import ScenarioError
 from simulators.ground import Boundary, Place

@@ -40,7 +40,7 @@ class Sender:
         self.sent[stream] += len(rows)
         self.rejected.update(refusal["reason"] for refusal in answer.json()["rejected"])
 
-    def tell_the_time(self) -> None:
+    def set_time(self) -> None:
         """Returns when the gateway has its clock on disk as it is now; no row is sent."""
         self._answer("/v1/pings", b"")
 

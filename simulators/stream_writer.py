@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.policy import SOURCES
+from pipeline.sites.policy import SOURCES
 from simulators.checkins import Checkins
 from simulators.reporting import Rows
 
@@ -68,18 +68,18 @@ class PingFile:
     ) -> None:
         self._file.close()
 
-    def take(self, rows: Rows, settled_ms: int) -> None:
+    def add(self, rows: Rows, settled_ms: int) -> None:
         """Rows to write sooner or later; no row taken from now on arrives before ``settled_ms``."""
-        self._waiting.append(rows.take(rows.arrival_ms < self._end_ms))
+        self._waiting.append(rows.select(rows.arrival_ms < self._end_ms))
         waiting = Rows.joined(self._waiting)
         due = waiting.arrival_ms < settled_ms
-        self._waiting = [waiting.take(~due)]
-        self._write(waiting.take(due))
+        self._waiting = [waiting.select(~due)]
+        self._write(waiting.select(due))
 
     def _write(self, rows: Rows) -> None:
         if not len(rows):
             return
-        rows = rows.take(np.lexsort((rows.device, rows.event_ms, rows.arrival_ms)))
+        rows = rows.select(np.lexsort((rows.device, rows.event_ms, rows.arrival_ms)))
         self.first_ms = int(rows.arrival_ms[0]) if self.first_ms is None else self.first_ms
         self.last_ms = int(rows.arrival_ms[-1])
         self.rows_written += len(rows)

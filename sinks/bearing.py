@@ -72,27 +72,27 @@ class SealedFile:
         """None where there is no such file. Raises SinkFailed where it is not what was written."""
         try:
             content = self._path.read_bytes()
-            told = json.loads(content)
-            said = told.pop("sum")
+            recorded = json.loads(content)
+            said = recorded.pop("sum")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise SinkFailed(f"{self._path}: cannot be read: {error}") from None
-        if said != _sum(told) or content != _line(told):
+        if said != _sum(recorded) or content != _line(recorded):
             raise SinkFailed(f"{self._path}: damaged: its checksum does not hold")
-        return dict(told)
+        return dict(recorded)
 
-    def write(self, told: dict[str, Any]) -> None:
+    def write(self, recorded: dict[str, Any]) -> None:
         """Durable on return."""
-        put_file(self._path, _line(told))
+        put_file(self._path, _line(recorded))
 
 
-def _line(told: dict[str, Any]) -> bytes:
-    return json.dumps(told | {"sum": _sum(told)}).encode() + b"\n"
+def _line(recorded: dict[str, Any]) -> bytes:
+    return json.dumps(recorded | {"sum": _sum(recorded)}).encode() + b"\n"
 
 
-def _sum(told: dict[str, Any]) -> int:
-    return zlib.crc32(json.dumps(told, sort_keys=True).encode())
+def _sum(recorded: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(recorded, sort_keys=True).encode())
 
 
 class BearingFile:
@@ -103,10 +103,10 @@ class BearingFile:
 
     def read(self) -> Bearing | None:
         """None where there is none. Raises SinkFailed where it is not what was written."""
-        told = self._file.read()
-        if told is None:
+        recorded = self._file.read()
+        if recorded is None:
             return None
-        return Bearing(told["identity"], told["position"], 0, tuple(map(tuple, told["gaps"])))
+        return Bearing(recorded["identity"], recorded["position"], 0, tuple(map(tuple, recorded["gaps"])))
 
     def write(self, bearing: Bearing) -> None:
         """Durable on return."""
@@ -154,7 +154,7 @@ class Witness:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def ask(self) -> int:
+    def recorded(self) -> int:
         """The count last told; 0 where none was, or none that can be read."""
         try:
             content = self._path.read_bytes()
@@ -162,10 +162,10 @@ class Witness:
             return 0
         if len(content) != _COUNT.size:
             return 0
-        count, told = _COUNT.unpack(content)
-        return int(count) if told == zlib.crc32(str(count).encode()) else 0
+        count, recorded = _COUNT.unpack(content)
+        return int(count) if recorded == zlib.crc32(str(count).encode()) else 0
 
-    def tell(self, count: int) -> None:
+    def record(self, count: int) -> None:
         """The store has come so far. Nothing where no directory for it was made: outside of a data directory.
 
         The store has what it is told of, so a disk that is full is for the store itself to complain of.

@@ -71,8 +71,8 @@ def first_break(records: Iterable[Linked], head: Head, known: Iterable[Head] = (
     ``records`` come by number. ``head`` is what the store says of its end, ``known`` was noted elsewhere.
     """
     noted: dict[int, set[bytes]] = defaultdict(set)
-    for told in (*known, head):
-        noted[told.number].add(told.link)
+    for recorded in (*known, head):
+        noted[recorded.number].add(recorded.link)
     link, expected = BEGINNING, 1
     for record in records:
         if record.number != expected:

@@ -57,9 +57,9 @@ class Operation:
     def of(cls, line: bytes) -> Self | None:
         """The event of a line; None for a line that is none, such as half of one."""
         try:
-            told = json.loads(line)
-            at_ms = (datetime.fromisoformat(told["at"]) - _EPOCH) // timedelta(milliseconds=1)
-            return cls(at_ms, str(told["kind"]), dict(told["details"]))
+            recorded = json.loads(line)
+            at_ms = (datetime.fromisoformat(recorded["at"]) - _EPOCH) // timedelta(milliseconds=1)
+            return cls(at_ms, str(recorded["kind"]), dict(recorded["details"]))
         except (ValueError, TypeError, KeyError):
             return None
 
@@ -87,9 +87,9 @@ class OperationsLog:
         """
         if kind not in self._kinds:
             raise ValueError(f"{kind!r} is no kind of events; expected one of {', '.join(self._kinds)}")
-        told = Operation(at_ms, kind, dict(details or {})).as_json()
+        recorded = Operation(at_ms, kind, dict(details or {})).as_json()
         # Text that is no Unicode stands as its escape, which is the same text to whoever reads JSON.
-        text = json.dumps(told, ensure_ascii=False, separators=(",", ":"), default=str)
+        text = json.dumps(recorded, ensure_ascii=False, separators=(",", ":"), default=str)
         line = text.encode("utf-8", "backslashreplace") + b"\n"
         try:
             self._write(line)

@@ -148,6 +148,6 @@ def _said(text: str) -> str:
 def _values(row: RejectedRow) -> tuple[object, ...]:
     once = None
     if row.once:
-        told = f"{row.source}\0{row.place}\0{row.reason}\0{row.raw}"
-        once = hashlib.sha256(told.encode()).digest()
+        identity = f"{row.source}\0{row.place}\0{row.reason}\0{row.raw}"
+        once = hashlib.sha256(identity.encode()).digest()
     return (row.at_ms, row.source, row.place, row.reason, row.device_id, row.sender, row.raw, once)

@@ -66,7 +66,7 @@ class SqliteFile:
                     connection.execute("ROLLBACK")
                 raise
             if counted is not None:
-                self._witness.tell(int(counted[0]))
+                self._witness.record(int(counted[0]))
 
     def bearing(self) -> Bearing | None:
         """Whose the file is and how far it has come; None before it was told. Raises SinkFailed."""

@@ -11,7 +11,7 @@ import uvicorn
 from console_world import console_world
 
 from console.app import create_app
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 
 
 def main(directory: Path) -> None:

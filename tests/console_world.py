@@ -14,7 +14,7 @@ from minimal_site import WHOLE, write_site
 
 from console.app import ConsoleParts
 from geofences.instant import instant_ms
-from pipeline.journal.journal import Journal
+from pipeline.log.journal.journal import Journal
 from pipeline.sites.load import load_site
 from sinks.access import Role, TokenStore
 from sinks.access_log import AccessLog

@@ -12,14 +12,14 @@ from live_system import LiveSystem
 #: Runs `fencewatch` with the wall clock of this machine set by so many milliseconds as a file says.
 _PROGRAM = """\
 import os, sys, time
-import pipeline.clock
+import pipeline.host.clock
 handle = os.open(sys.argv.pop(1), os.O_RDONLY)
 class Driven:
     def __getattr__(self, name):
         return getattr(time, name)
     def time_ns(self):
         return time.time_ns() + int(os.pread(handle, 32, 0)) * 1_000_000
-pipeline.clock.time = Driven()
+pipeline.host.clock.time = Driven()
 from fencewatch.cli import main
 main()
 """

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from replay.command_line import fencewatch_words, invoked, surroundings
 
-from pipeline.clock import SimulatedClock
+from pipeline.host.clock import SimulatedClock
 from sinks.alert import alert_line
 from sinks.disposal import DisposalQueue, QueueItem
 from sinks.run_metrics import RunMetrics

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.merge import RawBatch, merged
 from pipeline.ping import PING
 from pipeline.reading import REASONS, Challenges, DeviceIds, RawChunk, RawRows, StreamFile, open_stream
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.stream.merge import merged
 
 DEVICES = DeviceIds(["D1", "D2", "张三-3"])
 
@@ -74,7 +75,7 @@ class GivenFile(StreamFile):
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         for start in range(0, len(self._rows), self._chunk_rows):
-            yield GivenChunk(self._rows.take(slice(start, start + self._chunk_rows)), start + 1, self.name)
+            yield GivenChunk(self._rows.select(slice(start, start + self._chunk_rows)), start + 1, self.name)
 
     def warnings(self) -> list[str]:
         return []

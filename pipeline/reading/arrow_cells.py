@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 from geofences.crs import CRS
 from geofences.instant import BEGIN_MS, instant_ms
 from pipeline.bare import bare
-from pipeline.ping import NO_SOURCE
-from pipeline.policy import SOURCES
-from pipeline.reading.challenges import Challenges
-from pipeline.reading.column import (
+from pipeline.columns import (
     ACCURACY,
     ARRIVAL_TIME,
     CHALLENGE,
@@ -32,6 +29,8 @@ from pipeline.reading.column import (
     TEXT,
     TRUTH,
 )
+from pipeline.ping import NO_SOURCE
+from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import DEVICE_WORD, FIRST_DEVICE, DeviceIds, find
 from pipeline.reading.digits import scan_instant
 from pipeline.reading.fields import (
@@ -47,6 +46,7 @@ from pipeline.reading.fields import (
     reasons,
 )
 from pipeline.reading.rows import RawRows
+from pipeline.sites.policy import SOURCES
 
 Mask = NDArray[np.bool_]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.columns import columns_of, required_of
 from pipeline.errors import InputError
 from pipeline.reading.challenges import Challenges
-from pipeline.reading.column import columns_of, required_of
 from pipeline.reading.comma_rows import decode_records
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.exact import ExactRow, cells_of_record, row_of_cells, value_of_cell
@@ -45,7 +45,9 @@ class CommaStream(TextStream):
         self._content = np.array(self._contents, np.int8)
 
     def warnings(self) -> list[str]:
-        self._strangers.update({name: self.rows_read - self._strangers[name] for name in self._unknown})
+        self._unknown_columns.update(
+            {name: self.rows_read - self._unknown_columns[name] for name in self._unknown}
+        )
         return super().warnings()
 
     def _read_head(self, head: bytes) -> int:

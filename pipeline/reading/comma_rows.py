@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.bare import bare
-from pipeline.reading.column import (
+from pipeline.columns import (
     ACCURACY,
     ARRIVAL_TIME,
     CHALLENGE,

@@ -10,8 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geofences.crs import CRS
-from pipeline.policy import SOURCES
-from pipeline.reading.column import CONFIRMATION_COLUMNS, PING_COLUMNS
+from pipeline.columns import CONFIRMATION_COLUMNS, PING_COLUMNS
+from pipeline.sites.policy import SOURCES
 
 #: The names of all columns of both kinds of rows.
 COLUMN_NAMES = tuple(PING_COLUMNS | CONFIRMATION_COLUMNS)

@@ -45,7 +45,7 @@ def _product(left: np.uint64, right: np.uint64) -> tuple[np.uint64, np.uint64]:
 
 @njit(cache=True, nogil=True, forceinline=True)
 def nearest_float(digits: np.uint64, exponent: int) -> tuple[float, bool]:
-    """``digits * 10**exponent`` rounded to the nearest float, and whether that could be told.
+    """``digits * 10**exponent`` rounded to the nearest float, and whether that is certain.
 
     Clinger's exact case, else the method of Lemire, "Number parsing at a gigabyte per second" (2021).
     """
@@ -126,8 +126,8 @@ def scan_number(text: NDArray[np.uint8], start: int, end: int, strict: bool) -> 
         exponent += power
         if place < 0:
             return 0.0, -1
-    value, told = nearest_float(digits, exponent)
-    return (-value if negative else value), (place if told else -1)
+    value, is_certain = nearest_float(digits, exponent)
+    return (-value if negative else value), (place if is_certain else -1)
 
 
 @njit(cache=True, nogil=True, forceinline=True)

@@ -1,4 +1,4 @@
-"""Files that are not what their names say: told by their first bytes, before a row is made of them."""
+"""Files that are not what their names say: recognised by their first bytes, before a row is made of them."""
 
 from __future__ import annotations
 

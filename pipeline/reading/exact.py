@@ -13,9 +13,7 @@ import msgspec
 
 from geofences.crs import CRS
 from geofences.instant import BEGIN_MS, instant_ms
-from pipeline.ping import NO_SOURCE
-from pipeline.policy import SOURCES
-from pipeline.reading.column import (
+from pipeline.columns import (
     ACCURACY,
     ARRIVAL_TIME,
     CHALLENGE,
@@ -30,6 +28,7 @@ from pipeline.reading.column import (
     TEXT,
     TRUTH,
 )
+from pipeline.ping import NO_SOURCE
 from pipeline.reading.fields import (
     BROKEN,
     FACE_OK,
@@ -42,6 +41,7 @@ from pipeline.reading.fields import (
     Field,
 )
 from pipeline.reading.nesting import is_too_deep
+from pipeline.sites.policy import SOURCES
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _SOURCE_CODE = {name: code for code, name in enumerate(SOURCES)}

@@ -7,8 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, instant_ms
-from pipeline.ping import NO_SOURCE
-from pipeline.reading.column import (
+from pipeline.columns import (
     ACCURACY,
     ARRIVAL_TIME,
     CHALLENGE,
@@ -23,6 +22,7 @@ from pipeline.reading.column import (
     TEXT,
     TRUTH,
 )
+from pipeline.ping import NO_SOURCE
 from pipeline.reading.device_ids import (
     CRS_WORD,
     DEVICE_WORD,
@@ -205,7 +205,7 @@ def put_text(
     offsets: NDArray[np.int64],
     slots: NDArray[np.int32],
 ) -> bool:
-    """Text that stands in the block as it is; False where only the exact way can tell what it means.
+    """Text that stands in the block as it is; False where only the exact way knows what it means.
 
     ``letters``, ``offsets``, ``slots`` are ``device_ids.Words``.
     """

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.bare import bare
-from pipeline.reading.column import TEXT
+from pipeline.columns import TEXT
 from pipeline.reading.device_ids import COLUMN_WORD, find
 from pipeline.reading.digits import scan_number
 from pipeline.reading.fields import (
@@ -29,7 +29,7 @@ from pipeline.reading.fields import (
 )
 
 #: How many unknown names one chunk can tell apart; lines with still more go the exact way.
-STRANGERS_MOST = 60
+UNKNOWN_COLUMNS_MOST = 60
 
 #: The bytes of a string that mean nothing else: ASCII but control signs, quote and backslash.
 _ORDINARY = np.array([32 <= sign < 128 and sign not in b'"\\' for sign in range(256)])
@@ -46,7 +46,7 @@ def decode_lines(
     letters: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     slots: NDArray[np.int32],
-    strangers: NDArray[np.int64],
+    unknown_columns: NDArray[np.int64],
     fields: Fields,
 ) -> tuple[int, int]:
     """Decodes whole lines of ``text[start:]`` until there are no more, or ``fields`` is full.
@@ -65,7 +65,7 @@ def decode_lines(
         bare(letters),
         bare(offsets),
         bare(slots),
-        bare(strangers),
+        bare(unknown_columns),
         bare(fields),
     )
 
@@ -81,7 +81,7 @@ def _decode_lines(
     letters: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     slots: NDArray[np.int32],
-    strangers: NDArray[np.int64],
+    unknown_columns: NDArray[np.int64],
     fields: Fields,
 ) -> tuple[int, int]:
     row, line, stop = 0, start, len(text)
@@ -93,7 +93,9 @@ def _decode_lines(
             line = place + 1
             continue
         begin_row(fields[row])
-        place = _decode_object(text, place, content, order, letters, offsets, slots, strangers, fields[row])
+        place = _decode_object(
+            text, place, content, order, letters, offsets, slots, unknown_columns, fields[row]
+        )
         if place < 0:
             fields[row]["flags"] = UNPLAIN
             place = line
@@ -129,7 +131,7 @@ def _decode_object(
     letters: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     slots: NDArray[np.int32],
-    strangers: NDArray[np.int64],
+    unknown_columns: NDArray[np.int64],
     row: Field,
 ) -> int:
     """Reads one object that is alone on its line; the place of the newline, -1 where it is not plain."""
@@ -156,10 +158,10 @@ def _decode_object(
                 return -1
             seen |= 1 << column
         else:
-            stranger = _stranger(text, place + 1, close, strangers)
-            if stranger < 0:
+            unknown_column = _unknown_column(text, place + 1, close, unknown_columns)
+            if unknown_column < 0:
                 return -1
-            strange |= 1 << stranger
+            strange |= 1 << unknown_column
         place = _after_blanks(text, close + 1)
         if text[place] != 58:
             return -1
@@ -180,11 +182,11 @@ def _decode_object(
     place = _after_blanks(text, place + 1)
     if text[place] != 10 or (wide and not is_utf8(text, line, place)):
         return -1
-    stranger = 0
+    unknown_column = 0
     while strange != 0:
-        strangers[stranger, 2] += strange & 1
+        unknown_columns[unknown_column, 2] += strange & 1
         strange >>= 1
-        stranger += 1
+        unknown_column += 1
     return place
 
 
@@ -207,12 +209,12 @@ def _after_word(
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _stranger(text: NDArray[np.uint8], start: int, end: int, strangers: NDArray[np.int64]) -> int:
+def _unknown_column(text: NDArray[np.uint8], start: int, end: int, unknown_columns: NDArray[np.int64]) -> int:
     """The number of an unknown name in this chunk, -1 where there is no more room for a new one."""
-    for number in range(len(strangers)):
-        first, last = strangers[number, 0], strangers[number, 1]
+    for number in range(len(unknown_columns)):
+        first, last = unknown_columns[number, 0], unknown_columns[number, 1]
         if last == 0:
-            strangers[number, 0], strangers[number, 1] = start, end
+            unknown_columns[number, 0], unknown_columns[number, 1] = start, end
             return number
         same = last - first == end - start
         place = start

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.columns import columns_of
 from pipeline.reading.challenges import Challenges
-from pipeline.reading.column import columns_of
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
 from pipeline.reading.exact import ExactRow, json_object, object_of, row_of_object
 from pipeline.reading.fields import Fields
-from pipeline.reading.json_rows import STRANGERS_MOST, decode_lines
+from pipeline.reading.json_rows import UNKNOWN_COLUMNS_MOST, decode_lines
 from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
 from pipeline.reading.unjudged import unjudged, unjudged_columns
 
@@ -50,11 +50,19 @@ class NdjsonStream(TextStream):
         return len(BOM) if head.startswith(BOM) else 0
 
     def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
-        strangers = np.zeros((STRANGERS_MOST, 3), np.int64)
+        unknown_columns = np.zeros((UNKNOWN_COLUMNS_MOST, 3), np.int64)
         rows, place = decode_lines(
-            text, start, last, LINE_MOST, self._content, self._order, *self._devices.words, strangers, fields
+            text,
+            start,
+            last,
+            LINE_MOST,
+            self._content,
+            self._order,
+            *self._devices.words,
+            unknown_columns,
+            fields,
         )
-        for first, end, lines in strangers[strangers[:, 1] > 0].tolist():
+        for first, end, lines in unknown_columns[unknown_columns[:, 1] > 0].tolist():
             self._count(text[first:end].tobytes().decode(errors="replace"), lines)
         return rows, place
 
@@ -73,5 +81,5 @@ class NdjsonStream(TextStream):
         return unjudged_columns([object_of(line) for line in lines], self.kind)
 
     def _count(self, name: str, lines: int) -> None:
-        if lines and (name in self._strangers or len(self._strangers) < _NAMES_MOST):
-            self._strangers[name] += lines
+        if lines and (name in self._unknown_columns or len(self._unknown_columns) < _NAMES_MOST):
+            self._unknown_columns[name] += lines

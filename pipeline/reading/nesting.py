@@ -1,4 +1,4 @@
-"""How deep JSON is nested, and where the elements of an array stand: told without decoding anything."""
+"""How deep JSON is nested, and where the elements of an array stand: found without decoding anything."""
 
 from __future__ import annotations
 

@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.columns import columns_of, required_of
 from pipeline.errors import InputError
 from pipeline.ping import PING
 from pipeline.reading.arrow_cells import ArrowRows, unfit_for, unpacked
 from pipeline.reading.arrow_text import row_text
 from pipeline.reading.challenges import Challenges
-from pipeline.reading.column import columns_of, required_of
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.disguise import LOOKED_AT, found_form
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
-from pipeline.reading.strangers import stranger_warnings
 from pipeline.reading.unjudged import unjudged
+from pipeline.reading.unknown_columns import unknown_column_warnings
 
 #: Read ahead per column; without it a whole row group would be held in memory.
 BUFFER_BYTES = 1 << 20
@@ -95,7 +95,7 @@ class ParquetStream(StreamFile):
         unfit = (
             (f, unfit_for(self._columns[f.name], f.type)) for f in self._schema if f.name in self._columns
         )
-        return stranger_warnings(self.name, unknown) + [
+        return unknown_column_warnings(self.name, unknown) + [
             f"{self.name}: column {field.name} has {field.type}; expected {expected}, so no row with a value "
             "in it can be used"
             for field, expected in unfit
@@ -109,7 +109,7 @@ class ParquetStream(StreamFile):
             raise InputError(f"{self.name}: cannot be read as Parquet: {error}{self._found()}") from error
 
     def _found(self) -> str:
-        """What the file is instead, where that can be told."""
+        """What the file is instead, where that is known."""
         try:
             with self._path.open("rb") as file:
                 form = found_form(file.read(LOOKED_AT))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 #: Why a row is not used; a row's ``reason`` is an index into this, 0 meaning that it is usable.
-#: The order is the precedence: the first that holds is the one that is told.
+#: The order is the precedence: the first that holds is the one reported.
 REASONS = (
     "",
     "malformed",
@@ -35,12 +35,15 @@ REASONS = (
     TOO_LATE,
 ) = range(len(REASONS))
 
+#: A device's clock may be this much ahead of the arrival; further ahead it is wrong.
+AHEAD_MOST_MS = 300_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawRows:
     """Decoded rows, shape (n,) each; a column means something only as far as ``reason`` lets it.
 
-    ``reason`` is what can be told from the row alone. ``device`` is an index into the device ids given
+    ``reason`` is what is wrong with the row by itself. ``device`` is an index into the device ids given
     at opening; ``given_arrival_ms`` is BEGIN_MS where not given; ``lon``/``lat`` are degrees as given,
     both NaN for a heartbeat; ``accuracy_m`` is NaN where not given; ``source`` numbers
     ``policy.SOURCES`` (-1: not given), ``crs`` numbers ``geofences.crs.CRS`` (0: WGS-84);
@@ -62,7 +65,7 @@ class RawRows:
     def __len__(self) -> int:
         return len(self.reason)
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> RawRows:
+    def select(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> RawRows:
         """The same columns at some row numbers, a mask or a slice."""
         return RawRows(*(getattr(self, column.name)[rows] for column in fields(self)))
 
@@ -103,7 +106,7 @@ class StreamFile(ABC):
     """One file of pings or confirmations, read once from front to back.
 
     ``name`` is the file as the user gave it, ``kind`` is ``ping.PING`` or ``ping.CONFIRMATION``,
-    ``number`` its place among the files of a run. ``bytes_read`` of ``bytes_total`` tells how far
+    ``number`` its place among the files of a run. ``bytes_read`` of ``bytes_total`` says how far
     reading has come (for Parquet estimated by rows).
     """
 
@@ -121,4 +124,4 @@ class StreamFile(ABC):
 
     @abstractmethod
     def warnings(self) -> list[str]:
-        """What is worth telling once per file, complete after the last chunk (unknown columns, ...)."""
+        """What is worth reporting once per file, complete after the last chunk (unknown columns, ...)."""

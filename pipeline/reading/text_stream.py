@@ -27,7 +27,7 @@ from pipeline.reading.fields import (
     checked_rows,
 )
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
-from pipeline.reading.strangers import stranger_warnings
+from pipeline.reading.unknown_columns import unknown_column_warnings
 
 BLOCK_BYTES = 1 << 22
 #: A longer line is no row of anything; it is broken and its text is cut, so that memory stays bounded.
@@ -84,7 +84,7 @@ class TextStream(StreamFile):
         self._devices = devices
         self._challenges = challenges
         self._chunk_rows = chunk_rows
-        self._strangers: Counter[str] = Counter()
+        self._unknown_columns: Counter[str] = Counter()
         try:
             self.bytes_total = path.stat().st_size
             with path.open("rb") as file:
@@ -104,7 +104,7 @@ class TextStream(StreamFile):
             raise InputError(f"{self.name}: cannot be read on: {error.strerror or error}") from error
 
     def warnings(self) -> list[str]:
-        return stranger_warnings(self.name, self._strangers)
+        return unknown_column_warnings(self.name, self._unknown_columns)
 
     @abstractmethod
     def _read_head(self, head: bytes) -> int:

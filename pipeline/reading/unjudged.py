@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.reading.column import NUMBER, TEXT, TRUTH, columns_of
+from pipeline.columns import NUMBER, TEXT, TRUTH, columns_of
 
 _TYPES = {NUMBER: pa.float64(), TRUTH: pa.bool_(), TEXT: pa.string()}
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from geofences.fence import Fence
 from geofences.schedule import open_intervals
-from pipeline.reference.roster import Spell
+from pipeline.reference.subjects import Spell
 from pipeline.sites.records import Site
 
 

@@ -9,8 +9,8 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from geofences.instant import END_MS, EPOCH
-from pipeline.policy import DailyWindow, Policy
-from pipeline.reference.roster import Roster
+from pipeline.reference.subjects import Subjects
+from pipeline.sites.policy import DailyWindow, Policy
 from sinks.alert import DEFAULT_SEVERITY, MISSED_CONFIRMATION, Alert, alert_key
 
 _MINUTE_MS = 60_000
@@ -33,25 +33,33 @@ class Window:
 
 
 def missed(
-    policy: Policy, roster: Roster, person_id: str, shown: Sequence[Shown], *, start_ms: int, until_ms: int
+    policy: Policy,
+    subjects: Subjects,
+    person_id: str,
+    shown: Sequence[Shown],
+    *,
+    start_ms: int,
+    until_ms: int,
 ) -> Iterator[Alert]:
     """Every missed confirmation of one person by ``until_ms``, cleared ones included."""
-    for window in _owed(policy, roster, person_id, start_ms, until_ms):
+    for window in _owed(policy, subjects, person_id, start_ms, until_ms):
         arrivals = [one.arrival_ms for one in shown if window.start_ms <= one.event_ms <= window.deadline_ms]
         first_ms = min(arrivals, default=None)
         if first_ms is None or first_ms > window.deadline_ms:
-            yield _alert(policy, roster, person_id, window, first_ms)
+            yield _alert(policy, subjects, person_id, window, first_ms)
 
 
-def _owed(policy: Policy, roster: Roster, person_id: str, start_ms: int, until_ms: int) -> Iterator[Window]:
+def _owed(
+    policy: Policy, subjects: Subjects, person_id: str, start_ms: int, until_ms: int
+) -> Iterator[Window]:
     """The windows wholly inside the clock and the supervision."""
     timezone = ZoneInfo(policy.timezone)
     for class_name, windows in policy.windows.items():
         for window in _begun(tuple(windows), policy.grace_ms, timezone, start_ms, until_ms):
-            row = roster.person_at(person_id, window.start_ms)
+            row = subjects.person_at(person_id, window.start_ms)
             if row is None or row.class_name != class_name:
                 continue
-            spell = next(s for s in roster.supervision[person_id] if s.holds(window.start_ms))
+            spell = next(s for s in subjects.supervision[person_id] if s.holds(window.start_ms))
             if window.start_ms >= start_ms and window.deadline_ms <= min(spell.to_ms, until_ms):
                 yield window
 
@@ -102,14 +110,16 @@ def _at(at_ms: int, timezone: ZoneInfo) -> datetime:
     return moment
 
 
-def _alert(policy: Policy, roster: Roster, person_id: str, window: Window, cleared_ms: int | None) -> Alert:
+def _alert(
+    policy: Policy, subjects: Subjects, person_id: str, window: Window, cleared_ms: int | None
+) -> Alert:
     return Alert(
         alert_key=alert_key(MISSED_CONFIRMATION, person_id, "", window.start_ms, False),
         kind=MISSED_CONFIRMATION,
         severity=DEFAULT_SEVERITY[MISSED_CONFIRMATION],
         person_id=person_id,
         device_id=None,
-        office_id=roster.office_at(person_id, window.deadline_ms),
+        office_id=subjects.office_at(person_id, window.deadline_ms),
         group=None,
         fence_id=None,
         onset_ms=window.start_ms,

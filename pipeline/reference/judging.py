@@ -9,11 +9,11 @@ from geofences.area import Area
 from pipeline.ping import CONFIRMATION
 from pipeline.reference.active import ActiveTimes
 from pipeline.reference.confirmation import Shown, missed
-from pipeline.reference.roster import Roster, Tie
 from pipeline.reference.row import ReferenceRow
 from pipeline.reference.scope import scopes_of
-from pipeline.reference.side import Distances, Ground, Position
+from pipeline.reference.side import Distances, Position, SideFinder
 from pipeline.reference.silence import silences
+from pipeline.reference.subjects import Subjects, Tie
 from pipeline.reference.watch import Watch
 from pipeline.sites.records import Site
 from sinks.alert import Alert, sort_key
@@ -47,18 +47,18 @@ def judge(
 class BindingWatch:
     """The fixes of one binding: live or backfill, and before which scopes they are judged."""
 
-    def __init__(self, ground: Ground, tie: Tie) -> None:
-        self._lateness_ms = ground.policy.allowed_lateness_ms
-        scopes = scopes_of(ground.site, ground.roster, tie.person_id)
-        self.areas = list(ground.areas(scopes))
-        self.watches = [Watch(ground, tie, scope) for scope in scopes]
+    def __init__(self, finder: SideFinder, tie: Tie) -> None:
+        self._lateness_ms = finder.policy.allowed_lateness_ms
+        scopes = scopes_of(finder.site, finder.subjects, tie.person_id)
+        self.areas = list(finder.areas(scopes))
+        self.watches = [Watch(finder, tie, scope) for scope in scopes]
         self._newest_ms: int | None = None
 
-    def take(self, row: ReferenceRow) -> None:
+    def add(self, row: ReferenceRow) -> None:
         newest_ms = row.event_ms if self._newest_ms is None else max(self._newest_ms, row.event_ms)
         self._newest_ms = newest_ms
         for watch in self.watches:
-            watch.take(row, live=row.event_ms >= newest_ms - self._lateness_ms)
+            watch.add(row, live=row.event_ms >= newest_ms - self._lateness_ms)
 
     def alerts(self, until_ms: int) -> Iterator[Alert]:
         for watch in self.watches:
@@ -67,7 +67,7 @@ class BindingWatch:
 
 
 class Reference:
-    """The engine as a definition: takes rows in merged order, then tells every alert there was.
+    """The engine as a definition: takes rows in merged order, then gives every alert there was.
 
     ``until_ms`` is the last instant judged, ``events`` the first and last event time it will be given.
     """
@@ -76,7 +76,7 @@ class Reference:
         self, site: Site, until_ms: int, *, events: tuple[int, int], distances: Distances | None = None
     ) -> None:
         self._site, self._until_ms = site, until_ms
-        self._roster = Roster(site)
+        self._subjects = Subjects(site)
         self._active = ActiveTimes(site, from_ms=events[0], to_ms=max(until_ms, events[1]))
         self._distances = Distances() if distances is None else distances
         self._bindings: dict[Tie, BindingWatch] = {}
@@ -97,35 +97,35 @@ class Reference:
     def step(self, row: ReferenceRow) -> None:
         """Take one accepted row."""
         self._arrivals[row.device_id].append(row.arrival_ms)
-        bound = self._roster.tie_at(row.device_id, row.event_ms)
+        bound = self._subjects.tie_at(row.device_id, row.event_ms)
         if bound is not None and row.kind == CONFIRMATION and row.face_ok:
             self._shown[bound.person_id].append(Shown(row.event_ms, row.arrival_ms))
         tie = self._judging_tie(row)
         if tie is not None and row.position is not None:
-            self._binding(tie).take(row)
+            self._binding(tie).add(row)
 
     def alerts(self, start_ms: int) -> Iterator[Alert]:
         """Every alert as it stands at ``until_ms``, in no order; the clock ran from ``start_ms``."""
-        policy, roster, until_ms = self._site.policy, self._roster, self._until_ms
+        policy, subjects, until_ms = self._site.policy, self._subjects, self._until_ms
         for binding in self._bindings.values():
             yield from binding.alerts(until_ms)
-        for device_id, ties in roster.ties.items():
+        for device_id, ties in subjects.ties.items():
             for tie in ties:
                 arrivals = self._arrivals[device_id]
-                yield from silences(policy, roster, tie, arrivals, start_ms=start_ms, until_ms=until_ms)
-        for person_id in roster.people:
+                yield from silences(policy, subjects, tie, arrivals, start_ms=start_ms, until_ms=until_ms)
+        for person_id in subjects.people:
             shown = self._shown[person_id]
-            yield from missed(policy, roster, person_id, shown, start_ms=start_ms, until_ms=until_ms)
+            yield from missed(policy, subjects, person_id, shown, start_ms=start_ms, until_ms=until_ms)
 
     def _judging_tie(self, row: ReferenceRow) -> Tie | None:
         """The binding that holds the event time, if its person is supervised then."""
-        tie = self._roster.tie_at(row.device_id, row.event_ms)
-        if tie is None or self._roster.person_at(tie.person_id, row.event_ms) is None:
+        tie = self._subjects.tie_at(row.device_id, row.event_ms)
+        if tie is None or self._subjects.person_at(tie.person_id, row.event_ms) is None:
             return None
         return tie
 
     def _binding(self, tie: Tie) -> BindingWatch:
         if tie not in self._bindings:
-            ground = Ground(self._site, self._roster, self._active, self._distances, tie.person_id)
-            self._bindings[tie] = BindingWatch(ground, tie)
+            finder = SideFinder(self._site, self._subjects, self._active, self._distances, tie.person_id)
+            self._bindings[tie] = BindingWatch(finder, tie)
         return self._bindings[tie]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.ping import CONFIRMATION
-from pipeline.policy import Policy
 from pipeline.reference.row import ReferenceRow
 from pipeline.reference.side import Look
+from pipeline.sites.policy import Policy
 from sinks.alert import EVIDENCE_MOST, EvidenceFix
 
 _HALF = EVIDENCE_MOST // 2

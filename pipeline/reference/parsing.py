@@ -11,7 +11,7 @@ import numpy as np
 from geofences.crs import CRS, to_wgs84
 from geofences.instant import instant_ms
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.policy import SOURCES
+from pipeline.sites.policy import SOURCES
 
 EARLIEST_MS = instant_ms("2000-01-01T00:00:00Z")
 #: No later instant can be written.

@@ -44,7 +44,7 @@ def read_rows(
     gate = _Gate(site.policy.backfill_horizon_ms)
     rejects: list[Reject] = []
     for row in placed:
-        reason = gate.take(row.place[1], row.parsed)
+        reason = gate.admit(row.place[1], row.parsed)
         if reason is not None:
             rejects.append((row.file, row.place[3], reason))
     return gate.accepted, rejects
@@ -72,7 +72,7 @@ class _Gate:
         self._seen: set[tuple[object, ...]] = set()
         self.accepted: list[ReferenceRow] = []
 
-    def take(self, kind: int, parsed: Parsed) -> str | None:
+    def admit(self, kind: int, parsed: Parsed) -> str | None:
         """Accept a row, or say why not: the first reason that holds."""
         if parsed.faults and parsed.faults[0] in _BEFORE_THE_CLOCK:
             return parsed.faults[0]

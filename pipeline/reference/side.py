@@ -12,11 +12,11 @@ from geofences.area import Area
 from geofences.distance import signed_distance_m
 from geofences.fence import Fence
 from pipeline.ping import CONFIRMATION
-from pipeline.policy import Policy
 from pipeline.reference.active import ActiveTimes
-from pipeline.reference.roster import Roster
 from pipeline.reference.row import ReferenceRow
 from pipeline.reference.scope import Scope, own_fences
+from pipeline.reference.subjects import Subjects
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Leave, Site
 
 Position = tuple[float, float]
@@ -74,14 +74,14 @@ def uncertainty_m(row: ReferenceRow, policy: Policy) -> float:
     return max(policy.accuracy_factor * accuracy_m, policy.floor_m[source])
 
 
-class Ground:
+class SideFinder:
     """Everything a position of one person is compared with."""
 
     def __init__(
-        self, site: Site, roster: Roster, active: ActiveTimes, distances: Distances, person_id: str
+        self, site: Site, subjects: Subjects, active: ActiveTimes, distances: Distances, person_id: str
     ) -> None:
-        self.site, self.policy, self.roster, self.active = site, site.policy, roster, active
-        self.person_id, self.leaves = person_id, roster.leaves[person_id]
+        self.site, self.policy, self.subjects, self.active = site, site.policy, subjects, active
+        self.person_id, self.leaves = person_id, subjects.leaves[person_id]
         self._distances = distances
         self._named: dict[str, list[Fence]] = {}
         for fence in site.fences:
@@ -104,7 +104,7 @@ class Ground:
         ``also`` is a leave that counts whenever it was approved.
         """
         position = row.position
-        own = own_fences(scope, self.roster, self.active, self.person_id, at_ms)
+        own = own_fences(scope, self.subjects, self.active, self.person_id, at_ms)
         if position is None or not own:
             return None
         sign = -1.0 if scope.rule == "keep_in" else 1.0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.policy import Policy
-from pipeline.reference.roster import Roster, Spell, Tie
+from pipeline.reference.subjects import Spell, Subjects, Tie
+from pipeline.sites.policy import Policy
 from sinks.alert import SILENCE_SEVERITY, SILENT_DEVICE, Alert, alert_key
 
 
 def silences(
-    policy: Policy, roster: Roster, tie: Tie, arrivals: Sequence[int], *, start_ms: int, until_ms: int
+    policy: Policy, subjects: Subjects, tie: Tie, arrivals: Sequence[int], *, start_ms: int, until_ms: int
 ) -> Iterator[Alert]:
     """Every silence of one binding; ``arrivals`` are the device's, ascending, whoever's it was."""
-    for supervised in roster.supervision[tie.person_id]:
+    for supervised in subjects.supervision[tie.person_id]:
         spell = Spell(max(tie.spell.from_ms, supervised.from_ms), min(tie.spell.to_ms, supervised.to_ms))
         base_ms = max(spell.from_ms, start_ms)
         if base_ms >= spell.to_ms:
@@ -25,7 +25,7 @@ def silences(
                 # The end clears only once the clock has come to it.
                 by_end_ms = spell.to_ms if spell.to_ms <= until_ms else None
                 cleared_ms = by_end_ms if next_ms is None else next_ms
-                yield _alert(policy, roster, tie, onset_ms, cleared_ms, level)
+                yield _alert(policy, subjects, tie, onset_ms, cleared_ms, level)
 
 
 def _level(
@@ -38,7 +38,7 @@ def _level(
 
 
 def _alert(
-    policy: Policy, roster: Roster, tie: Tie, onset_ms: int, cleared_ms: int | None, level: int
+    policy: Policy, subjects: Subjects, tie: Tie, onset_ms: int, cleared_ms: int | None, level: int
 ) -> Alert:
     raised_ms = onset_ms + policy.silence_ms[tie.kind_at(onset_ms)][0]
     return Alert(
@@ -47,7 +47,7 @@ def _alert(
         severity=SILENCE_SEVERITY[level],
         person_id=tie.person_id,
         device_id=tie.device_id,
-        office_id=roster.office_at(tie.person_id, raised_ms),
+        office_id=subjects.office_at(tie.person_id, raised_ms),
         group=None,
         fence_id=None,
         onset_ms=onset_ms,

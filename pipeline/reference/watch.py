@@ -7,10 +7,10 @@ from dataclasses import replace
 from pipeline.reference.authorise import Authority
 from pipeline.reference.lane import Entry, Found, Lane, Stepper
 from pipeline.reference.machine import State, Step, end, judge_fix, rules_of
-from pipeline.reference.roster import Tie
 from pipeline.reference.row import END_RANK, OPENING_RANK, ReferenceRow
 from pipeline.reference.scope import Scope, moments
-from pipeline.reference.side import Ground
+from pipeline.reference.side import SideFinder
+from pipeline.reference.subjects import Tie
 from pipeline.sites.records import Leave
 from sinks.alert import BOUNDARY_VIOLATION, DEFAULT_SEVERITY, ZONE_ENTRY, Alert, alert_key
 
@@ -22,18 +22,18 @@ class Watch:
     it, with the fields it had; one that it gives (again) is as the order has it now.
     """
 
-    def __init__(self, ground: Ground, tie: Tie, scope: Scope) -> None:
-        self._ground, self._tie, self._scope = ground, tie, scope
-        self._rules = rules_of(scope.rule, ground.policy)
-        self._moments = moments(scope, ground.roster, ground.active, tie)
+    def __init__(self, finder: SideFinder, tie: Tie, scope: Scope) -> None:
+        self._finder, self._tie, self._scope = finder, tie, scope
+        self._rules = rules_of(scope.rule, finder.policy)
+        self._moments = moments(scope, finder.subjects, finder.active, tie)
         self._moments_done = 0
         self._live, self._backfill = Lane(self._stepper()), Lane(self._stepper())
         self._withdrawn: dict[str, Alert] = {}
 
-    def take(self, row: ReferenceRow, *, live: bool) -> None:
+    def add(self, row: ReferenceRow, *, live: bool) -> None:
         """Judge a fix of the binding that comes in now."""
         self.pass_moments(row.arrival_ms)
-        look = self._ground.look(self._scope, row, at_ms=row.event_ms, arrival_ms=row.arrival_ms)
+        look = self._finder.look(self._scope, row, at_ms=row.event_ms, arrival_ms=row.arrival_ms)
         self._insert(self._live if live else self._backfill, Entry(row.order(), row, look), row.arrival_ms)
 
     def pass_moments(self, before_ms: int) -> None:
@@ -64,7 +64,7 @@ class Watch:
             self._withdrawn[alert.alert_key] = replace(alert, withdrawn_ms=now_ms)
 
     def _authority(self, entries: list[Entry], before_ms: int) -> Authority:
-        return Authority(self._ground.leaves, entries, self._stepper, before_ms=before_ms)
+        return Authority(self._finder.leaves, entries, self._stepper, before_ms=before_ms)
 
     def _stepper(self, also: Leave | None = None) -> Stepper:
         """The judge of entries; with a leave that counts for every fix, whenever approved."""
@@ -78,7 +78,7 @@ class Watch:
             assert entry.row is not None, "only openings and ends are without a row"
             look = entry.look
             if also is not None:
-                look = self._ground.look(
+                look = self._finder.look(
                     self._scope, entry.row, at_ms=at_ms, arrival_ms=entry.row.arrival_ms, also=also
                 )
             state = state._replace(last=entry.row)
@@ -93,8 +93,8 @@ class Watch:
         row = state.last
         if row is None:
             return Step(state)
-        oldest_ms = at_ms - self._ground.policy.silence_ms[self._tie.kind_at(at_ms)][0]
-        look = self._ground.look(self._scope, row, at_ms=at_ms, arrival_ms=at_ms, also=also)
+        oldest_ms = at_ms - self._finder.policy.silence_ms[self._tie.kind_at(at_ms)][0]
+        look = self._finder.look(self._scope, row, at_ms=at_ms, arrival_ms=at_ms, also=also)
         if row.event_ms < oldest_ms or look is None:
             return Step(state)
         return judge_fix(state, row, look, self._rules, at_ms, plain=True)
@@ -112,7 +112,7 @@ class Watch:
             severity=DEFAULT_SEVERITY[kind] if severity is None else severity,
             person_id=tie.person_id,
             device_id=tie.device_id,
-            office_id=self._ground.roster.office_at(tie.person_id, raised.raised_ms),
+            office_id=self._finder.subjects.office_at(tie.person_id, raised.raised_ms),
             group=self._scope.name if keep_in else None,
             fence_id=raised.look.fence_id,
             onset_ms=raised.onset_ms,
@@ -125,7 +125,7 @@ class Watch:
             lat=raised.row.lat,
             distance_m=raised.look.distance_m,
             retrospective=retrospective,
-            policy_version=self._ground.policy.version,
+            policy_version=self._finder.policy.version,
             evidence=raised.evidence,
         )
 

@@ -31,7 +31,7 @@ def covered_fences(fences: Sequence[Fence], above: Above) -> Iterator[tuple[int,
 
     Errs towards silence: the other must hold for at least the same people by its selectors, the same
     validity and schedule, with at least the same tolerance. Circles are taken as polygons about (or
-    within) them; corridors are not looked at. Of two equal fences only the later is told.
+    within) them; corridors are not looked at. Of two equal fences only the later is reported.
     ``above`` gives per office itself and all above it.
     """
     for group in _groups(fences):

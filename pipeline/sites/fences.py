@@ -16,11 +16,11 @@ from geofences.crs import CRS, area_to_wgs84, to_wgs84
 from geofences.errors import ScheduleError
 from geofences.fence import Fence, Rule
 from geofences.schedule import Schedule, parse_schedule
-from pipeline.policy import Policy
 from pipeline.sites.applies_to import KnownNames, read_selectors
 from pipeline.sites.cells import Span, identifier, is_number, is_unicode, validity
 from pipeline.sites.findings import Findings, Place, shown
 from pipeline.sites.misplaced_crs import fault_feature_crs
+from pipeline.sites.policy import Policy
 from pipeline.sites.shape import REACH, fault_crossing, read_shape
 from pipeline.sites.versions import overlaps
 

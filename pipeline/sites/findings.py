@@ -1,4 +1,4 @@
-"""Where the checks of a site put what they find, so that all of it is told at once."""
+"""Where the checks of a site put what they find, so that all of it is reported at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site from its directory: read and checked as a whole, so that all its faults are told at once."""
+"""A site from its directory: read and checked as a whole, so that all its faults are reported at once."""
 
 from __future__ import annotations
 

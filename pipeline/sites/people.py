@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from pipeline.policy import DEVICE_KINDS
 from pipeline.sites.cells import Span, identifier, validity
 from pipeline.sites.findings import Findings, Place, listed, shown
+from pipeline.sites.policy import DEVICE_KINDS
 from pipeline.sites.records import Binding, Person
 from pipeline.sites.table import Table
 from pipeline.sites.versions import overlaps

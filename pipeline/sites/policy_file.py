@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.policy import DEVICE_KINDS, SOURCES, BoundaryRule, DailyWindow, Policy
 from pipeline.sites.cells import is_number
 from pipeline.sites.findings import Findings, Place, listed, shown
+from pipeline.sites.policy import DEVICE_KINDS, SOURCES, BoundaryRule, DailyWindow, Policy
 from pipeline.sites.table import read_text
 
 T = TypeVar("T", Policy, BoundaryRule)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from geofences.fence import Fence
 from geofences.holidays import HolidayTable
 from geofences.instant import BEGIN_MS, END_MS
-from pipeline.policy import Policy
+from pipeline.sites.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

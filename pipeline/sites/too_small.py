@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geofences.fence import Fence
-from pipeline.policy import Policy
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Site
 
 #: Pings without a source count as this one, and so do confirmations.

@@ -38,11 +38,11 @@ class Known:
 def apply_changes(connection: Connection, changes: Sequence[AlertChange]) -> int:
     """Take a batch inside the caller's transaction; returns how many were newer than what stood there."""
     timeline = TimelineWriter(connection)
-    told = {(change.alert.alert_key, change.revision): change for change in changes}
-    known = known_alerts(connection, sorted({key for key, _ in told}))
+    newest = {(change.alert.alert_key, change.revision): change for change in changes}
+    known = known_alerts(connection, sorted({key for key, _ in newest}))
     renewed = set()
     taken = 0
-    for (key, revision), change in told.items():
+    for (key, revision), change in newest.items():
         before = known.get(key)
         if before is not None and revision <= before.revision:
             continue
@@ -77,8 +77,8 @@ def known_alerts(connection: Connection, keys: Sequence[str]) -> dict[str, Known
     for first in range(0, len(keys), _KEYS_AT_ONCE):
         some = alert_table.c.alert_key.in_(keys[first : first + _KEYS_AT_ONCE])
         for row in connection.execute(asked.where(some)).mappings():
-            told = row["revision"] if row["fact_revision"] is None else row["fact_revision"]
-            found[row["alert_key"]] = Known(row["revision"], alert_of(row), row["fact_seq"], told)
+            newest = row["revision"] if row["fact_revision"] is None else row["fact_revision"]
+            found[row["alert_key"]] = Known(row["revision"], alert_of(row), row["fact_seq"], newest)
     return found
 
 

@@ -33,8 +33,8 @@ def linked_entries(connection: Connection) -> Iterator[Linked]:
     columns = [details if name == "details" else event.c[name] for name in LINKED]
     entries = select(*columns, event.c.salt, event.c.link).order_by(event.c.seq)
     for row in connection.execute(entries.execution_options(yield_per=_AT_ONCE)):
-        *fields, told, salt, link = row
-        yield Linked(row.seq, [*fields, _decoded(told)], salt, link)
+        *fields, kept, salt, link = row
+        yield Linked(row.seq, [*fields, _decoded(kept)], salt, link)
 
 
 def _decoded(text: str) -> Any:

@@ -46,7 +46,7 @@ def facts_of(before: Alert | None, change: AlertChange) -> list[Fact]:
         found.append(("raised", alert.raised_ms, {"level": alert.level, "severity": alert.severity}))
         before = replace(alert, cleared_ms=None, withdrawn_ms=None, authorised_by=None)
     found.extend(_differences(before, alert))
-    return [Fact(kind, at_ms if change.at_ms is None else change.at_ms, told) for kind, at_ms, told in found]
+    return [Fact(kind, at_ms if change.at_ms is None else change.at_ms, kept) for kind, at_ms, kept in found]
 
 
 def _differences(before: Alert, after: Alert) -> Iterator[tuple[str, int, dict[str, Any]]]:
@@ -61,9 +61,9 @@ def _differences(before: Alert, after: Alert) -> Iterator[tuple[str, int, dict[s
     if corrected:
         yield "corrected", latest_ms, corrected
     for kind, names in (("level_changed", ("level", "severity")), ("authorised", ("authorised_by",))):
-        told = {name: moved[name] for name in names if name in moved}
-        if told:
-            yield kind, latest_ms, told
+        kept = {name: moved[name] for name in names if name in moved}
+        if kept:
+            yield kind, latest_ms, kept
     for name, done, undone in _TURNS:
         if name in moved:
             at_ms = getattr(after, name)

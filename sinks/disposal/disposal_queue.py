@@ -44,7 +44,7 @@ from sinks.disposal.people import people_page
 from sinks.disposal.rewinding import Rewinding, rewind_alerts
 from sinks.disposal.settling import Settlement, settle
 from sinks.disposal.states import State
-from sinks.disposal.steps import Step, find_alert, take_step, with_timeline
+from sinks.disposal.steps import Step, find_alert, run_step, with_timeline
 from sinks.disposal.store import Store
 from sinks.disposal.tables import bearing
 from sinks.hash_chain import Break, Head, Linked
@@ -120,17 +120,17 @@ class DisposalQueue:
         self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
     ) -> QueueItem:
         """Take an alert up that nobody holds, its last holder included once the lease has lapsed."""
-        return self._take(claim_step(Act(alert_key, actor, office, now_ms), lease_ms))
+        return self._run(claim_step(Act(alert_key, actor, office, now_ms), lease_ms))
 
     def renew(
         self, alert_key: str, *, actor: str, office: str | None, now_ms: int, lease_ms: int = LEASE_MS
     ) -> QueueItem:
         """Hold on to an alert for another lease, or take a verified one over whose lease has lapsed."""
-        return self._take(renew_step(Act(alert_key, actor, office, now_ms), lease_ms))
+        return self._run(renew_step(Act(alert_key, actor, office, now_ms), lease_ms))
 
     def release(self, alert_key: str, *, actor: str, office: str | None, now_ms: int) -> QueueItem:
         """Give a claimed alert back."""
-        return self._take(release_step(Act(alert_key, actor, office, now_ms)))
+        return self._run(release_step(Act(alert_key, actor, office, now_ms)))
 
     def verify(
         self,
@@ -143,7 +143,7 @@ class DisposalQueue:
         reason: str | None = None,
     ) -> QueueItem:
         """Say whether a claimed alert is true; a false one wants a ``Reason``. The lease runs on."""
-        return self._take(verify_step(Act(alert_key, actor, office, now_ms), verdict, reason))
+        return self._run(verify_step(Act(alert_key, actor, office, now_ms), verdict, reason))
 
     def correct(
         self,
@@ -160,7 +160,7 @@ class DisposalQueue:
 
         The holder does, or anybody once the lease has lapsed; the timeline keeps the verdict before.
         """
-        return self._take(correct_step(Act(alert_key, actor, office, now_ms), verdict, reason, because))
+        return self._run(correct_step(Act(alert_key, actor, office, now_ms), verdict, reason, because))
 
     def dispose(
         self,
@@ -173,11 +173,11 @@ class DisposalQueue:
         note: str | None = None,
     ) -> QueueItem:
         """Say what was done about a verified alert; the holder does, or anybody once the lease has lapsed."""
-        return self._take(dispose_step(Act(alert_key, actor, office, now_ms), outcome, note))
+        return self._run(dispose_step(Act(alert_key, actor, office, now_ms), outcome, note))
 
     def close(self, alert_key: str, *, actor: str, office: str | None, now_ms: int) -> QueueItem:
         """Put a disposed alert away."""
-        return self._take(close_step(Act(alert_key, actor, office, now_ms)))
+        return self._run(close_step(Act(alert_key, actor, office, now_ms)))
 
     def settle(
         self, alert_key: str, said: Settlement, *, actor: str, office: str | None, now_ms: int
@@ -308,6 +308,6 @@ class DisposalQueue:
         with self._store.reading() as connection:
             return last_seq(connection)
 
-    def _take(self, step: Step) -> QueueItem:
+    def _run(self, step: Step) -> QueueItem:
         with self._store.writing() as connection:
-            return take_step(connection, step)
+            return run_step(connection, step)

@@ -14,7 +14,7 @@ from sinks.disposal.arguments import LEASE_MS, fit, known_outcome, verdict_with_
 from sinks.disposal.errors import TransitionRefused, WrongInput
 from sinks.disposal.items import QueueItem
 from sinks.disposal.states import PLAIN_OUTCOMES, WAITING, State
-from sinks.disposal.steps import find_alert, take_steps
+from sinks.disposal.steps import find_alert, run_steps
 from sinks.disposal.timeline import TimelineWriter
 
 
@@ -60,7 +60,7 @@ def settle(connection: Connection, act: Act, said: Settlement) -> QueueItem:
         dispose_step(act, said.outcome, said.note),
         close_step(act),
     ]
-    return take_steps(connection, timeline, steps)
+    return run_steps(connection, timeline, steps)
 
 
 def has_passed(item: QueueItem) -> bool:

@@ -37,12 +37,12 @@ class Step:
     replaces: tuple[str, ...] = ()
 
 
-def take_step(connection: Connection, step: Step) -> QueueItem:
+def run_step(connection: Connection, step: Step) -> QueueItem:
     """Take it inside the caller's transaction, or raise with the alert as it stands."""
-    return take_steps(connection, TimelineWriter(connection), [step])
+    return run_steps(connection, TimelineWriter(connection), [step])
 
 
-def take_steps(connection: Connection, timeline: TimelineWriter, steps: Sequence[Step]) -> QueueItem:
+def run_steps(connection: Connection, timeline: TimelineWriter, steps: Sequence[Step]) -> QueueItem:
     """Take steps on one alert in their order, or raise at the first that cannot be taken; at least one."""
     for step in steps:
         replaced = _standing_values(connection, step)

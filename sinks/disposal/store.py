@@ -69,7 +69,7 @@ class Store:
             yield connection
             seq = int(connection.execute(select(event_tail.c.last_seq)).scalar_one())
         if self._witness is not None:
-            self._witness.tell(seq)
+            self._witness.record(seq)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -18,7 +18,7 @@ from uvicorn import Config, Server
 
 from console.alert_feed import LOOK_EVERY_S, AlertFeed, Entry, Listener, _Box
 from console.app import create_app
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 from sinks.disposal import DisposalQueue
 
 LISTENERS = 200

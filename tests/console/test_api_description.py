@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from console.app import create_app
 from console.description import OSMAND
-from pipeline.gateway.device_protocols import osmand_message
+from pipeline.ingest.device_protocols import osmand_message
 
 #: What HTTP itself defines, and the framework looks for; OpenAPI says these elsewhere, or not at all.
 OF_HTTP = {

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from geofences.instant import instant_ms
 from pipeline.sites.records import Binding
 from sinks.disposal import DisposalQueue
@@ -77,9 +77,9 @@ def test_a_device_that_was_another_kind_before(world: World) -> None:
         Binding("D1", "P1", "wristband", june_ms),
         Binding("D1", "P1", "phone", march_ms, instant_ms("2025-05-01T00:00:00Z")),
     ]
-    roll = Roll(replace(world.parts.site, bindings=tuple(bindings)))
+    site_directory = SiteDirectory(replace(world.parts.site, bindings=tuple(bindings)))
     for at_ms, kind in ((march_ms - 1, "phone"), (june_ms - 1, "phone"), (june_ms, "wristband")):
-        assert roll.device_kind("D1", at_ms) == kind
+        assert site_directory.device_kind("D1", at_ms) == kind
 
 
 def test_whoever_comes_second_is_told_who_was_first(world: World, client: TestClient) -> None:

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 
 from console.app import create_app
 from geofences.instant import instant_ms
-from pipeline.journal import JournalReader
-from pipeline.journal.record import CONFIRMATIONS, PINGS, Record
-from pipeline.journal.rows import RowDecoder
+from pipeline.log.journal import JournalReader
+from pipeline.log.record import CONFIRMATIONS, PINGS, Record
+from pipeline.log.rows import RowDecoder
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import REASONS, Challenges, DeviceIds, open_stream
 from sinks.alert import instant_text
@@ -203,8 +203,8 @@ def test_nesting_without_end_is_the_fault_of_its_row(client: TestClient, depth: 
 def test_more_rows_than_one_request_may_have(
     world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.gateway.bodies.ROWS_MOST", 3)
-    monkeypatch.setattr("pipeline.gateway.bodies.DEVICE_ROWS_MOST", 2)
+    monkeypatch.setattr("pipeline.ingest.bodies.ROWS_MOST", 3)
+    monkeypatch.setattr("pipeline.ingest.bodies.DEVICE_ROWS_MOST", 2)
     # Commas, brackets and quotes within a row end none.
     row = json.dumps(ping(app_version='],",\\', unheard_of=[1, {"a": [2, 3]}]))
     for who, most in (("operator", 3), ("device", 2)):

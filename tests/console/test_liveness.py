@@ -13,9 +13,9 @@ from console_world import MINUTE_MS, NOW_MS, World, console_world
 
 from console.liveness import Liveness, liveness_json
 from console.rhythms import Reports
-from pipeline.journal import clock_mark, start_mark
-from pipeline.journal.refused import with_refused
-from pipeline.journal.rows import rows_entry
+from pipeline.log.journal import clock_mark, start_mark
+from pipeline.log.refused import with_refused
+from pipeline.log.rows import rows_entry
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.rows import REASONS, USABLE
 from sinks.operations_log import OperationsLog

@@ -24,7 +24,7 @@ from uvicorn import Config, Server
 from console.app import create_app
 from console.current_places import CurrentPlaces
 from console.position_feed import Audience, PositionFeed
-from console.roll import Roll
+from console.site_directory import SiteDirectory
 from geofences.instant import instant_ms
 from pipeline.sites.load import load_site
 from sinks.positions import Position, PositionStore
@@ -56,7 +56,7 @@ BEARERS = {"D1": ["P1"], "D2": ["P2"], "D3": ["P3"], "D4": ["P4", "P5"], "D5": [
 
 
 @pytest.fixture(scope="module")
-def roll(tmp_path_factory: pytest.TempPathFactory) -> Roll:
+def site_directory(tmp_path_factory: pytest.TempPathFactory) -> SiteDirectory:
     site = tmp_path_factory.mktemp("site")
     edits = (
         ("offices.csv", WHOLE, OFFICES),
@@ -64,7 +64,7 @@ def roll(tmp_path_factory: pytest.TempPathFactory) -> Roll:
         ("devices.csv", WHOLE, DEVICES),
     )
     write_site(site, *edits)
-    return Roll(load_site(site))
+    return SiteDirectory(load_site(site))
 
 
 @dataclass
@@ -91,12 +91,12 @@ class Viewer:
 
 
 def seen_by(
-    roll: Roll, rows: dict[str, Position], offices: frozenset[str], now_ms: int
+    site_directory: SiteDirectory, rows: dict[str, Position], offices: frozenset[str], now_ms: int
 ) -> dict[str, Position]:
     """What asking for everything says."""
     found = {}
     for device, row in rows.items():
-        bearer = roll.bearer(device, row.person_id, now_ms)
+        bearer = site_directory.bearer(device, row.person_id, now_ms)
         if bearer is not None and {bearer.office_id, row.office_id} <= offices:
             found[device] = row
     return found
@@ -104,11 +104,13 @@ def seen_by(
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("departures_most", [2, 1000], ids=["forgets soon", "remembers"])
-def test_changes_add_up_to_what_is_there(roll: Roll, seed: int, departures_most: int) -> None:
+def test_changes_add_up_to_what_is_there(
+    site_directory: SiteDirectory, seed: int, departures_most: int
+) -> None:
     """Random days: reports, rows taken out, hours that pass, people who come, go and change their office."""
     chance = random.Random(seed)
-    places = CurrentPlaces(roll, departures_most=departures_most)
-    sets = [roll.within("C1"), frozenset({"O1"}), frozenset({"O2"})]
+    places = CurrentPlaces(site_directory, departures_most=departures_most)
+    sets = [site_directory.within("C1"), frozenset({"O1"}), frozenset({"O2"})]
     viewers = [Viewer(offices) for offices in sets for _ in range(2)]
     rows: dict[str, Position] = {}
     now_ms = instant_ms("2025-07-14T12:00:00+08:00")
@@ -119,11 +121,11 @@ def test_changes_add_up_to_what_is_there(roll: Roll, seed: int, departures_most:
         is_all = chance.random() < 0.2
         if is_all and rows and chance.random() < 0.5:
             del rows[chance.choice(sorted(rows))]
-        places.take((rows if is_all else news).values(), now_ms, is_all=is_all)
+        places.update((rows if is_all else news).values(), now_ms, is_all=is_all)
         for viewer in viewers:
             if chance.random() < 0.4:  # each at a pace of their own
                 viewer.look(places)
-                assert viewer.known == seen_by(roll, rows, viewer.offices, now_ms)
+                assert viewer.known == seen_by(site_directory, rows, viewer.offices, now_ms)
 
 
 def moved(chance: random.Random, device: str, at_ms: int) -> Position:
@@ -132,13 +134,13 @@ def moved(chance: random.Random, device: str, at_ms: int) -> Position:
     return Position(device, person, office, at_ms, at_ms, chance.choice([106.5, 106.6]), 29.5, None, "gnss")
 
 
-def test_a_viewer_who_was_away_for_long_gets_everything(roll: Roll) -> None:
-    places = CurrentPlaces(roll, departures_most=1)
+def test_a_viewer_who_was_away_for_long_gets_everything(site_directory: SiteDirectory) -> None:
+    places = CurrentPlaces(site_directory, departures_most=1)
     row = Position("D1", "P1", "O1", NOW_MS, NOW_MS, 106.5, 29.5, None, None)
     for rows in ([row], [], [row], []):
-        places.take(rows, NOW_MS, is_all=True)
-    told = [places.since(tick, frozenset({"O1"})) for tick in (1, 2, 3)]
-    assert [(one.is_all, one.gone) for one in told] == [(True, []), (False, ["D1"]), (False, ["D1"])]
+        places.update(rows, NOW_MS, is_all=True)
+    changes_json = [places.since(tick, frozenset({"O1"})) for tick in (1, 2, 3)]
+    assert [(one.is_all, one.gone) for one in changes_json] == [(True, []), (False, ["D1"]), (False, ["D1"])]
     assert places.since(99, frozenset({"O1"})).is_all, "a tick that never was"
 
 
@@ -165,7 +167,9 @@ def test_one_look_and_one_writing_serve_all(world: World, monkeypatch: pytest.Mo
             return [first, (await anext(pieces)).plain]
 
     async def run() -> list[list[bytes]]:
-        feed = PositionFeed(world.parts.positions, Roll(world.parts.site), lambda: NOW_MS, every_s=0.01)
+        feed = PositionFeed(
+            world.parts.positions, SiteDirectory(world.parts.site), lambda: NOW_MS, every_s=0.01
+        )
         real = feed._write
 
         def counted(audience: Audience, tick: int | None) -> Any:
@@ -201,7 +205,9 @@ def test_a_store_that_cannot_be_read_for_a_while_costs_nothing(
         return real(store, arrival_ms)
 
     async def run() -> bytes:
-        feed = PositionFeed(world.parts.positions, Roll(world.parts.site), lambda: NOW_MS, every_s=0.01)
+        feed = PositionFeed(
+            world.parts.positions, SiteDirectory(world.parts.site), lambda: NOW_MS, every_s=0.01
+        )
         async with aclosing(feed.written(Audience(frozenset({"O1"}), True), None)) as pieces:
             return (await anext(pieces)).plain
 
@@ -283,8 +289,8 @@ def test_a_stream_goes_on_where_it_was_cut_off(world: World, packed: bool) -> No
             resumed = Stream(port, world.tokens["officer"], last, packed=packed)
             _, third = resumed.event()
             assert third["all"] is is_all, last
-            told = third["items"][0]["lon"] if is_all else third["moved"]["lon"][0]
-            assert told == 106.503, last
+            changes_json = third["items"][0]["lon"] if is_all else third["moved"]["lon"][0]
+            assert changes_json == 106.503, last
             resumed.close()
 
 
@@ -298,8 +304,8 @@ def test_what_does_not_change_sends_nothing(world: World) -> None:
             world.parts.positions.put([place("D1"), place("D2", step, person="P2", office="O2")])
             time.sleep(0.01)
         world.parts.positions.put([place("D1", 77)])
-        _, told = stream.event()
-        assert told["moved"]["lon"] == [106.577]
+        _, changes_json = stream.event()
+        assert changes_json["moved"]["lon"] == [106.577]
         assert stream.bytes - before < 500
         stream.close()
 
@@ -307,19 +313,19 @@ def test_what_does_not_change_sends_nothing(world: World) -> None:
 def test_a_prosecutor_sees_no_names(world: World) -> None:
     with served(world) as port:
         stream = Stream(port, world.tokens["prosecutor"])
-        _, told = stream.event()
-        assert [item["person_name"] for item in told["items"]] == [None]
+        _, changes_json = stream.event()
+        assert [item["person_name"] for item in changes_json["items"]] == [None]
         stream.close()
 
 
 def test_the_stream_says_what_asking_for_everything_says(world: World) -> None:
     with served(world) as port:
         stream = Stream(port, world.tokens["county"])
-        _, told = stream.event()
+        _, changes_json = stream.event()
         stream.close()
     with TestClient(create_app(world.parts)) as client:
         asked = client.get("/v1/positions", headers=world.bearer("county")).json()["items"]
-    assert told["items"] == [{k: v for k, v in item.items() if k != "age_s"} for item in asked]
+    assert changes_json["items"] == [{k: v for k, v in item.items() if k != "age_s"} for item in asked]
 
 
 @pytest.mark.parametrize("who", ["operator", "device"])

@@ -13,7 +13,7 @@ from replay.command_line import invoked
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from pipeline.gateway.refusals import Refusals, refused_rows, without_position
+from pipeline.ingest.refusals import Refusals, refused_rows, without_position
 from sinks.errors import SinkFailed
 from sinks.rejects import RejectedRow, RejectFilter, RejectStore
 
@@ -174,7 +174,7 @@ def test_text_of_any_kind_is_kept(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written_stops_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RejectStore.open(tmp_path / "rejects.sqlite")
-    monkeypatch.setattr("pipeline.gateway.refusals._WAITING_MOST", 3)
+    monkeypatch.setattr("pipeline.ingest.refusals._WAITING_MOST", 3)
 
     def broken(_: object) -> None:
         raise SinkFailed("disk full")

@@ -28,7 +28,7 @@ def heard(site: Site, device: str, *minutes: float) -> Rhythms:
     rhythms.passed(NOW_MS)
     number = rhythms.device_ids.index(device)
     for minute in minutes:
-        rhythms.take(np.array([number]), np.array([at(minute)]))
+        rhythms.hear(np.array([number]), np.array([at(minute)]))
     return rhythms
 
 
@@ -75,14 +75,14 @@ def test_reports_that_come_at_once_are_one(site: Site) -> None:
     rhythms = Rhythms(site)
     rhythms.passed(NOW_MS)
     for minute in (0, 20, 40, 60, 80, 100):
-        rhythms.take(np.zeros(50, np.int64), np.full(50, at(minute)))
+        rhythms.hear(np.zeros(50, np.int64), np.full(50, at(minute)))
     rhythms.passed(at(155))
     assert rhythms.reports(HERE).overdue == 0
 
 
 def test_a_time_in_which_nobody_listened_is_nobodys_silence(site: Site) -> None:
     rhythms = heard(site, "D1", *EVERY_10)
-    rhythms.blind(180 * MINUTE_MS)
+    rhythms.skip_gap(180 * MINUTE_MS)
     rhythms.passed(at(70 + 180 + 20))
     assert rhythms.reports(HERE) == Reports(1, 0, at(70)), "and the newest is as old as it is"
     rhythms.passed(at(70 + 180 + 41))

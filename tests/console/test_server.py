@@ -23,10 +23,10 @@ from replay.command_line import surroundings
 from uvicorn import Config, Server
 
 from console.app import create_app
-from pipeline.clock import system_now_ms
-from pipeline.journal.journal import Journal
-from pipeline.journal.record import PINGS
-from pipeline.journal.rows import RowDecoder
+from pipeline.host.clock import system_now_ms
+from pipeline.log.journal.journal import Journal
+from pipeline.log.record import PINGS
+from pipeline.log.rows import RowDecoder
 from pipeline.reading import Challenges, DeviceIds
 from sinks.alert import instant_text
 

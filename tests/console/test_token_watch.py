@@ -16,7 +16,7 @@ from uvicorn import Config, Server
 
 from console.app import create_app
 from console.token_watch import LOOK_EVERY_S
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 
 PATIENCE_S = 60.0
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.division import divide
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
 from pipeline.ping import NO_SOURCE, PingBatch
-from pipeline.policy import SOURCES
 from pipeline.reference import ReferenceRow
-from pipeline.shard import CompiledSite, Shard
+from pipeline.sites.policy import SOURCES
 from pipeline.sites.records import Site
-from pipeline.stream import Accepted, Router
+from pipeline.stream.division import divide
+from pipeline.stream.items import Accepted, Router
 from sinks.alert import Alert, alert_line
 from sinks.ledger import AlertLedger
 
@@ -67,7 +68,7 @@ class EngineRun:
     def _new_shards(self) -> list[Shard]:
         return [Shard(self._compiled, number) for number in range(self._router.shards)]
 
-    def take(self, batch: PingBatch) -> None:
+    def ingest(self, batch: PingBatch) -> None:
         """Accepted rows in merged order."""
         self._route(Accepted(batch, self._start_ms, None))
 
@@ -112,7 +113,7 @@ def engine_lines(
     whole = to_batch(site, judged)
     inner = range(size, len(judged), size) if cuts is None else sorted({c for c in cuts if c < len(judged)})
     for number, (begin, end) in enumerate(pairwise([0, *inner, len(judged)])):
-        run.take(whole.take(slice(begin, end)))
+        run.ingest(whole.select(slice(begin, end)))
         if renew_every is not None and number % renew_every == 0:
             run.renew()
     run.finish(until_ms)

@@ -16,8 +16,8 @@ from geofences.holidays import load_builtin
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
 from geofences.schedule import parse_schedule
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.policy import BoundaryRule, DailyWindow, Policy
 from pipeline.reference import ReferenceRow
+from pipeline.sites.policy import BoundaryRule, DailyWindow, Policy
 from pipeline.sites.records import Binding, Leave, Office, Person, Site
 
 _GEOD = Geod(ellps="WGS84")
@@ -56,7 +56,7 @@ class _Drawing:
         self.seed = seed
         self.fixes = fixes
         self.chance = random.Random(f"harsh {seed}")
-        self.hours = self.pick(1, 3, 3, 6, 40)
+        self.active_intervals = self.pick(1, 3, 3, 6, 40)
         self.start_ms = instant_ms(self.pick(*_STARTS))
         self.lon, self.lat = self.pick(*_PLACES)
         self.raster_ms = self.pick(1_000, MINUTE_MS, MINUTE_MS, 5 * MINUTE_MS)
@@ -71,7 +71,7 @@ class _Drawing:
     def world(self) -> World:
         site = self._site()
         rows = [row for row in self._rows(site) if row.event_ms >= row.arrival_ms - self._horizon_ms]
-        end_ms = self.start_ms + self.hours * 60 * MINUTE_MS
+        end_ms = self.start_ms + self.active_intervals * 60 * MINUTE_MS
         return World(self.seed, site, rows, self.pick(None, None, end_ms, end_ms + 26 * 60 * MINUTE_MS))
 
     @property
@@ -110,7 +110,9 @@ class _Drawing:
         return tuple(DailyWindow(start, start + self.pick(5, 30, 90, 1440)) for start in starts)
 
     def _moment(self) -> int:
-        at_ms = self.start_ms + self.chance.randrange(0, self.hours * 60 * MINUTE_MS, self.raster_ms)
+        at_ms = self.start_ms + self.chance.randrange(
+            0, self.active_intervals * 60 * MINUTE_MS, self.raster_ms
+        )
         return int(at_ms + self.pick(0, 0, 0, 0, 1, -1))
 
     def _span(self, sure: float) -> tuple[int, int]:
@@ -256,7 +258,7 @@ class _Drawing:
         return int(self.pick(0, 0, 0, 0, 1_000, 60_000, 250_000, 900_000, 4_000_000, -200_000, -300_000))
 
     def _row(self, device_id: str, spot: tuple[float, float]) -> ReferenceRow:
-        span_ms = self.hours * 60 * MINUTE_MS
+        span_ms = self.active_intervals * 60 * MINUTE_MS
         event_ms = self.start_ms + self.chance.randrange(0, span_ms, self.raster_ms)
         event_ms += self.pick(0, 0, 0, 0, 0, 1, -1)
         late_ms = self._late_ms()
@@ -286,7 +288,7 @@ class _Quiet(_Drawing):
 
     def __init__(self, seed: int, fixes: int) -> None:
         super().__init__(seed, fixes)
-        self.hours = self.pick(1, 2)
+        self.active_intervals = self.pick(1, 2)
         self.raster_ms = self.pick(1_000, 30_000, MINUTE_MS)
         lateness_ms = self.pick(60_000, 300_000, 300_000, 900_000)
         self.policy = replace(self.policy, allowed_lateness_ms=lateness_ms)

@@ -13,8 +13,8 @@ from geofences.holidays import load_builtin
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
 from geofences.schedule import parse_schedule
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.policy import BoundaryRule, DailyWindow, Policy
 from pipeline.reference import ReferenceRow
+from pipeline.sites.policy import BoundaryRule, DailyWindow, Policy
 from pipeline.sites.records import Binding, Leave, Office, Person, Site
 
 #: Monday 2025-07-14 18:00 in Shanghai: schedules open and close within the hours that follow.
@@ -42,12 +42,12 @@ class World:
     until_ms: int | None
 
 
-def random_world(seed: int, *, hours: float = 3.0, fixes: int = 120) -> World:
+def random_world(seed: int, *, active_intervals: float = 3.0, fixes: int = 120) -> World:
     """A world of up to four people and five devices, with all that may happen to them."""
     chance = random.Random(seed)
-    site = _site(chance, hours)
-    rows = _rows(chance, site, hours, fixes)
-    until_ms = chance.choice([None, None, START_MS + int(hours * 60) * MINUTE_MS])
+    site = _site(chance, active_intervals)
+    rows = _rows(chance, site, active_intervals, fixes)
+    until_ms = chance.choice([None, None, START_MS + int(active_intervals * 60) * MINUTE_MS])
     return World(seed, site, rows, until_ms)
 
 
@@ -70,53 +70,61 @@ def _policy(chance: random.Random) -> Policy:
     )
 
 
-def _moment(chance: random.Random, hours: float) -> int:
+def _moment(chance: random.Random, active_intervals: float) -> int:
     """An instant on a coarse raster, so that instants coincide."""
-    return START_MS + chance.randrange(0, int(hours * 12)) * 5 * MINUTE_MS
+    return START_MS + chance.randrange(0, int(active_intervals * 12)) * 5 * MINUTE_MS
 
 
-def _span(chance: random.Random, hours: float, sure: float = 0.6) -> tuple[int, int]:
+def _span(chance: random.Random, active_intervals: float, sure: float = 0.6) -> tuple[int, int]:
     if chance.random() < sure:
         return BEGIN_MS, END_MS
-    first, second = sorted((_moment(chance, hours), _moment(chance, hours) + MINUTE_MS))
+    first, second = sorted((_moment(chance, active_intervals), _moment(chance, active_intervals) + MINUTE_MS))
     return chance.choice([(first, second), (first, END_MS), (BEGIN_MS, second)])
 
 
-def _site(chance: random.Random, hours: float) -> Site:
+def _site(chance: random.Random, active_intervals: float) -> Site:
     policy = _policy(chance)
     offices = (Office("C1", None, "county", "county"), Office("O1", "C1", "one", "judicial_office"),
                Office("O2", "C1", "two", "judicial_office"))  # fmt: skip
     people: list[Person] = []
     for number in range(chance.randint(1, 4)):
-        people += _person_rows(chance, f"P{number}", hours)
+        people += _person_rows(chance, f"P{number}", active_intervals)
     bindings = [
-        b for number in range(chance.randint(1, 5)) for b in _binding_rows(chance, number, people, hours)
+        b
+        for number in range(chance.randint(1, 5))
+        for b in _binding_rows(chance, number, people, active_intervals)
     ]
     fences = [
-        fence for number in range(chance.randint(1, 6)) for fence in _versions(chance, number, policy, hours)
+        fence
+        for number in range(chance.randint(1, 6))
+        for fence in _versions(chance, number, policy, active_intervals)
     ]
-    leaves = tuple(_leave(chance, f"L{n}", people, fences, hours) for n in range(chance.choice([0, 0, 1, 3])))
+    leaves = tuple(
+        _leave(chance, f"L{n}", people, fences, active_intervals) for n in range(chance.choice([0, 0, 1, 3]))
+    )
     return Site(policy, offices, tuple(people), tuple(bindings), leaves, tuple(fences), load_builtin())
 
 
-def _person_rows(chance: random.Random, person_id: str, hours: float) -> list[Person]:
+def _person_rows(chance: random.Random, person_id: str, active_intervals: float) -> list[Person]:
     def row(span: tuple[int, int]) -> Person:
         office, class_name = chance.choice(["O1", "O2"]), chance.choice(["strict", "general", "lenient"])
         return Person(person_id, person_id, office, class_name, *span)
 
     if chance.random() < 0.6:
-        return [row(_span(chance, hours, 0.8))]
-    cuts = sorted({_moment(chance, hours) for _ in range(chance.randint(2, 4))})
+        return [row(_span(chance, active_intervals, 0.8))]
+    cuts = sorted({_moment(chance, active_intervals) for _ in range(chance.randint(2, 4))})
     spans = list(zip([BEGIN_MS, *cuts], [*cuts, END_MS], strict=True))
     return [row(span) for span in spans if chance.random() < 0.8] or [row((BEGIN_MS, END_MS))]
 
 
-def _binding_rows(chance: random.Random, number: int, people: list[Person], hours: float) -> list[Binding]:
+def _binding_rows(
+    chance: random.Random, number: int, people: list[Person], active_intervals: float
+) -> list[Binding]:
     persons = sorted({person.person_id for person in people})
     kind = chance.choice(["phone", "wristband"])
     if chance.random() < 0.6:
         return [Binding(f"D{number}", chance.choice(persons), kind)]
-    cuts = sorted({_moment(chance, hours) for _ in range(chance.randint(1, 3))})
+    cuts = sorted({_moment(chance, active_intervals) for _ in range(chance.randint(1, 3))})
     spans = zip([BEGIN_MS, *cuts], [*cuts, END_MS], strict=True)
     rows = [
         Binding(f"D{number}", chance.choice(persons), kind, *span) for span in spans if chance.random() < 0.85
@@ -124,7 +132,7 @@ def _binding_rows(chance: random.Random, number: int, people: list[Person], hour
     return rows or [Binding(f"D{number}", persons[0], kind)]
 
 
-def _versions(chance: random.Random, number: int, policy: Policy, hours: float) -> list[Fence]:
+def _versions(chance: random.Random, number: int, policy: Policy, active_intervals: float) -> list[Fence]:
     rule = chance.choice(["keep_in", "keep_in", "keep_out"])
     keep_in = rule == "keep_in"
     tolerance_m = chance.choice([policy.keep_in.tolerance_m if keep_in else 0.0, 100.0])
@@ -142,7 +150,7 @@ def _versions(chance: random.Random, number: int, policy: Policy, hours: float) 
     )
     if chance.random() < 0.65:
         return [first]
-    change_ms = _moment(chance, hours)
+    change_ms = _moment(chance, active_intervals)
     gap_ms = chance.choice([0, 0, 10 * MINUTE_MS])
     second = replace(first, area=_area(chance), valid_from_ms=change_ms + gap_ms)
     if chance.random() < 0.3:
@@ -162,12 +170,14 @@ def _area(chance: random.Random) -> Area:
 
 
 def _leave(
-    chance: random.Random, leave_id: str, people: list[Person], fences: list[Fence], hours: float
+    chance: random.Random, leave_id: str, people: list[Person], fences: list[Fence], active_intervals: float
 ) -> Leave:
     named = chance.random() < 0.5
     circle = not named or chance.random() < 0.5
-    approved_ms = chance.choice([BEGIN_MS, _moment(chance, hours), _moment(chance, hours)])
-    span = _span(chance, hours, 0.4)
+    approved_ms = chance.choice(
+        [BEGIN_MS, _moment(chance, active_intervals), _moment(chance, active_intervals)]
+    )
+    span = _span(chance, active_intervals, 0.4)
     return Leave(
         leave_id, chance.choice(people).person_id, *span, "work", "travel",
         (chance.choice(fences).fence_id,) if named else (),
@@ -176,7 +186,7 @@ def _leave(
     )  # fmt: skip
 
 
-def _rows(chance: random.Random, site: Site, hours: float, fixes: int) -> list[ReferenceRow]:
+def _rows(chance: random.Random, site: Site, active_intervals: float, fixes: int) -> list[ReferenceRow]:
     devices = sorted({binding.device_id for binding in site.bindings})
     rows = []
     for device_id in devices:
@@ -185,13 +195,15 @@ def _rows(chance: random.Random, site: Site, hours: float, fixes: int) -> list[R
             if chance.random() < 0.3:
                 lon = LON + chance.randint(-14, 14) * STEP_DEG
                 lat = LAT + chance.randint(-14, 14) * STEP_DEG
-            rows.append(_row(chance, device_id, lon, lat, hours))
+            rows.append(_row(chance, device_id, lon, lat, active_intervals))
     return accepted(rows)
 
 
-def _row(chance: random.Random, device_id: str, lon: float, lat: float, hours: float) -> ReferenceRow:
+def _row(
+    chance: random.Random, device_id: str, lon: float, lat: float, active_intervals: float
+) -> ReferenceRow:
     raster_ms = chance.choice([MINUTE_MS, MINUTE_MS, 5 * MINUTE_MS, 1_000])
-    event_ms = START_MS + chance.randrange(0, int(hours * 3_600_000 / raster_ms)) * raster_ms
+    event_ms = START_MS + chance.randrange(0, int(active_intervals * 3_600_000 / raster_ms)) * raster_ms
     late_ms = chance.choice([0, 0, 0, 1_000, 60_000, 250_000, 900_000, 4_000_000])
     ahead_ms = 200_000 if chance.random() < 0.05 else 0
     confirmed = chance.random() < 0.15

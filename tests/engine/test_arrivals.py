@@ -14,10 +14,10 @@ from engine.random_world import World, random_world
 from engine.world_files import RecordedRows, write_streams
 
 from geofences.instant import BEGIN_MS
+from pipeline.engine.compiled_site import CompiledSite
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reference import ReferenceRow
-from pipeline.reference.roster import Roster, Tie
-from pipeline.shard import CompiledSite
+from pipeline.reference.subjects import Subjects, Tie
 from pipeline.sites.records import Site
 from sinks.alert import Alert, alert_line
 
@@ -63,13 +63,13 @@ def lines_of_files(
     intake = log.intake()
     run: EngineRun | None = None
     for batch in log.open():
-        taken = intake.take(batch).accepted
+        taken = intake.ingest(batch).accepted
         if until_ms is not None:
-            taken = taken.take(taken.arrival_ms <= until_ms)
+            taken = taken.select(taken.arrival_ms <= until_ms)
         if run is None and intake.start_ms is not None:
             run = EngineRun(CompiledSite.of(log.site, shards), intake.start_ms)
         if run is not None:
-            run.take(taken)
+            run.ingest(taken)
     if run is None or intake.clock_ms is None:
         return [], dict(intake.rejected)
     run.finish(intake.clock_ms if until_ms is None else until_ms)
@@ -127,7 +127,7 @@ def boundary_lines(site: Site, rows: Sequence[ReferenceRow]) -> list[bytes]:
 
 def judged(site: Site, rows: Sequence[ReferenceRow], until_ms: int) -> list[Alert]:
     run = EngineRun(CompiledSite.of(site), rows[0].arrival_ms)
-    run.take(to_batch(site, rows))
+    run.ingest(to_batch(site, rows))
     run.finish(until_ms)
     return run.ledger.alerts()
 
@@ -148,11 +148,11 @@ def test_backfill_in_any_parts_and_order(seed: int) -> None:
 def apart(world: World, chance: random.Random) -> tuple[list[ReferenceRow], list[ReferenceRow]]:
     """Rows that come in order, and those of the same bindings that come after a newer one."""
     rows = sorted(one_face_each(world.rows), key=lambda row: row.event_ms)
-    roster = Roster(world.site)
+    subjects = Subjects(world.site)
 
     def tie(row: ReferenceRow) -> Tie | None:
-        bound = roster.tie_at(row.device_id, row.event_ms)
-        known = bound is not None and roster.person_at(bound.person_id, row.event_ms) is not None
+        bound = subjects.tie_at(row.device_id, row.event_ms)
+        known = bound is not None and subjects.person_at(bound.person_id, row.event_ms) is not None
         return bound if known and row.position is not None else None
 
     live = [row for row in rows if chance.random() < 0.4]

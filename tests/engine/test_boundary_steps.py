@@ -10,9 +10,9 @@ import random
 
 import pytest
 
-from pipeline.detectors.boundary import Incident, RunRule, Verdict
-from pipeline.fix import Fix
-from pipeline.machine import END, OPENING, Entry, Machine, fix_entry, moment_entry
+from pipeline.engine.boundary.fix import Fix
+from pipeline.engine.boundary.incidents import Incident, RunRule, Verdict
+from pipeline.engine.boundary.machine import END, OPENING, Entry, Machine, fix_entry, moment_entry
 
 MINUTE_MS = 60_000
 VERDICTS = {

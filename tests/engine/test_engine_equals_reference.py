@@ -20,10 +20,10 @@ from geofences.area import Area
 from geofences.fence import Fence
 from geofences.holidays import load_builtin
 from geofences.schedule import parse_schedule
-from pipeline import fix_log
+from pipeline.engine.boundary import fix_log
 from pipeline.ping import PING
-from pipeline.policy import BoundaryRule, Policy
 from pipeline.reference import ReferenceRow, judge
+from pipeline.sites.policy import BoundaryRule, Policy
 from pipeline.sites.records import Binding, Office, Person, Site
 from sinks.alert import Alert, alert_line
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofences.holidays import load_builtin
-from pipeline import fix_log
-from pipeline.fix_log import FixLog
+from pipeline.engine.boundary import fix_log
+from pipeline.engine.boundary.fix_log import FixLog
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.policy import Policy
 from pipeline.reference import ReferenceRow
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Binding, Person, Site
 
 DEVICES = 3

@@ -12,8 +12,8 @@ from engine.engine_run import engine_lines
 from geofences.holidays import load_builtin
 from geofences.instant import BEGIN_MS, EPOCH
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.policy import DailyWindow, Policy
 from pipeline.reference import ReferenceRow, judge
+from pipeline.sites.policy import DailyWindow, Policy
 from pipeline.sites.records import Binding, Office, Person, Site
 from sinks.alert import alert_line
 

@@ -9,12 +9,12 @@ import pytest
 
 from geofences.holidays import load_builtin
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
-from pipeline.detectors.confirmation import ConfirmationWatch
-from pipeline.detectors.silence import Silences, SilenceWatch
-from pipeline.division import divide
-from pipeline.policy import DailyWindow, Policy
-from pipeline.roster import build_roster
+from pipeline.engine.confirmation import ConfirmationWatch
+from pipeline.engine.silence import Silences, SilenceWatch
+from pipeline.engine.subject_table import build_subject_table
+from pipeline.sites.policy import DailyWindow, Policy
 from pipeline.sites.records import Binding, Office, Person, Site
+from pipeline.stream.division import divide
 
 MINUTE_MS = 60_000
 #: Onset, raised, level, cleared, in minutes.
@@ -64,7 +64,7 @@ def silences(picture: str, until: int, *, ticks: random.Random | None = None) ->
         if ticks is not None and ticks.random() < 0.5:
             found.append(watch.advance(at_ms))
         if sign == "a" and at_ms < end_ms:
-            found.append(watch.take(np.zeros(1, np.int64), np.array([at_ms]), np.zeros(1, np.int8)))
+            found.append(watch.hear(np.zeros(1, np.int64), np.array([at_ms]), np.zeros(1, np.int8)))
     found.append(watch.advance(until * MINUTE_MS + 1))
     return folded(found)
 
@@ -101,7 +101,7 @@ def one_person(spans: list[tuple[int, int]], class_name: str = "strict") -> Conf
         policy, (Office("O", None, "O", "judicial_office"),), people,
         (Binding("D", "P", "phone"),), (), (), load_builtin(),
     )  # fmt: skip
-    return ConfirmationWatch(policy, build_roster(divide(site, 1), 0))
+    return ConfirmationWatch(policy, build_subject_table(divide(site, 1), 0))
 
 
 def missed(
@@ -115,7 +115,7 @@ def missed(
         arrival_ms = ten_ms + round(arrival * MINUTE_MS)
         found = watch.advance(arrival_ms)
         event_ms = ten_ms + round(event * MINUTE_MS)
-        found += watch.take(np.zeros(1, np.int64), np.array([event_ms]), np.array([arrival_ms]))
+        found += watch.confirm(np.zeros(1, np.int64), np.array([event_ms]), np.array([arrival_ms]))
         last |= {m.start_ms: m.cleared_ms for m in found}
     last |= {m.start_ms: m.cleared_ms for m in watch.advance(ten_ms + round(until * MINUTE_MS) + 1)}
     return [None if ms is None else (ms - ten_ms) / MINUTE_MS for _, ms in sorted(last.items())]

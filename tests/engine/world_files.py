@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geofences.instant import BEGIN_MS
-from pipeline.checkpoints import Stored
-from pipeline.division import divide
-from pipeline.intake import Intake
-from pipeline.merge import RawBatch, merged
+from pipeline.checkpoint import Stored
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, open_stream
+from pipeline.reading.raw_batch import RawBatch
 from pipeline.reference import ReferenceRow
 from pipeline.sites.records import Site
+from pipeline.stream.division import divide
+from pipeline.stream.intake import Intake
+from pipeline.stream.merge import merged
 from sinks.alert import instant_text
 
 

@@ -20,7 +20,7 @@ from minimal_site import WHOLE, write_site
 from replay.command_line import fencewatch_words, run_fencewatch, surroundings
 
 from geofences.instant import instant_ms
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 from sinks.alert import instant_text
 
 #: Records that may stand between the log's end and what the engine told last: a mark comes each second.

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from fencewatch.commands import app
 from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_user import login_file
-from pipeline.clock import SimulatedClock
+from pipeline.host.clock import SimulatedClock
 from sinks.disposal import DisposalQueue
 
 KEYS = [alert(n).alert_key for n in range(3)]

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from fencewatch.commands import app
 from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_user import keep_token
-from pipeline.clock import SimulatedClock
+from pipeline.host.clock import SimulatedClock
 from sinks.alert import instant_text
 from sinks.disposal import LEASE_MS, DisposalQueue, State
 from sinks.run_metrics import RunMetrics

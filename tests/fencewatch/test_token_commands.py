@@ -13,7 +13,7 @@ from replay.command_line import invoked
 
 from fencewatch.opened_tokens import opened_tokens
 from geofences.instant import instant_ms
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 from sinks.disposal import DisposalQueue
 
 FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")

@@ -14,14 +14,14 @@ import pytest
 from minimal_site import write_site
 
 from geofences.errors import GeofenceError
-from pipeline.checkpoints import CheckpointStore
 from pipeline.errors import PipelineError
-from pipeline.journal import Journal, JournalReader, clock_mark, start_mark
-from pipeline.journal.rows import rows_entry
-from pipeline.live import LiveEngine, LiveRequest
+from pipeline.log.journal import Journal, JournalReader, clock_mark, start_mark
+from pipeline.log.rows import rows_entry
 from pipeline.ping import PING
+from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.runtime.live import LiveEngine, LiveRequest
 from pipeline.sites.load import load_site
-from pipeline.stream import Accepted, Told
+from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.alert import alert_line
 from sinks.errors import SinkFailed
 
@@ -56,7 +56,7 @@ def judged(data: Path, lines: dict[str, bytes]) -> dict[str, bytes]:
     found, stop = dict(lines), Event()
     end = JournalReader(data / "journal").end_offset
 
-    def tell(told: list[Told]) -> None:
+    def tell(told: list[AlertUpdate]) -> None:
         found.update((item.alert.alert_key, alert_line(item.alert)) for item in told)
 
     def see(accepted: list[Accepted]) -> None:

@@ -13,9 +13,10 @@ import pytest
 from disposal_alerts import told
 from stores.kept import made
 
-from pipeline.journal import Floors, Journal, clock_mark
-from pipeline.stores import FILES, Store, look, mark_reached, opened_to_read
-from pipeline.verify import verify
+from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
+from pipeline.upkeep.store import FILES, Store, opened_to_read
+from pipeline.upkeep.stores import look, mark_reached
+from pipeline.upkeep.verify import verify
 from sinks.access import TokenStore
 from sinks.access_log import Access, AccessLog
 from sinks.disposal import DisposalQueue
@@ -49,7 +50,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     queue.reached(end)
     for directory in (Store.TRACKS, Store.STATE):
         mark_reached(data, directory, end)
-    Floors(data / Store.LOG).put("engine", end)
+    ConsumerOffsets(data / Store.LOG).put("engine", end)
     target = tmp_path_factory.mktemp("copy") / "data"
     shutil.copytree(data, target)
     for store in (tokens, positions, accesses, rejects):

@@ -12,7 +12,7 @@ from numba.core.dispatcher import Dispatcher
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from pipeline.gateway.warming import compile_kernels
+from pipeline.ingest.warming import compile_kernels
 from pipeline.reading import DeviceIds
 
 
@@ -33,7 +33,7 @@ def test_no_message_compiles_anything_more(tmp_path: Path, monkeypatch: pytest.M
         client.headers.update(world.bearer("operator"))
         client.get("/readyz")
         before = compiled()
-        monkeypatch.setattr("pipeline.gateway.bodies.ROWS_MOST", 3)
+        monkeypatch.setattr("pipeline.ingest.bodies.ROWS_MOST", 3)
         deep = json.dumps(ping())[:-1] + f', "x": {"[" * 600}{"]" * 600}}}'
         for path in ("/v1/pings", "/v1/confirmations"):
             for body in (

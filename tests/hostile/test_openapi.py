@@ -17,7 +17,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from console.app import create_app
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 
 #: Streams have no end that could be waited for; tests/console/test_server.py and its like read them.
 ENDLESS = ("/v1/alerts/stream", "/v1/positions/stream")

@@ -18,12 +18,12 @@ from replay.command_line import invoked
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from pipeline.gateway import JournalWriter
-from pipeline.gateway.inbox import Inbox
-from pipeline.gateway.inbox_folder import InboxFolder
-from pipeline.journal import Journal
-from pipeline.journal.record import STREAM_OF
-from pipeline.journal.rows import RowDecoder
+from pipeline.ingest import JournalWriter
+from pipeline.ingest.inbox import Inbox
+from pipeline.ingest.inbox_folder import InboxFolder
+from pipeline.log.journal import Journal
+from pipeline.log.record import STREAM_OF
+from pipeline.log.rows import RowDecoder
 from pipeline.ping import PING
 from pipeline.reading import REASONS, Challenges, DeviceIds
 from pipeline.reference.formats import raw_rows
@@ -179,7 +179,7 @@ def taken_by_inbox(directory: Path, file: Path) -> list[str]:
     with Journal(directory / "inbox-journal") as journal:
         folder = InboxFolder(directory / "inbox")
         writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=10**12)
-        inbox = Inbox(folder, journal, writer, devices, tell=told.append, stop=stop)
+        inbox = Inbox(folder, journal, writer, devices, report=told.append, stop=stop)
         (folder.directory / file.name).write_bytes(file.read_bytes())
         writer.start()
         inbox.start()

@@ -23,7 +23,7 @@ from guarded_console import Guarded, guarded, until
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from pipeline.clock import system_now_ms
+from pipeline.host.clock import system_now_ms
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"

@@ -20,9 +20,9 @@ from replay.command_line import run_fencewatch
 
 from fencewatch.opened_tokens import opened_tokens
 from geofences.instant import instant_ms
-from pipeline.clock import SimulatedClock
-from pipeline.journal import Journal, JournalReader
-from pipeline.journal.record import STREAM_OF
+from pipeline.host.clock import SimulatedClock
+from pipeline.log.journal import Journal, JournalReader
+from pipeline.log.record import STREAM_OF
 from sinks.access import Role
 from sinks.alert import instant_text
 from sinks.rejects import RejectedRow, RejectFilter, RejectStore

@@ -12,8 +12,8 @@ from live.killed_stream import AFTERMATH_MS, SPEED, check_facts, replayed
 from live.officers import Officers
 from live_system import RUN, SERVE, LiveSystem, settled, until
 
-from pipeline.clock import SimulatedClock
-from pipeline.journal import JournalReader
+from pipeline.host.clock import SimulatedClock
+from pipeline.log.journal import JournalReader
 
 SEED = 7
 #: The step at which the copying begins, of some 240, and how many more are sent while it goes on at least.

@@ -12,8 +12,8 @@ import pytest
 from live.eventful_hours import PLACES, START_MS, write_eventful_site
 from live_system import RUN, SERVE, LiveSystem, Row, until
 
-from pipeline.journal import Journal
-from pipeline.journal.rows import rows_entry
+from pipeline.log.journal import Journal
+from pipeline.log.rows import rows_entry
 from pipeline.ping import PING
 from sinks.alert import instant_text
 from sinks.rejects import RejectFilter, RejectStore

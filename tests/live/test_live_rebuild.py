@@ -13,9 +13,10 @@ from live_system import RUN, SERVE, LiveSystem, until
 from replay.command_line import invoked
 from stores.kept import removed
 
-from pipeline.journal import Floors, JournalReader
-from pipeline.live import READER
-from pipeline.stores import Store, look
+from pipeline.log.journal import ConsumerOffsets, JournalReader
+from pipeline.runtime.live import READER
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import look
 from sinks.alert import alert_line
 from sinks.disposal import QueueItem
 from sinks.positions import Contact, Position, PositionStore
@@ -52,7 +53,7 @@ def rebuilt(system: LiveSystem) -> None:
     done = invoked("data", "rebuild", "--data", system.data)
     assert done.exit_code == 0, done.stderr
     assert "will be judged again from record 0" in done.stdout
-    assert Floors(system.data / Store.LOG).of(READER) == 0
+    assert ConsumerOffsets(system.data / Store.LOG).of(READER) == 0
     system.start(RUN)
     ended(system)
     assert look(system.data).findings() == []
@@ -62,7 +63,9 @@ def ended(system: LiveSystem) -> None:
     """The engine, which has come to the end of the log, to which nobody writes any more."""
     with closing(JournalReader(system.data / Store.LOG)) as reader:
         end = reader.end_offset
-    until(lambda: Floors(system.data / Store.LOG).of(READER) >= end, "the end of the log", every_s=0.1)
+    until(
+        lambda: ConsumerOffsets(system.data / Store.LOG).of(READER) >= end, "the end of the log", every_s=0.1
+    )
     system.stop(RUN)
 
 

@@ -8,7 +8,7 @@ from live_system import RUN, SERVE, LiveSystem, Row, until
 from minimal_site import WHOLE, write_site
 
 from geofences.instant import instant_ms
-from pipeline.journal.segment import segment_firsts
+from pipeline.log.journal.segment import segment_firsts
 from sinks.alert import instant_text
 from sinks.positions import Position, PositionStore
 

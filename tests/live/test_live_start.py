@@ -14,7 +14,7 @@ from replay.command_line import run_fencewatch
 
 from fencewatch.running import fingerprint, holidays_warning
 from geofences.instant import instant_ms
-from pipeline.live import LiveEngine, LiveRequest, StateUnusable, _prepared
+from pipeline.runtime.live import LiveEngine, LiveRequest, StateUnusable, _prepared
 from pipeline.sites.load import load_site
 
 START_MS = 1_752_444_000_000
@@ -114,6 +114,6 @@ def test_a_state_that_the_runtime_cannot_use_is_told(tmp_path: Path, monkeypatch
             'called `Result::unwrap()` on an `Err` value: SqliteFailure(Error, Some("disk I/O error"))'
         )
 
-    monkeypatch.setattr("pipeline.live.init_db_dir", panic)
+    monkeypatch.setattr("pipeline.runtime.live.init_db_dir", panic)
     with pytest.raises(StateUnusable, match=r"recovery: cannot be used: disk I/O error$"):
         _prepared(tmp_path, "a site")

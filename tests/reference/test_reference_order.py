@@ -14,8 +14,8 @@ from geofences.holidays import load_builtin
 from geofences.instant import instant_ms
 from geofences.schedule import parse_schedule
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.policy import Policy
 from pipeline.reference import Distances, ReferenceRow, judge
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Binding, Leave, Office, Person, Site
 from sinks.alert import Alert
 

@@ -13,8 +13,8 @@ import pytest
 
 from geofences.holidays import load_builtin
 from geofences.instant import instant_ms
-from pipeline.policy import Policy
 from pipeline.reference import ReferenceRow, read_rows
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Binding, Person, Site
 
 SITE = Site(

@@ -18,14 +18,16 @@ from bytewax.testing import cluster_main, run_main
 from engine.random_world import World, random_world
 from engine.world_files import RecordedRows
 
-from pipeline.checkpoints import CheckpointStore, Stored
-from pipeline.dataflow import Parts, build
-from pipeline.halt import Halt
-from pipeline.intake import Intake
-from pipeline.merge import RawBatch
-from pipeline.shard import CompiledSite, Shard
-from pipeline.sources import RecordedLog
-from pipeline.stream import Router, Told
+from pipeline.checkpoint import Stored
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.runtime.dataflow import Parts, build
+from pipeline.runtime.halt import Halt
+from pipeline.runtime.sources import RecordedLog
+from pipeline.stream.intake import Intake
+from pipeline.stream.items import AlertUpdate, Router
 from sinks.alert import alert_line
 
 SHARDS, BATCH_ROWS = 4, 2
@@ -106,7 +108,7 @@ class StoppableRun:
         self.intakes.append(self.log.intake(state))
         return self.intakes[-1]
 
-    def _write(self, told: list[Told]) -> None:
+    def _write(self, told: list[AlertUpdate]) -> None:
         append(self.folder / "changes.ndjson", [alert_line(item.alert) for item in told])
 
 

@@ -12,8 +12,8 @@ from minimal_site import WHOLE, write_site
 from replay.command_line import invoked
 
 from geofences.instant import instant_ms
-from pipeline.arrival_order import MISSED_MOST, Owed
 from pipeline.sites.load import load_site
+from pipeline.stream.arrival_order import MISSED_MOST, Owed
 from sinks.alert import instant_text
 
 T0, MINUTE_MS = instant_ms("2025-07-14T02:00:00Z"), 60_000

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.checkpoints import Checkpoint, CheckpointDamaged, CheckpointStore
-from pipeline.columns import Columns
+from pipeline.checkpoint import Checkpoint
+from pipeline.engine.growing_columns import Columns
+from pipeline.runtime.checkpoints import CheckpointDamaged, CheckpointStore
 
 
 def whole(state: bytes) -> Checkpoint:

@@ -21,11 +21,12 @@ from engine.world_files import RecordedRows, write_streams
 from replay import killed_run
 from replay.command_line import surroundings
 
-from pipeline.checkpoints import CheckpointStore
-from pipeline.dataflow import Parts, build
-from pipeline.halt import Halt
-from pipeline.shard import CompiledSite, Shard
-from pipeline.stream import LogEnd, LogItem, Router
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
+from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.runtime.dataflow import Parts, build
+from pipeline.runtime.halt import Halt
+from pipeline.stream.items import LogEnd, LogItem, Router
 from sinks.alert import alert_line
 from sinks.ledger import AlertLedger
 

@@ -11,7 +11,7 @@ import pytest
 from minimal_site import write_site
 from replay.command_line import fencewatch_words, invoked, run_fencewatch, surroundings
 
-from pipeline.outputs import whole_directory, whole_file
+from pipeline.host.outputs import whole_directory, whole_file
 
 PING = '{"device_id":"D1","event_time":"2025-07-14T02:00:00Z","lon":106.5,"lat":29.5}\n'
 STRANGER = '{"device_id":"D9","event_time":"2025-07-14T02:00:00Z","lon":106.5,"lat":29.5}\n'

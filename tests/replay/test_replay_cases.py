@@ -10,7 +10,7 @@ from case_files import OWN_CASES, SHARED_CASES, Case, case_name, cases_in, diffe
 from replay.command_line import run_fencewatch
 
 from geofences.instant import instant_ms
-from pipeline.replay import ReplayRequest, replay
+from pipeline.runtime.replay import ReplayRequest, replay
 from pipeline.sites.load import load_site
 
 needs_shared = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from case_files import SHARED_CASES
 from replay.traces_site import geolife, write_traces_site
 
 from pipeline.reference import Distances, judge, read_rows
-from pipeline.replay import ReplayRequest, ReplaySummary, replay
+from pipeline.runtime.replay import ReplayRequest, ReplaySummary, replay
 from pipeline.sites.load import load_site
 from simulators.scenario import simulate
 from sinks.alert import Alert, alert_line

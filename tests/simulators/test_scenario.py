@@ -8,8 +8,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.policy import SOURCES
 from pipeline.sites.load import check_site, load_site
+from pipeline.sites.policy import SOURCES
 from simulators import request as request_module
 from simulators.errors import ScenarioError
 from simulators.ground import Boundary

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from geofences.distance import signed_distance_m
 from geofences.instant import instant_ms
-from pipeline.policy import Policy
 from pipeline.sites.load import load_site
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Site
 from simulators.county_scenario import Life
 from simulators.request import Summary

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from disposal_alerts import told
 
-from pipeline.journal import Entry, Floors, Journal, clock_mark, start_mark
-from pipeline.journal.record import PINGS
-from pipeline.stores import Store, adopt, mark_reached
+from pipeline.log.journal import ConsumerOffsets, Entry, Journal, clock_mark, start_mark
+from pipeline.log.record import PINGS
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import adopt, mark_reached
 from sinks.access import TokenStore
 from sinks.access_log import Access, AccessLog
 from sinks.disposal import DisposalQueue
@@ -49,7 +50,7 @@ def gone_on(data: Path, records: int) -> None:
         store.close()
     for directory in (Store.TRACKS, Store.STATE):
         mark_reached(data, directory, end)
-    Floors(data / Store.LOG).put("engine", end)
+    ConsumerOffsets(data / Store.LOG).put("engine", end)
 
 
 def removed(data: Path, store: Store) -> None:

@@ -13,13 +13,21 @@ from disposal_alerts import told
 from replay.command_line import invoked
 from stores.kept import gone_on, made, put_back, removed
 
-from pipeline.journal import Entry, Floors, Journal, JournalDamagedError, JournalReader, clock_mark
-from pipeline.journal.disk import taken_lock
-from pipeline.journal.record import PINGS
-from pipeline.rebuild import rebuild
-from pipeline.repair import CannotRepair, repair
-from pipeline.stores import FILES, Store, enter, look
-from pipeline.verify import verify
+from pipeline.host.disk import acquire_lock
+from pipeline.log.journal import (
+    ConsumerOffsets,
+    Entry,
+    Journal,
+    JournalDamagedError,
+    JournalReader,
+    clock_mark,
+)
+from pipeline.log.record import PINGS
+from pipeline.upkeep.rebuild import rebuild
+from pipeline.upkeep.repair import CannotRepair, repair
+from pipeline.upkeep.store import FILES, Store
+from pipeline.upkeep.stores import enter, look
+from pipeline.upkeep.verify import verify
 from sinks.access import TokenStore
 from sinks.bearing import BEARING
 from sinks.disposal import DisposalQueue
@@ -189,7 +197,7 @@ def test_one_damaged_file_of_tracks_is_set_aside_and_the_others_stay(data: Path)
 
 
 def test_nothing_is_repaired_under_a_running_engine(data: Path) -> None:
-    taken_lock(data / Store.STATE / "lock")
+    acquire_lock(data / Store.STATE / "lock")
     for work in (lambda: repaired(data), lambda: list(rebuild(data))):
         with pytest.raises(CannotRepair, match="stop `fencewatch run` first"):
             work()
@@ -200,7 +208,7 @@ def test_rebuilding_keeps_what_people_did_and_begins_at_the_log(data: Path) -> N
         before = queue.last_seq()
     assert "will be judged again from record 0" in "\n".join(rebuild(data))
     assert enter(data) == []
-    assert Floors(data / Store.LOG).of("engine") == 0
+    assert ConsumerOffsets(data / Store.LOG).of("engine") == 0
     assert not (data / Store.STATE / "recovery").exists()
     with DisposalQueue.open(data / Store.QUEUE) as queue:
         assert queue.last_seq() == before

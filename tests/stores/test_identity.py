@@ -11,8 +11,9 @@ import pytest
 from disposal_alerts import told
 from stores.kept import gone_on, made, put_back, removed
 
-from pipeline.journal import Floors, Journal, clock_mark
-from pipeline.stores import Standing, Store, StoresDisagree, adopt, enter, give_up, look, mark_reached
+from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import Standing, StoresDisagree, adopt, enter, give_up, look, mark_reached
 from sinks.bearing import BEARING, BearingFile
 from sinks.disposal import DisposalQueue
 from sinks.rejects import RejectStore
@@ -222,7 +223,7 @@ def test_what_goes_on_meanwhile_is_nothing_wrong(whole: Path, tmp_path: Path) ->
                 offset = journal.append([clock_mark(3_000)])
                 told(queue, offset, n=offset)
                 queue.reached(offset)
-                Floors(data / Store.LOG).put("engine", offset)
+                ConsumerOffsets(data / Store.LOG).put("engine", offset)
 
     for directory in (Store.TRACKS, Store.STATE):
         mark_reached(data, directory, 1_000_000)  # how far these have come is not what is looked at here

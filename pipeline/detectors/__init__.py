@@ -1,1 +1,0 @@
-"""One rule a file: pure functions, no clock, no input or output."""

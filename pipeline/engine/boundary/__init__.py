@@ -1,0 +1,1 @@
+"""The boundary rules: safe regions, the distance screen, and bindings followed fix by fix."""

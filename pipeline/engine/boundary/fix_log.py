@@ -1,0 +1,234 @@
+"""The fixes of a shard over the backfill horizon, in order of arrival, linked by binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geofences.instant import BEGIN_MS
+from pipeline.engine.boundary.fix import Fix
+from pipeline.engine.growing_columns import Columns
+from pipeline.ping import CONFIRMATION, PingBatch
+
+Ints = NDArray[np.int64]
+
+_NONE = -1
+#: How many rows the log has before it first forgets some.
+_FORGET_FROM = 1 << 20
+
+
+class FixLog:
+    """What a late or backfilled fix may still be judged with.
+
+    ``top`` is the newest live event time of the binding up to and with a row: it never rises on the
+    way back along ``before``, so a walk knows when nothing of interest can follow. ``newest_row`` is
+    the row of each binding's newest fix (-1: none), ``tied`` where several share that event time.
+    """
+
+    #: What a checkpoint holds of it, beside what grows.
+    KEPT = ("last", "newest_ms", "newest_row", "tied", "_forget_from")
+
+    def __init__(self, bindings: int) -> None:
+        self.last = np.full(bindings, _NONE, np.int64)
+        self.newest_ms = np.full(bindings, BEGIN_MS, np.int64)
+        self.newest_row = np.full(bindings, _NONE, np.int64)
+        self.tied = np.zeros(bindings, np.bool_)
+        self._rows = Columns(
+            {
+                "binding": np.int32, "event_ms": np.int64, "arrival_ms": np.int64, "lon": np.float64,
+                "lat": np.float64, "accuracy_m": np.float64, "radius_m": np.float64, "kind": np.int8,
+                "backfill": np.bool_, "before": np.int64, "top": np.int64, "extra": np.int64,
+            }
+        )  # fmt: skip
+        # What only few fixes have: values given in another CRS, and a confirmation's further columns.
+        self._extra = Columns(
+            {
+                "given_lon": np.float64, "given_lat": np.float64, "given_arrival_ms": np.int64,
+                "face_ok": np.bool_, "challenge": np.object_,
+            }
+        )  # fmt: skip
+        self._forget_from = _FORGET_FROM
+
+    def growing(self) -> dict[str, Columns]:
+        """What a checkpoint need not write again."""
+        return {"fixes": self._rows, "extras": self._extra}
+
+    def grown(self, growing: Mapping[str, Columns]) -> None:
+        """Take back what ``growing`` gave."""
+        self._rows, self._extra = growing["fixes"], growing["extras"]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def append(
+        self, batch: PingBatch, binding: Ints, radius_m: NDArray[np.float64], backfill: NDArray[np.bool_]
+    ) -> None:
+        """Add fixes in order of arrival; ``binding``, ``radius_m`` and ``backfill`` of shape (n,)."""
+        before, top = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
+        _link(
+            binding, batch.event_ms, len(self._rows), self.last, self.newest_ms, self.newest_row,
+            self.tied, before, top,
+        )  # fmt: skip
+        self._rows.append(
+            {
+                "binding": binding, "event_ms": batch.event_ms, "arrival_ms": batch.arrival_ms,
+                "lon": batch.lon, "lat": batch.lat, "accuracy_m": batch.accuracy_m,
+                "radius_m": radius_m, "kind": batch.kind, "backfill": backfill, "before": before,
+                "top": top, "extra": self._append_extra(batch),
+            }
+        )  # fmt: skip
+
+    def _append_extra(self, batch: PingBatch) -> Ints:
+        moved = (batch.given_lon != batch.lon) | (batch.given_lat != batch.lat)
+        rich = np.flatnonzero(moved | (batch.kind == CONFIRMATION))
+        extra = np.full(len(batch), _NONE, np.int64)
+        extra[rich] = len(self._extra) + np.arange(len(rich))
+        part = batch.select(rich)
+        self._extra.append(
+            {
+                "given_lon": part.given_lon, "given_lat": part.given_lat,
+                "given_arrival_ms": part.given_arrival_ms, "face_ok": part.face_ok,
+                "challenge": part.challenge,
+            }
+        )  # fmt: skip
+        return extra
+
+    def columns(self, rows: Ints, *names: str) -> list[NDArray[Any]]:
+        """Some columns at some rows."""
+        return [self._rows[name][rows] for name in names]
+
+    def window(self, binding: int, from_ms: int, upto_row: int) -> list[Fix]:
+        """Live fixes of a binding from an event time on, and the newest before it; in judged order.
+
+        Only rows before ``upto_row`` count: those of the batch at hand are handed on one by one.
+        """
+        rows = self._walk(binding, from_ms, upto_row)
+        live = sorted(
+            (self.fix(row) for row in rows if not self._rows["backfill"][row]), key=lambda fix: fix.key
+        )
+        older = [fix for fix in live if fix.event_ms < from_ms]
+        return [*older[-1:], *live[len(older) :]]
+
+    def since(self, binding: int, from_ms: int, upto_row: int) -> list[Fix]:
+        """All fixes of a binding from an event time on, live and backfill, in judged order."""
+        fixes = (self.fix(row) for row in self._walk(binding, from_ms, upto_row))
+        return sorted((fix for fix in fixes if fix.event_ms >= from_ms), key=lambda fix: fix.key)
+
+    def backfill_of(self, binding: int, from_ms: int, upto_row: int) -> list[Fix]:
+        """Backfill fixes of a binding from an event time on, before ``upto_row``, in judged order."""
+        rows = [row for row in self._walk(binding, from_ms, upto_row) if self._rows["backfill"][row]]
+        fixes = (self.fix(row) for row in rows if self._rows["event_ms"][row] >= from_ms)
+        return sorted(fixes, key=lambda fix: fix.key)
+
+    def fix(self, row: int) -> Fix:
+        """One row as a binding tracker wants it."""
+        rows, extra = self._rows, int(self._rows["extra"][row])
+        lon, lat = float(rows["lon"][row]), float(rows["lat"][row])
+        accuracy_m = float(rows["accuracy_m"][row])
+        known = accuracy_m == accuracy_m
+        confirmed = rows["kind"][row] == CONFIRMATION
+        event_ms = int(rows["event_ms"][row])
+        further = (lon, lat, BEGIN_MS, -1.0, False, b"")
+        if extra != _NONE:
+            more = self._extra
+            given = float(more["given_lon"][extra]), float(more["given_lat"][extra])
+            challenge = more["challenge"][extra]
+            named = b"" if challenge is None else b"\0" + challenge.encode("utf-8", "surrogatepass")
+            further = (
+                *given, int(more["given_arrival_ms"][extra]), accuracy_m if known else -1.0,
+                bool(more["face_ok"][extra]), named,
+            )  # fmt: skip
+        return Fix(
+            key=(event_ms, int(confirmed), *further),
+            event_ms=event_ms,
+            arrival_ms=int(rows["arrival_ms"][row]),
+            lon=lon,
+            lat=lat,
+            accuracy_m=accuracy_m if known else None,
+            radius_m=float(rows["radius_m"][row]),
+            confirmed=bool(confirmed),
+        )
+
+    def forget(self, horizon_ms: int, lateness_ms: int) -> None:
+        """Drop what is older than the horizon and than each binding's own lateness window."""
+        if len(self._rows) < self._forget_from:
+            return
+        event_ms, binding = self._rows["event_ms"], self._rows["binding"]
+        kept = (event_ms >= horizon_ms) | (event_ms >= self.newest_ms[binding] - lateness_ms)
+        number = np.cumsum(kept) - 1
+        before = self._rows["before"].copy()
+        _relink(before, self._rows["before"], kept)
+        self._rows["before"][:] = np.where(before >= 0, number[before], _NONE)
+        last = self.last.copy()
+        while (gone := (last >= 0) & ~kept[last]).any():
+            last[gone] = before[last[gone]]
+        self.last = np.where(last >= 0, number[last], _NONE)
+        self.newest_row = np.where(self.newest_row >= 0, number[self.newest_row], _NONE)
+        self._rows.keep(kept)
+        self._forget_extra()
+        self._forget_from = max(_FORGET_FROM, 2 * len(self._rows))
+
+    def _forget_extra(self) -> None:
+        """Drop what belongs to rows forgotten, and point the others to where theirs is now."""
+        extra = self._rows["extra"]
+        kept = np.zeros(len(self._extra), np.bool_)
+        kept[extra[extra != _NONE]] = True
+        number = np.cumsum(kept) - 1
+        extra[extra != _NONE] = number[extra[extra != _NONE]]
+        self._extra.keep(kept)
+
+    def _walk(self, binding: int, from_ms: int, upto_row: int) -> list[int]:
+        rows: list[int] = _walk(
+            self._rows["before"], self._rows["event_ms"], self._rows["top"], self._rows["backfill"],
+            self.last[binding], from_ms, upto_row,
+        ).tolist()  # fmt: skip
+        return rows
+
+
+@njit(cache=True, nogil=True)
+def _link(  # type: ignore[no-untyped-def]  # numba infers the arrays
+    binding, event_ms, row, last, newest_ms, newest_row, tied, before, top
+):
+    for fix in range(len(binding)):
+        owner = binding[fix]
+        before[fix], last[owner] = last[owner], row + fix
+        if event_ms[fix] > newest_ms[owner]:
+            newest_ms[owner], newest_row[owner], tied[owner] = event_ms[fix], row + fix, False
+        elif event_ms[fix] == newest_ms[owner]:
+            tied[owner] = True
+        top[fix] = newest_ms[owner]
+
+
+@njit(cache=True, nogil=True)
+def _relink(before, linked, kept):  # type: ignore[no-untyped-def]
+    """Point each row past the forgotten ones; rows come in order, so one step back is enough."""
+    for row in range(len(before)):
+        older = linked[row]
+        if older >= 0 and not kept[older]:
+            before[row] = before[older]
+
+
+@njit(cache=True, nogil=True)
+def _walk(before, event_ms, top, backfill, row, from_ms, upto_row):  # type: ignore[no-untyped-def]
+    """Rows back along the links: all from an event time on, and the newest live ones before it."""
+    found = np.empty(16, np.int64)
+    count = 0
+    newest_older = BEGIN_MS
+    while row >= 0:
+        if row < upto_row:
+            if top[row] < min(from_ms, newest_older):
+                break
+            live_older = event_ms[row] < from_ms and not backfill[row] and event_ms[row] >= newest_older
+            if live_older:
+                newest_older = event_ms[row]
+            if live_older or event_ms[row] >= from_ms:
+                if count == len(found):
+                    found = np.concatenate((found, np.empty(count, np.int64)))
+                found[count] = row
+                count += 1
+        row = before[row]
+    return found[:count]

@@ -1,0 +1,142 @@
+"""One scope of one binding in judged order, and what changes when an entry is put in its place."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from pipeline.engine.boundary.fix import Fix, OrderKey
+from pipeline.engine.boundary.incidents import IDLE, Incident, RunRule, RunState, Sighting, Verdict, end, step
+
+#: At one instant fixes come first, then an opening, then an end.
+FIX, OPENING, END = 0, 1, 2
+
+#: An entry's place: its instant, what it is, and the order among fixes of one instant.
+EntryKey = tuple[int, int, OrderKey | tuple[()]]
+
+#: What changed: incidents by onset, None where one is there no more.
+Changes = dict[int, Incident | None]
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A fix with its verdict, or an opening (judged on the fix before it) or an end."""
+
+    key: EntryKey
+    fix: Fix | None
+    verdict: Verdict = Verdict.UNSURE
+
+
+def fix_entry(fix: Fix, verdict: Verdict) -> Entry:
+    """The entry of a fix."""
+    return Entry((fix.event_ms, FIX, fix.key), fix, verdict)
+
+
+def moment_entry(at_ms: int, kind: int) -> Entry:
+    """The entry of an opening or an end."""
+    return Entry((at_ms, kind, ()), None)
+
+
+class Machine:
+    """Keeps what a late fix can still change; ``prune`` settles the rest.
+
+    ``judge_opening(at_ms, fix)`` gives the verdict on the last known fix at an opening.
+    """
+
+    #: What a checkpoint holds of it.
+    KEPT = (
+        "_rule", "_judge_opening", "_before", "_settled", "_keys", "_entries", "_states", "_effects",
+        "incidents",
+    )  # fmt: skip
+
+    def __init__(
+        self, rule: RunRule, judge_opening: Callable[[int, Fix], Verdict], before: Fix | None = None
+    ) -> None:
+        self._rule = rule
+        self._judge_opening = judge_opening
+        self._before = before
+        self._settled = IDLE
+        self._keys: list[EntryKey] = []
+        self._entries: list[Entry] = []
+        self._states: list[RunState] = []
+        self._effects: list[Incident | None] = []
+        self.incidents: dict[int, Incident] = {}
+
+    @property
+    def state(self) -> RunState:
+        """Where the scope stands after all entries."""
+        return self._states[-1] if self._states else self._settled
+
+    @property
+    def at_ease(self) -> bool:
+        """Idle all along, with no wrong side among the entries that a late fix could join."""
+        idle = self._settled.idle and self.state.idle
+        return idle and all(entry.verdict is not Verdict.WRONG for entry in self._entries)
+
+    def insert(self, entry: Entry) -> Changes:
+        """Put an entry in its place and step again from there."""
+        place = bisect_left(self._keys, entry.key)
+        old = self._outcome(place)
+        self._keys.insert(place, entry.key)
+        self._entries.insert(place, entry)
+        del self._states[place:], self._effects[place:]
+        self._judge_from(place)
+        return self._apply(old, self._outcome(place))
+
+    def prune(self, from_ms: int, keep: Collection[int]) -> None:
+        """Settle all entries before an instant, as no fix may come before it any more.
+
+        Incidents that are settled for good are forgotten, but for those with an onset in ``keep``.
+        """
+        gone = bisect_left(self._keys, (from_ms, FIX, ()))
+        if not gone:
+            return
+        self._settled = self._states[gone - 1]
+        fixes = [entry.fix for entry in self._entries[:gone] if entry.fix is not None]
+        self._before = fixes[-1] if fixes else self._before
+        del self._keys[:gone], self._entries[:gone], self._states[:gone], self._effects[:gone]
+        held = {incident.onset_ms for incident in (*self._effects, self._settled.open) if incident}
+        self.incidents = {o: i for o, i in self.incidents.items() if o in held or o in keep}
+
+    def _judge_from(self, place: int) -> None:
+        state = self._states[place - 1] if place else self._settled
+        for entry in self._entries[place:]:
+            state, effect = self._step(state, entry, len(self._states))
+            self._states.append(state)
+            self._effects.append(effect)
+
+    def _step(self, state: RunState, entry: Entry, place: int) -> tuple[RunState, Incident | None]:
+        at_ms, kind, _ = entry.key
+        if kind == END:
+            return end(state, at_ms)
+        fix = entry.fix
+        if kind == OPENING:
+            fix = self._last_known(place)
+            entry.verdict = Verdict.UNSURE if fix is None else self._judge_opening(at_ms, fix)
+        if fix is None:
+            return state, None
+        sighting = Sighting(at_ms, fix.arrival_ms, fix, fix.confirmed)
+        if kind == OPENING:
+            sighting = Sighting(at_ms, at_ms, fix, False)
+        return step(state, sighting, entry.verdict, self._rule)
+
+    def _last_known(self, place: int) -> Fix | None:
+        earlier = (entry.fix for entry in reversed(self._entries[:place]) if entry.fix is not None)
+        return next(earlier, self._before)
+
+    def _outcome(self, place: int) -> dict[int, Incident]:
+        """Incidents as the entries from a place on leave them, and the one open before it."""
+        before = self._states[place - 1] if place else self._settled
+        touched = [incident for incident in (before.open, *self._effects[place:]) if incident is not None]
+        return {incident.onset_ms: incident for incident in touched}
+
+    def _apply(self, old: dict[int, Incident], new: dict[int, Incident]) -> Changes:
+        changes: Changes = {onset: new.get(onset) for onset in old if onset not in new}
+        changes |= {onset: incident for onset, incident in new.items() if old.get(onset) != incident}
+        for onset, incident in changes.items():
+            if incident is None:
+                self.incidents.pop(onset, None)
+            else:
+                self.incidents[onset] = incident
+        return changes

@@ -1,0 +1,175 @@
+"""Classifies single fixes: on which side of a scope each lies, decided as if all distances were exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from pipeline.engine.assignment import Assignment
+from pipeline.engine.boundary.distance_screen import ROUNDING_M
+from pipeline.engine.boundary.fix import Fix
+from pipeline.engine.boundary.incidents import Sighting, Verdict
+from pipeline.engine.compiled_fences import CompiledFences
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One area that a fix is held against, with its tolerance as it shifts d."""
+
+    area: int
+    shift_m: float
+    name: str
+    severity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The place that decides: its exact signed distance without tolerance, and the side."""
+
+    place: Place
+    distance_m: float
+    side: str
+
+
+class SideClassifier:
+    """Sides of one shard's fixes; approximate distances decide wherever their error leaves no doubt.
+
+    ``counted`` is the number of a leave that is to count whenever it was approved: the counterfactual
+    by which a leave approved later is found to have prevented an alert.
+    """
+
+    def __init__(self, compiled: CompiledFences, assignment: Assignment) -> None:
+        self._compiled = compiled
+        self._assignment = assignment
+        self._own = lru_cache(maxsize=1 << 16)(self._own_fences)
+        self._place = lru_cache(maxsize=1 << 16)(self._place_of)
+
+    def keeps_in(self, scope: int) -> bool:
+        """Is the scope a group of keep_in fences?"""
+        return self._compiled.scopes[scope].keep_in
+
+    def own_fences(self, scope: int, row: int) -> tuple[int, ...]:
+        """The fences of a scope that apply to a person's row."""
+        return self._own(scope, row)
+
+    def _own_fences(self, scope: int, row: int) -> tuple[int, ...]:
+        fences = self._compiled.scopes[scope].fences
+        if self._compiled.scopes[scope].keep_in:
+            assigned = set(self._assignment.keep_in.of(row))
+            return tuple(fence for fence in fences if fence in assigned)
+        return tuple(fence for fence in fences if self._assignment.applies(fence, row))
+
+    def fences_ever(self, scope: int, person: int) -> tuple[int, ...]:
+        """The fences of a scope that apply to some row of a person."""
+        rows = self._assignment.subjects.rows
+        own = (self._own(scope, row) for row in range(int(rows.first[person]), int(rows.first[person + 1])))
+        return tuple(sorted({fence for fences in own for fence in fences}))
+
+    def active_fences(self, scope: int, row: int, at_ms: int) -> list[int]:
+        """Own fences of a scope that are active at an instant; without any it is not judged."""
+        active_intervals = self._compiled.active_intervals
+        return [fence for fence in self._own(scope, row) if active_intervals.active_at(fence, at_ms)]
+
+    def row_at(self, person: int, at_ms: int) -> int:
+        """The person's row valid at an instant, -1 where not supervised."""
+        return self._assignment.subjects.rows.one_at(person, at_ms)
+
+    def verdict(
+        self, scope: int, person: int, fix: Fix, at_ms: int, arrival_ms: int, counted: int = -1
+    ) -> Verdict:
+        """What a fix says of a scope at an instant."""
+        places = self._places(scope, person, at_ms, arrival_ms, counted)
+        if not places:
+            return Verdict.UNSURE
+        self._approximate(fix, places)
+        low_m, high_m = np.inf, np.inf
+        for place in places:
+            distance_m, error_m = fix.distances[place.area]
+            low_m = min(low_m, distance_m + place.shift_m - error_m)
+            high_m = min(high_m, distance_m + place.shift_m + error_m)
+        side = _side(low_m, fix.radius_m)
+        if side != _side(high_m, fix.radius_m):
+            side = self._nearest([fix], [places])[0].side
+        if side == "unsure":
+            return Verdict.UNSURE
+        right = "in" if self._compiled.scopes[scope].keep_in else "out"
+        return Verdict.RIGHT if side == right else Verdict.WRONG
+
+    def nearest(self, scope: int, person: int, sightings: Sequence[Sighting]) -> list[Nearest]:
+        """What an alert reports of sightings: the deciding place, exact distance and side of each."""
+        keys = [(scope, s.at_ms, s.arrival_ms) for s in sightings]
+        new = [s for s, key in zip(sightings, keys, strict=True) if key not in s.fix.reports]
+        if new:
+            places = [self._places(scope, person, s.at_ms, s.arrival_ms, -1) for s in new]
+            for sighting, nearest in zip(new, self._nearest([s.fix for s in new], places), strict=True):
+                sighting.fix.reports[scope, sighting.at_ms, sighting.arrival_ms] = nearest
+        return [sighting.fix.reports[key] for sighting, key in zip(sightings, keys, strict=True)]
+
+    def _places(self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
+        row = self.row_at(person, at_ms)
+        own = self.active_fences(scope, row, at_ms) if row >= 0 else []
+        if not own:
+            return []
+        places = [self._place(fence) for fence in own]
+        keep_in = self._compiled.scopes[scope].keep_in
+        return [*places, *self._leave_places(person, at_ms, arrival_ms, counted)] if keep_in else places
+
+    def _place_of(self, fence: int) -> Place:
+        given = self._compiled.fences[fence]
+        sign = -1 if self._compiled.keep_in[fence] else 1
+        return Place(fence, sign * given.tolerance_m, given.fence_id, given.severity)
+
+    def _leave_places(self, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
+        assignment = self._assignment
+        return [
+            Place(place.area, -place.tolerance_m, place.name, place.severity)
+            for number in assignment.leaves_of(person)
+            for leave in (assignment.leaves[number],)
+            if leave.valid_from_ms <= at_ms < leave.valid_to_ms
+            and (leave.approved_at_ms <= arrival_ms or number == counted)
+            for place in assignment.leave_places[number]
+        ]
+
+    def approximate(self, fixes: Sequence[Fix], areas: Sequence[Sequence[int]]) -> None:
+        """Work out the distances of many fixes to areas of each in one go."""
+        owner = [number for number, some in enumerate(areas) for _ in some]
+        area = [number for some in areas for number in some]
+        if not area:
+            return
+        lon, lat = np.array([fix.lon for fix in fixes]), np.array([fix.lat for fix in fixes])
+        distance_m, error_m = self._compiled.pack.approx(np.array(area, np.int64), lon[owner], lat[owner])
+        columns = owner, area, distance_m.tolist(), error_m.tolist()
+        for number, place, d_m, e_m in zip(*columns, strict=True):
+            fixes[number].distances[place] = d_m, e_m + ROUNDING_M
+
+    def _approximate(self, fix: Fix, places: list[Place]) -> None:
+        unknown = [place.area for place in places if place.area not in fix.distances]
+        if unknown:
+            self.approximate([fix], [unknown])
+
+    def _nearest(self, fixes: Sequence[Fix], places: Sequence[Sequence[Place]]) -> list[Nearest]:
+        """Of each fix's places the one with the smallest d', the smallest id where equal."""
+        pairs = [(fix, place) for fix, some in zip(fixes, places, strict=True) for place in some]
+        exact_m = self._compiled.pack.exact(
+            np.array([place.area for _, place in pairs], np.int64),
+            np.array([fix.lon for fix, _ in pairs]),
+            np.array([fix.lat for fix, _ in pairs]),
+        )
+        shifted_m = np.rint(exact_m * 1000) / 1000 + np.array([place.shift_m for _, place in pairs])
+        found, begin = [], 0
+        for fix, some in zip(fixes, places, strict=True):
+            mine = range(begin, begin + len(some))
+            begin = mine.stop
+            best = min(mine, key=lambda pair: (shifted_m[pair], pairs[pair][1].name.encode()))
+            side = _side(float(shifted_m[best]), fix.radius_m)
+            found.append(Nearest(pairs[best][1], float(exact_m[best]), side))
+        return found
+
+
+def _side(distance_m: float, radius_m: float) -> str:
+    if distance_m <= -radius_m:
+        return "in"
+    return "out" if distance_m > radius_m else "unsure"

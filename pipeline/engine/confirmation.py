@@ -1,0 +1,167 @@
+"""Missed confirmations: windows whose end and grace passed without the daily check-in (contract §4)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from heapq import heappop, heappush
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geofences.instant import BEGIN_MS, END_MS
+from geofences.wall_time import wall_instants, wall_span
+from pipeline.engine.growing_columns import Columns
+from pipeline.engine.subject_table import SubjectTable
+from pipeline.sites.policy import DailyWindow, Policy
+
+Ints = NDArray[np.int64]
+
+#: A window is longer than on the wall where clocks are put back meanwhile: by a day where a date comes twice.
+_CLOCKS_BACK_MOST_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """One window of one day: a confirmation made in ``[start_ms, deadline_ms]`` serves it."""
+
+    deadline_ms: int
+    start_ms: int
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A confirmation owed and not made in time; cleared where it was made in time and came later."""
+
+    person: int
+    start_ms: int
+    deadline_ms: int
+    cleared_ms: int | None
+
+
+class ConfirmationWatch:
+    """Who owes a confirmation, and who made one."""
+
+    #: What a checkpoint holds of it.
+    KEPT = ("_made", "_missed", "_start_ms", "_day", "_day_ms", "_coming")
+
+    def __init__(self, policy: Policy, subjects: SubjectTable) -> None:
+        self._policy = policy
+        self._subjects = subjects
+        self._zone = ZoneInfo(policy.timezone)
+        self._row_class = np.array(subjects.row_class, np.object_)
+        self._everyone = np.arange(len(subjects.person_ids))
+        self._made = Columns({"person": np.int64, "event_ms": np.int64, "arrival_ms": np.int64})
+        self._missed: dict[int, list[Missed]] = defaultdict(list)
+        self._start_ms = BEGIN_MS
+        self._day, self._day_ms = date.min, END_MS
+        self._coming: list[Window] = []
+        lengths = [window.end_min - window.start_min for day in policy.windows.values() for window in day]
+        self._longest_ms = max(lengths, default=0) * 60_000 + policy.grace_ms + _CLOCKS_BACK_MOST_MS
+
+    def start(self, start_ms: int) -> None:
+        """Begin the clock: windows that opened before owe nothing."""
+        self._start_ms = start_ms
+        self._open_day(_local_day(start_ms, self._zone))
+
+    def confirm(self, person: Ints, event_ms: Ints, arrival_ms: Ints) -> list[Missed]:
+        """Good confirmations in order of arrival: the missed ones they clear."""
+        self._made.append({"person": person, "event_ms": event_ms, "arrival_ms": arrival_ms})
+        cleared: list[Missed] = []
+        if not self._missed:
+            return cleared
+        for row in np.flatnonzero(np.isin(person, list(self._missed))).tolist():
+            cleared += self._clear(int(person[row]), int(event_ms[row]), int(arrival_ms[row]))
+        return cleared
+
+    def advance(self, past_ms: int) -> list[Missed]:
+        """All windows whose grace ends before an instant."""
+        found: list[Missed] = []
+        while self._day_ms < past_ms:
+            self._open_day(self._day + timedelta(days=1))
+        due = 0
+        while self._coming and self._coming[0].deadline_ms < past_ms:
+            found += self._judge(heappop(self._coming))
+            due += 1
+        if due:
+            self._forget(past_ms)
+        return found
+
+    def _clear(self, person: int, event_ms: int, arrival_ms: int) -> list[Missed]:
+        cleared = []
+        for number, missed in enumerate(self._missed[person]):
+            if missed.cleared_ms is None and missed.start_ms <= event_ms <= missed.deadline_ms < arrival_ms:
+                late = Missed(person, missed.start_ms, missed.deadline_ms, arrival_ms)
+                self._missed[person][number] = late
+                cleared.append(late)
+        return cleared
+
+    def _open_day(self, day: date) -> None:
+        """Put the windows that begin on a local day among those to come."""
+        self._day, self._day_ms = day, wall_instants(day, 0, self._zone)[0]
+        for class_name, windows in self._policy.windows.items():
+            for start_ms, end_ms in spans_of_day(day, windows, self._zone):
+                if start_ms >= self._start_ms:
+                    heappush(self._coming, Window(end_ms + self._policy.grace_ms, start_ms, class_name))
+
+    def _judge(self, window: Window) -> list[Missed]:
+        start_ms, deadline_ms = window.start_ms, window.deadline_ms
+        made = self._made
+        within = (made["event_ms"] >= start_ms) & (made["event_ms"] <= deadline_ms)
+        in_time = within & (made["arrival_ms"] <= deadline_ms)
+        late = np.flatnonzero(within & ~in_time)
+        owing = self._owing(window)
+        found = []
+        for person in owing[~np.isin(owing, made["person"][in_time])].tolist():
+            arrivals_ms = made["arrival_ms"][late[made["person"][late] == person]]
+            cleared_ms = int(arrivals_ms.min()) if len(arrivals_ms) else None
+            found.append(Missed(person, start_ms, deadline_ms, cleared_ms))
+            self._missed[person].append(found[-1])
+        return found
+
+    def _owing(self, window: Window) -> Ints:
+        """People of the class at the window's start, supervised from there to the deadline."""
+        at_ms = np.full(len(self._everyone), window.start_ms)
+        row = self._subjects.rows.at(self._everyone, at_ms)
+        person = self._everyone[row >= 0]
+        person = person[self._row_class[row[person]] == window.class_name]
+        supervision = self._subjects.supervision
+        span = supervision.at(person, at_ms[person])
+        owing: Ints = person[(span >= 0) & (window.deadline_ms <= supervision.to_ms[span])]
+        return owing
+
+    def _forget(self, past_ms: int) -> None:
+        if len(self._made):
+            self._made.keep(self._made["event_ms"] >= past_ms - self._longest_ms)
+        horizon_ms = past_ms - self._policy.backfill_horizon_ms
+        for person, missed in list(self._missed.items()):
+            kept = [m for m in missed if m.cleared_ms is None and m.deadline_ms >= horizon_ms]
+            if kept:
+                self._missed[person] = kept
+            else:
+                del self._missed[person]
+
+
+@lru_cache(maxsize=4096)  # all shards ask for the same days
+def spans_of_day(day: date, windows: tuple[DailyWindow, ...], zone: ZoneInfo) -> list[tuple[int, int]]:
+    """Starts and ends of a class's windows of a local day, in order of start.
+
+    Of windows that begin at one instant, because clocks skip their starts, the one that ends first is
+    left: who misses another of them misses that one too, and both would be one alert.
+    """
+    first: dict[int, tuple[int, date]] = {}
+    for near in (day + timedelta(days=days) for days in (-1, 0, 1)):
+        for window in windows:
+            span = wall_span(near, window.start_min, window.end_min, zone)
+            if span is not None:
+                first[span[0]] = min((span[1], near), first.get(span[0], (END_MS, date.max)))
+    return sorted((start_ms, end_ms) for start_ms, (end_ms, of) in first.items() if of == day)
+
+
+def _local_day(at_ms: int, zone: ZoneInfo) -> date:
+    """The local day of an instant, a day early so that no offset can skip one."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date() - timedelta(days=1)

@@ -1,0 +1,125 @@
+"""Silent devices: who has not been heard of for longer than a level allows (contract §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geofences.instant import END_MS
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Silences:
+    """Silences to write, in order; ``cleared_ms`` is END_MS where it goes on."""
+
+    episode: Ints
+    onset_ms: Ints
+    raised_ms: Ints
+    level: Ints
+    cleared_ms: Ints
+
+
+class SilenceWatch:
+    """Last arrivals by episode: a stretch in which a device is bound and its person supervised."""
+
+    #: What a checkpoint holds of it.
+    KEPT = ("last_ms", "kind", "level", "raised_ms", "gap_ms", "_due_ms")
+
+    def __init__(self, from_ms: Ints, to_ms: Ints, levels_ms: Ints) -> None:
+        """Episodes by column; ``levels_ms`` (kinds, 3): rising thresholds by kind of device."""
+        self._from_ms = from_ms
+        self._to_ms = to_ms
+        self._levels_ms = levels_ms
+        self.last_ms = np.full(len(from_ms), END_MS, np.int64)
+        self.kind = np.zeros(len(from_ms), np.int8)
+        self.level = np.zeros(len(from_ms), np.int64)
+        self.raised_ms = np.zeros(len(from_ms), np.int64)
+        self.gap_ms = np.zeros(len(from_ms), np.int64)
+        self._due_ms = END_MS
+
+    def since_ms(self, start_ms: int) -> Ints:
+        """From when on a device never heard of is silent: the clock's or its episode's start."""
+        return np.maximum(self._from_ms, start_ms)
+
+    def start(self, start_ms: int, kind: NDArray[np.int8]) -> None:
+        """Begin the clock; ``kind`` is that of each episode's device at ``since_ms``."""
+        since_ms = self.since_ms(start_ms)
+        self.last_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
+        self.kind = kind
+        self._due_ms = start_ms
+
+    def hear(self, episode: Ints, arrival_ms: Ints, kind: NDArray[np.int8]) -> Silences:
+        """Arrivals in order with the kind of device then, shape (n,): the silences they end."""
+        if len(episode):
+            self._due_ms = min(self._due_ms, int((arrival_ms + self._levels_ms[kind, 0]).min()))
+        ended = _hear(
+            episode, arrival_ms, kind, self.last_ms, self.kind, self.level, self.raised_ms, self.gap_ms,
+            self._levels_ms,
+        )  # fmt: skip
+        return Silences(*ended)
+
+    def skip_gap(self, from_ms: int, to_ms: int) -> None:
+        """Nothing could be received between two instants: that time counts towards nobody's silence.
+
+        All deadlines before it must have taken effect.
+        """
+        unheard = self.last_ms < to_ms
+        self.gap_ms[unheard] += to_ms - np.maximum(self.last_ms[unheard], from_ms)
+        self._due_ms = min(self._due_ms, to_ms)
+
+    def advance(self, past_ms: int) -> Silences:
+        """All deadlines before an instant: silences begun, grown graver, or ended with their episode."""
+        if self._due_ms >= past_ms:
+            return Silences(*(np.empty(0, np.int64) for _ in range(5)))
+        deadline_ms = self._deadlines_ms()
+        fires = (deadline_ms < past_ms) & (deadline_ms < self._to_ms[:, None])
+        level = np.maximum(fires.sum(axis=1), self.level)
+        begun = (level > 0) & (self.level == 0)
+        self.raised_ms[begun] = deadline_ms[begun, 0]
+        over = self._to_ms < past_ms
+        changed = np.flatnonzero((level > self.level) | (over & (level > 0)))
+        cleared_ms = np.where(over, self._to_ms, END_MS)[changed]
+        found = Silences(changed, self.last_ms[changed], self.raised_ms[changed], level[changed], cleared_ms)
+        self.level = level
+        self.last_ms[over], self.level[over] = END_MS, 0
+        self._due_ms = self._next_due_ms(past_ms)
+        return found
+
+    def _deadlines_ms(self) -> Ints:
+        deadlines_ms: Ints = (self.last_ms + self.gap_ms)[:, None] + self._levels_ms[self.kind]
+        return deadlines_ms
+
+    def _next_due_ms(self, past_ms: int) -> int:
+        """No deadline of those heard of so far lies before this."""
+        deadline_ms = self._deadlines_ms()
+        ahead = deadline_ms[deadline_ms >= past_ms]
+        ends = self._to_ms[self.level > 0]
+        return int(min(ahead.min(initial=END_MS), ends.min(initial=END_MS)))
+
+
+@njit(cache=True, nogil=True)
+def _hear(  # type: ignore[no-untyped-def]  # numba infers the arrays
+    episode, arrival_ms, kind, last_ms, last_kind, level, raised_ms, gap_ms, levels_ms
+):
+    ended = np.empty((5, len(episode)), np.int64)
+    count = 0
+    for row in range(len(episode)):
+        e = episode[row]
+        since_ms = last_ms[e] + gap_ms[e]
+        reached = level[e]
+        for threshold in range(level[e], levels_ms.shape[1]):
+            if since_ms + levels_ms[last_kind[e], threshold] < arrival_ms[row]:
+                reached += 1
+        if reached:
+            if level[e] == 0:
+                raised_ms[e] = since_ms + levels_ms[last_kind[e], 0]
+            ended[0, count], ended[1, count], ended[2, count] = e, last_ms[e], raised_ms[e]
+            ended[3, count], ended[4, count] = reached, arrival_ms[row]
+            count += 1
+        last_ms[e], last_kind[e], level[e], gap_ms[e] = arrival_ms[row], kind[row], 0, 0
+    return ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count], ended[4, :count]

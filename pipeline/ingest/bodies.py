@@ -1,0 +1,132 @@
+"""Rows in the body of a message: decoded and judged like those of files, and made into columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pipeline.columns import columns_of
+from pipeline.ingest.counting import has_more_elements, has_more_lines
+from pipeline.ingest.errors import OtherDevice, TooManyRows, UnreadableMessage
+from pipeline.ingest.log_columns import log_batch
+from pipeline.ingest.received import Received
+from pipeline.reading.challenges import Challenges
+from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
+from pipeline.reading.exact import json_object, object_of, row_of_object
+from pipeline.reading.fields import BROKEN, FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
+from pipeline.reading.json_rows import UNKNOWN_COLUMNS_MOST, decode_lines
+from pipeline.reading.nesting import elements_of
+from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
+from pipeline.reading.text_stream import BOM, LINE_MOST
+from pipeline.reading.unjudged import unjudged, unjudged_columns
+
+#: Rows of one body: memory goes by their number, and a short row takes fifty times its length. A device
+#: sends what one person gathered.
+ROWS_MOST = 100_000
+DEVICE_ROWS_MOST = 10_000
+_ORDER_MOST = 64
+
+
+def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_ndjson: bool) -> Received:
+    """The rows of a body, a JSON array or one object a line (``is_ndjson``: surely the latter).
+
+    ``own`` is the only device a row may name (None: any). Raises TooManyRows, UnreadableMessage and
+    OtherDevice.
+    """
+    text = body.removeprefix(BOM)
+    is_array = not is_ndjson and text.lstrip(b" \t\r\n")[:1] == b"["
+    rows_most = ROWS_MOST if own is None else DEVICE_ROWS_MOST
+    if has_more_elements(text, rows_most) if is_array else has_more_lines(text, rows_most):
+        raise TooManyRows(f"more than {rows_most} rows; send fewer at a time")
+    if is_array:
+        text = b"\n".join(_elements(text))
+    text += b"\n"
+    fields = _decoded(text, kind, devices)
+    lines = [text[start:end] for start, end in fields[["start", "end"]].tolist()]
+    if own is not None:
+        _check_own(lines, own)
+    rows, challenges = _checked(fields, text, lines, kind, devices)
+    values = _own_values(rows, text, lines, kind)
+    others = unjudged_columns(values, kind) if values else {}
+    batch = log_batch(rows.select(rows.reason == USABLE), others, challenges, kind, devices)
+    return Received(kind, rows.reason, rows.event_ms, batch, lines)
+
+
+def _elements(text: bytes) -> list[bytes]:
+    """The elements of an array, each on one line; one that could be read in no file stays unreadable."""
+    try:
+        raw = [bytes(element) for element in msgspec.json.decode(text, type=list[msgspec.Raw])]
+        if not any(b"\n" in element or b"\r" in element for element in raw):
+            return raw
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    if (found := elements_of(text)) is None:
+        raise UnreadableMessage("the body is no JSON array: its brackets, quotes or commas do not match")
+    return found
+
+
+def _decoded(text: bytes, kind: int, devices: DeviceIds) -> Fields:
+    room = np.empty(text.count(b"\n"), FIELDS)
+    columns = columns_of(kind)
+    content = np.array([columns.get(column, -1) for column in COLUMN_NAMES], np.int8)
+    order = np.full(_ORDER_MOST, -1, np.int64)
+    unknown_columns = np.zeros((UNKNOWN_COLUMNS_MOST, 3), np.int64)
+    letters = np.frombuffer(text, np.uint8)
+    rows, _ = decode_lines(letters, 0, True, LINE_MOST, content, order, *devices.words, unknown_columns, room)
+    return room[:rows]
+
+
+def _check_own(lines: list[bytes], own: str) -> None:
+    for line in lines:
+        device_id = (json_object(line) or {}).get("device_id")
+        if isinstance(device_id, str) and device_id != own:
+            raise OtherDevice(f"a token of the device {own} sends for no other")
+
+
+def _checked(
+    fields: Fields, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
+) -> tuple[RawRows, list[str]]:
+    """All rows with their reasons, and the challenge ids they number; rows not plain go one by one."""
+    codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
+    plain = fields["flags"] & (UNPLAIN | BROKEN) == 0
+    for row in np.flatnonzero(plain & (fields["challenge_start"] >= 0)).tolist():
+        start, end = fields["challenge_start"][row], fields["challenge_end"][row]
+        codes[row] = challenges.code(text[start:end].decode())
+    for row in np.flatnonzero(fields["flags"] & UNPLAIN).tolist():
+        exact = row_of_object(json_object(lines[row]), columns_of(kind), devices.numbers)
+        if not _is_unicode(exact.challenge):
+            exact.flags |= WRONG_VALUE
+        elif exact.challenge is not None:
+            codes[row] = challenges.code(exact.challenge)
+        exact.store(fields[row])
+    return checked_rows(fields, codes), challenges.texts
+
+
+def _own_values(rows: RawRows, text: bytes, lines: list[bytes], kind: int) -> list[dict[str, Any]]:
+    """The objects of usable rows where they have columns that nothing judges by yet; else nothing.
+
+    The log cannot hold text that is no Unicode (a lone surrogate), so such a row is a bad value.
+    """
+    names = unjudged(kind)
+    if not any(f'"{name}"'.encode() in text for name in names) and b"\\" not in text:
+        return []
+    values = []
+    for row in np.flatnonzero(rows.reason == USABLE).tolist():
+        found = object_of(lines[row])
+        if all(_is_unicode(found.get(name)) for name in names):
+            values.append(found)
+        else:
+            rows.reason[row] = BAD_VALUE
+    return values
+
+
+def _is_unicode(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

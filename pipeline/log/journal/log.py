@@ -1,0 +1,62 @@
+"""The journal as the engine reads it: batches of rows and clock marks in the order of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from pipeline.log.journal.reader import BYTES_MOST, RECORDS_MOST, JournalReader
+from pipeline.log.marks import ClockMark
+from pipeline.log.record import MARKS, Record
+from pipeline.log.rows import RowDecoder
+from pipeline.reading.raw_batch import RawBatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logged:
+    """Rows that follow each other or a clock mark, and the ``offset`` of the journal behind them.
+
+    How rows are cut into batches is chance; their order is not, nor what marks stand between them.
+    """
+
+    content: RawBatch | ClockMark
+    offset: int
+
+
+def logged(records: Sequence[Record], decoder: RowDecoder) -> list[Logged]:
+    """Records as the engine takes them; rows between two marks are one batch."""
+    found: list[Logged] = []
+    for is_mark, run in groupby(records, lambda record: record.kind in MARKS):
+        same = list(run)
+        if is_mark:
+            found += [Logged(ClockMark.of(record), record.number + 1) for record in same]
+        else:
+            found.append(Logged(decoder.batch(same), same[-1].number + 1))
+    return found
+
+
+class JournalLog:
+    """A reader and a decoder together."""
+
+    def __init__(self, reader: JournalReader, decoder: RowDecoder) -> None:
+        self._reader = reader
+        self._decoder = decoder
+
+    @property
+    def offset(self) -> int:
+        """Where the next poll goes on: what a resumed run opens its reader at."""
+        return self._reader.offset
+
+    @property
+    def records_behind(self) -> int:
+        """Durable records that were not polled yet."""
+        return self._reader.end_offset - self._reader.offset
+
+    def poll(self, records_most: int = RECORDS_MOST, bytes_most: int = BYTES_MOST) -> list[Logged]:
+        """What is new in the log, nothing where there is nothing; never waits. Raises as the reader does."""
+        return logged(self._reader.poll(records_most, bytes_most), self._decoder)
+
+    def close(self) -> None:
+        """Lets go of the file; a later poll opens it again."""
+        self._reader.close()

@@ -1,0 +1,90 @@
+"""The dataflow: this is all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+
+from pipeline.checkpoint import Stored
+from pipeline.engine.shard import Shard
+from pipeline.runtime.agreement import Agreement
+from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.runtime.halt import Halt
+from pipeline.runtime.steps import IntakeLogic, Keeping, ShardLogic, WriterSink
+from pipeline.stream.intake import Intake, Reject
+from pipeline.stream.items import Accepted, AlertUpdate, LogItem, Router, ShardItem
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a dataflow is made of; ``store`` None: a run that is not meant to be resumed."""
+
+    source: Source[LogItem]
+    make_intake: Callable[[Stored | None], Intake]
+    router: Router
+    make_shard: Callable[[int], Shard]
+    write_alerts: Callable[[list[AlertUpdate]], None]
+    write_rejects: Callable[[list[Reject]], None] | None  # None: rejects are only counted
+    write_rows: Callable[[list[Accepted]], None] | None = None  # for positions, tracks and figures
+    flush_rows: Callable[[], None] | None = None  # makes them durable at the end of an epoch
+    until_ms: int | None = None
+    store: CheckpointStore | None = None
+    halt: Halt = field(default_factory=Halt)
+    agreement: Agreement = field(default_factory=Agreement)
+
+
+def rejected(item: Accepted | Reject) -> Reject | None:
+    """The item where it is a reject."""
+    return item if isinstance(item, Reject) else None
+
+
+def accepted(item: Accepted | Reject) -> Accepted | None:
+    """The item where it is accepted rows, or the clock going on without any."""
+    return item if isinstance(item, Accepted) else None
+
+
+def build(parts: Parts) -> Dataflow:
+    """Log → intake → shards → alerts, with rejects on the side."""
+
+    keeping = Keeping(parts.store, parts.halt, parts.router, parts.agreement)
+
+    def intake(token: str | None) -> IntakeLogic:
+        state = None
+        with parts.halt.at_fault():
+            state = keeping.stored(token)
+            parts.agreement.intake(state)
+        made, listed = parts.make_intake(state), parts.write_rejects is not None
+        return IntakeLogic(
+            made,
+            parts.until_ms,
+            keeping,
+            state,
+            list_rejects=listed,
+            read_batteries=parts.write_rows is not None,
+        )
+
+    def shard(token: str | None) -> ShardLogic:
+        return ShardLogic(parts.make_shard, keeping, token)
+
+    def route(item: Accepted | Reject) -> list[ShardItem]:
+        return parts.router.route(item) if isinstance(item, Accepted) else []
+
+    flow = Dataflow("fencewatch")
+    log = op.input("log", flow, parts.source)  # RawBatch | LogEnd
+    keyed = op.key_on("one-order", log, lambda _: "log")  # the log has one order, so one intake
+    taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject)
+    if parts.write_rejects is not None:
+        rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
+        op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
+    if parts.write_rows is not None:
+        rows = op.filter_map_value("accepted", taken, accepted)  # (log, Accepted)
+        op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt, parts.flush_rows))
+    items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
+    shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
+    updates = op.stateful_batch("judge", shards, shard)  # (shard, AlertUpdate)
+    op.output("alerts-out", updates, WriterSink(parts.write_alerts, parts.halt))
+    return flow

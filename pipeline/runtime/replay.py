@@ -1,0 +1,203 @@
+"""Recorded streams through the dataflow, from files to an alert file."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from bytewax.dataflow import Dataflow
+from bytewax.testing import cluster_main, run_main
+from numpy.typing import NDArray
+
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
+from pipeline.host.outputs import whole_file
+from pipeline.ping import CONFIRMATION, PING
+from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.runtime.dataflow import Parts, build
+from pipeline.runtime.halt import Halt
+from pipeline.runtime.sources import RecordedLog
+from pipeline.sites.records import Site
+from pipeline.stream.arrival_order import ArrivalOrder, Jump, Overridden, order_warnings
+from pipeline.stream.division import SHARDS, Division
+from pipeline.stream.file_outcome import FileOutcomes
+from pipeline.stream.intake import Intake, Reject
+from pipeline.stream.items import AlertUpdate, Router
+from pipeline.stream.merge import merged
+from sinks.ledger import AlertLedger
+
+BATCH_ROWS = 1 << 16
+
+#: A replay is not resumed, so its epochs serve nothing but backpressure.
+_EPOCH = timedelta(seconds=1)
+
+#: Collections by number of new objects, and how many of each generation before the next.
+_COLLECT = (200_000, 20, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What to replay, and where to."""
+
+    site: Site
+    pings: Sequence[Path]
+    confirmations: Sequence[Path]
+    alerts: Path
+    rejects: Path | None = None
+    until_ms: int | None = None
+    workers: int = 1
+    batch_rows: int = BATCH_ROWS
+    accept_jump: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySummary:
+    """What a replay read and found; ``start_ms`` and ``until_ms`` are None where no row was accepted.
+
+    ``out_of_order`` says by file which rows say they arrived before a row ahead of them, ``jump`` where
+    the clock went furthest ahead at once.
+    """
+
+    rows: int
+    accepted: int
+    rejected: dict[str, int]
+    alerts: dict[str, int]
+    withdrawn: int
+    start_ms: int | None
+    until_ms: int | None
+    seconds: float
+    warnings: list[str] = field(default_factory=list)
+    out_of_order: dict[str, Overridden] = field(default_factory=dict)
+    jump: Jump | None = None
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows read a second, from opening the files to the alert file."""
+        return self.rows / self.seconds if self.seconds else 0.0
+
+
+#: Told after each batch: bytes read and bytes in all.
+Progress = Callable[[int, int], None]
+
+
+def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySummary:
+    """Run recorded streams to their end and write what they raise.
+
+    Raises InputError where a file cannot be read as what it is said to be, HolidayYearMissing where a
+    schedule needs a year that the site's holiday table lacks. Files are written whole or not at all.
+    """
+    begun = time.perf_counter()
+    compiled = CompiledSite.of(request.site, SHARDS)
+    log = _Recording(request, compiled.division, progress)
+    ledger = AlertLedger()
+    with whole_file(request.alerts) as alerts, _whole_or_none(request.rejects) as rejects:
+        parts = _parts(request, compiled, log, ledger, rejects)
+        _run(build(parts), request.workers)
+        parts.halt.reraise()
+        ledger.save(alerts)
+    intake = log.intake
+    until_ms = request.until_ms if request.until_ms is not None else intake.clock_ms
+    return ReplaySummary(
+        rows=intake.read,
+        accepted=intake.accepted,
+        rejected=dict(intake.rejected),
+        alerts=ledger.by_kind(),
+        withdrawn=ledger.withdrawn(),
+        start_ms=intake.start_ms,
+        until_ms=None if intake.start_ms is None else until_ms,
+        seconds=time.perf_counter() - begun,
+        warnings=log.warnings(),
+        out_of_order=log.order.files,
+        jump=log.order.jump,
+    )
+
+
+class _Recording:
+    """The files of a replay as one log, and the intake that reads it."""
+
+    def __init__(self, request: ReplayRequest, division: Division, progress: Progress | None) -> None:
+        challenges = Challenges()
+        devices = DeviceIds(division.device_ids)
+        named = [(path, PING) for path in request.pings] + [(p, CONFIRMATION) for p in request.confirmations]
+        self._files: list[StreamFile] = [
+            open_stream(path, kind=kind, number=number, devices=devices, challenges=challenges)
+            for number, (path, kind) in enumerate(named)
+        ]
+        self._batch_rows = request.batch_rows
+        self._progress = progress
+        self.order = ArrivalOrder(request.site, request.until_ms, accept_jump=request.accept_jump)
+        self._outcomes = FileOutcomes([str(path) for path, _ in named], [kind for _, kind in named])
+        self.intake = Intake(request.site.policy, challenges, self._observe)
+
+    def open(self, skip_rows: int) -> Iterator[RawBatch]:
+        """The merged batches after the first so many rows."""
+        total = sum(file.bytes_total for file in self._files)
+        for batch in merged(self._files, self._batch_rows, skip_rows=skip_rows):
+            yield batch
+            if self._progress is not None:
+                self._progress(sum(file.bytes_read for file in self._files), total)
+
+    def warnings(self) -> list[str]:
+        """What is worth reporting of the files."""
+        of_files = [warning for file in self._files for warning in file.warnings()]
+        return [*of_files, *self._outcomes.warnings(), *order_warnings(self.order)]
+
+    def _observe(self, batch: RawBatch, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
+        self._outcomes.observe(batch, reason, arrival_ms)
+        self.order.observe(batch, reason, arrival_ms)
+
+
+def _parts(
+    request: ReplayRequest,
+    compiled: CompiledSite,
+    log: _Recording,
+    ledger: AlertLedger,
+    rejects: BinaryIO | None,
+) -> Parts:
+    halt = Halt()
+
+    def write_alerts(updates: list[AlertUpdate]) -> None:
+        ledger.write(item.alert for item in updates)
+
+    def write_rejects(found: list[Reject]) -> None:
+        assert rejects is not None
+        rejects.writelines(reject.line() for reject in found)
+
+    return Parts(
+        source=RecordedLog(log.open, request.until_ms, halt),
+        make_intake=lambda _: log.intake,
+        router=Router(compiled.division),
+        make_shard=lambda number: Shard(compiled, number),
+        write_alerts=write_alerts,
+        write_rejects=None if rejects is None else write_rejects,
+        until_ms=request.until_ms,
+        halt=halt,
+    )
+
+
+def _run(flow: Dataflow, workers: int) -> None:
+    """Run a flow to its end in this process."""
+    # A site is many objects that live on, and so is what shards know: the collector need not walk them often.
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
+    try:
+        if workers == 1:
+            run_main(flow, epoch_interval=_EPOCH)
+        else:
+            cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    return nullcontext() if path is None else whole_file(path)

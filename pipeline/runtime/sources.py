@@ -1,0 +1,136 @@
+"""Where the log comes from: bytewax sources over recorded files and over the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
+
+from pipeline.log.journal.log import JournalLog
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.runtime.agreement import Agreement, place_of, sealed_place
+from pipeline.runtime.halt import Halt
+from pipeline.stream.items import LogEnd, LogItem
+
+#: Opens the merged batches of a recorded log after its first so many rows.
+OpenLog = Callable[[int], Iterator[RawBatch]]
+
+_PART = "log"
+
+
+class RecordedLog(FixedPartitionedSource[LogItem, int]):
+    """One merged sequence of recorded rows, then its end; resumes after the rows that were taken."""
+
+    def __init__(self, open_log: OpenLog, until_ms: int | None, halt: Halt) -> None:
+        self._open_log = open_log
+        self._until_ms = until_ms
+        self._halt = halt
+
+    def list_parts(self) -> list[str]:
+        return [_PART]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _RecordedPart:
+        rows = resume_state or 0
+        return _RecordedPart(self._open_log(rows), rows, self._until_ms, self._halt)
+
+
+class _RecordedPart(StatefulSourcePartition[LogItem, int]):
+    def __init__(self, batches: Iterator[RawBatch], rows: int, until_ms: int | None, halt: Halt) -> None:
+        self._batches = batches
+        self._rows = rows
+        self._until_ms = until_ms
+        self._halt = halt
+        self._ended = False
+
+    def next_batch(self) -> Iterable[LogItem]:
+        batch = None
+        with self._halt.at_fault():
+            batch = next(self._batches, None)
+        if self._ended or self._halt:
+            raise StopIteration
+        if batch is None:
+            self._ended = True
+            return [LogEnd(self._until_ms)]
+        self._rows += len(batch)
+        return [batch]
+
+    def snapshot(self) -> int:
+        """The rows read, which is where the next reading begins; the end itself is sent again."""
+        return self._rows
+
+
+#: How long an empty journal is left alone.
+_REST = timedelta(milliseconds=20)
+
+
+class LiveLog(FixedPartitionedSource[LogItem, str]):
+    """The journal from where the last run's state was kept, until somebody says stop."""
+
+    def __init__(
+        self,
+        open_log: Callable[[int], JournalLog],
+        halt: Halt,
+        stop: Event,
+        done_with: Callable[[int], None],
+        agreement: Agreement,
+    ) -> None:
+        """``done_with`` gets the earliest offset from which a restart may ask for the log."""
+        self._agreement = agreement
+        self._open_log = open_log
+        self._halt = halt
+        self._stop = stop
+        self._done_with = done_with
+
+    def list_parts(self) -> list[str]:
+        return [_PART]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: str | None) -> _LivePart:
+        log = None
+        with self._halt.at_fault():
+            offset = place_of(resume_state)
+            self._agreement.source(offset)
+            log = self._open_log(offset)
+        return _LivePart(log, self._halt, self._stop, self._done_with)
+
+
+class _LivePart(StatefulSourcePartition[LogItem, str]):
+    def __init__(
+        self, log: JournalLog | None, halt: Halt, stop: Event, done_with: Callable[[int], None]
+    ) -> None:
+        """Without a log, for which there is a fault, it only ends."""
+        self._log = log
+        self._halt = halt
+        self._stop = stop
+        self._done_with = done_with
+        self._kept = 0 if log is None else log.offset
+        self._awake: datetime | None = None
+
+    def next_batch(self) -> Iterable[LogItem]:
+        if self._halt or self._log is None:
+            raise AbortExecution  # the end of the input would commit what the fault left undone
+        if self._stop.is_set():
+            raise StopIteration
+        items: list[LogItem] = []
+        with self._halt.at_fault():
+            items += self._log.poll()
+        # The runtime compares with the machine's clock; no judgement depends on it.
+        self._awake = None if items else datetime.now(UTC) + _REST
+        return items
+
+    def next_awake(self) -> datetime | None:
+        return self._awake
+
+    def snapshot(self) -> str:
+        """Where a restart goes on; the offset returned the last time is committed by now."""
+        with self._halt.at_fault():
+            self._done_with(self._kept)
+        self._halt.forbid_commit()
+        assert self._log is not None, "a fault says why"
+        self._kept = self._log.offset
+        return sealed_place(self._kept)
+
+    def close(self) -> None:
+        if self._log is not None:
+            self._log.close()

@@ -1,0 +1,220 @@
+"""The stateful steps of the dataflow as bytewax wants them; what they do is written elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from bytewax.operators import StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from pipeline.checkpoint import Stored
+from pipeline.engine.shard import Shard
+from pipeline.log.journal import ClockMark
+from pipeline.log.journal.log import Logged
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.runtime.agreement import Agreement
+from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.runtime.halt import Halt
+from pipeline.stream.batteries import batteries_of
+from pipeline.stream.intake import Intake, Reject
+from pipeline.stream.items import Accepted, AlertUpdate, LogEnd, LogItem, Router, ShardItem
+from sinks.alert import Alert
+
+X = TypeVar("X")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How state is kept and found again; without a ``store`` it is not."""
+
+    store: CheckpointStore | None
+    halt: Halt
+    router: Router
+    agreement: Agreement = field(default_factory=Agreement)
+
+    def stored(self, token: str | None) -> Stored | None:
+        """The state of a token. Raises CheckpointDamaged."""
+        return None if self.store is None or token is None else self.store.get(token)
+
+
+class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
+    """Raw rows in merged order become accepted rows and rejects; the end of the log becomes clock."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        until_ms: int | None,
+        keeping: Keeping,
+        stored: Stored | None,
+        *,
+        list_rejects: bool = True,
+        read_batteries: bool = False,
+    ) -> None:
+        """``stored`` is what the intake goes on from; ``read_batteries``: somebody asks for them."""
+        self._intake = intake
+        self._list_rejects = list_rejects
+        self._read_batteries = read_batteries
+        self._halt = keeping.halt
+        self._until_ms = until_ms
+        self._keeping = keeping
+        self._place = 0 if stored is None else stored.place
+        self._sent = {} if stored is None else dict(stored.others)
+
+    def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Accepted | Reject], bool]:
+        emitted: list[Accepted | Reject] = []
+        with self._halt.at_fault():
+            for value in [] if self._halt else values:
+                received = self._receive(value)
+                self._note(value, received)
+                emitted += received
+        return emitted, self.RETAIN
+
+    def _note(self, item: LogItem, received: list[Accepted | Reject]) -> None:
+        """How far the log was taken in and each shard sent something: a restart compares them."""
+        if self._keeping.store is None or not isinstance(item, Logged):
+            return
+        self._place = item.offset
+        for accepted in received:
+            if isinstance(accepted, Accepted):
+                self._sent |= {
+                    f"shard-{shard}": item.offset for shard in self._keeping.router.reached(accepted)
+                }
+
+    def _receive(self, item: LogItem) -> list[Accepted | Reject]:
+        match item:
+            case LogEnd():
+                return self._end(item)
+            case Logged(content=ClockMark() as mark):
+                return self._mark(mark, item.offset)
+            case Logged(content=RawBatch() as batch):
+                return self._ingest(batch, item.offset)
+            case RawBatch():
+                return self._ingest(item, 0)
+        raise AssertionError(f"no item of a log: {item!r}")
+
+    def _ingest(self, batch: RawBatch, offset: int) -> list[Accepted | Reject]:
+        result = self._intake.ingest(batch, list_rejects=self._list_rejects)
+        rows, places = result.accepted, result.places
+        if self._until_ms is not None:  # later arrivals are read and counted, not judged
+            judged = rows.arrival_ms <= self._until_ms
+            rows, places = rows.select(judged), places[judged]
+        emitted: list[Accepted | Reject] = list(result.rejects)
+        if len(rows) and self._intake.start_ms is not None:
+            batteries = batteries_of(batch, places) if self._read_batteries else None
+            emitted.append(Accepted(rows, self._intake.start_ms, None, offset=offset, batteries=batteries))
+        return emitted
+
+    def _mark(self, mark: ClockMark, offset: int) -> list[Accepted | Reject]:
+        if self._intake.start_ms is None:  # a journal's clock begins with its first mark
+            self._intake.start_ms = mark.at_ms
+        return [Accepted(None, self._intake.start_ms, mark.at_ms, mark.clock_gap, offset)]
+
+    def _end(self, end: LogEnd) -> list[Accepted | Reject]:
+        start_ms, last_ms = self._intake.start_ms, self._intake.clock_ms
+        if start_ms is None or last_ms is None:
+            return []
+        until_ms = last_ms if end.until_ms is None else end.until_ms
+        return [Accepted(None, start_ms, until_ms + 1)]
+
+    def snapshot(self) -> str | None:
+        self._halt.forbid_commit()
+        if self._keeping.store is None:
+            return None
+        kept = replace(self._intake.checkpoint(), place=self._place, others=self._sent)
+        return self._keeping.store.put("intake", kept)
+
+
+class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
+    """One shard, made when it first gets something."""
+
+    def __init__(
+        self,
+        make_shard: Callable[[int], Shard],
+        keeping: Keeping,
+        token: str | None,
+    ) -> None:
+        self._make_shard = make_shard
+        self._halt = keeping.halt
+        self._keeping = keeping
+        self._token = token
+        self._number = -1
+        self._place = 0
+        self._shard: Shard | None = None
+
+    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[AlertUpdate], bool]:
+        updates: dict[
+            str, AlertUpdate
+        ] = {}  # of an alert that changed more than once here, the last state counts
+        with self._halt.at_fault():
+            for item in [] if self._halt else values:
+                place = item.accepted.offset, item.accepted.clock_ms
+                updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in self._judge(item)}
+        return list(updates.values()), self.RETAIN
+
+    def _judge(self, item: ShardItem) -> list[Alert]:
+        shard, accepted = self._ready(item), item.accepted
+        self._place = accepted.offset
+        alerts = shard.step(accepted.rows) if accepted.rows is not None else []
+        if accepted.clock_gap is not None:
+            alerts += shard.skip_gap(accepted.clock_gap.from_ms, accepted.clock_gap.to_ms)
+        return alerts if accepted.past_ms is None else alerts + shard.advance(accepted.past_ms)
+
+    def _ready(self, item: ShardItem) -> Shard:
+        if self._shard is None:
+            self._number = item.shard
+            shard, stored = self._make_shard(item.shard), self._keeping.stored(self._token)
+            self._keeping.agreement.shard(f"shard-{item.shard}", stored)
+            if stored is not None:
+                shard.restore(stored)
+            shard.start(item.accepted.start_ms)
+            self._shard = shard
+        return self._shard
+
+    def snapshot(self) -> str | None:
+        self._halt.forbid_commit()
+        if self._keeping.store is None or self._shard is None:
+            return self._token
+        kept = replace(self._shard.checkpoint(), place=self._place)
+        self._token = self._keeping.store.put(f"shard-{self._number}", kept)
+        return self._token
+
+
+class WriterSink(FixedPartitionedSink[X, None]):
+    """All items, in order, to one function; they are durable when it, or then ``flush``, returns.
+
+    ``flush`` is called before an epoch's state is kept, so that nothing is forgotten that is not durable.
+    """
+
+    def __init__(
+        self, write: Callable[[list[X]], None], halt: Halt, flush: Callable[[], None] | None = None
+    ) -> None:
+        self._write = write
+        self._halt = halt
+        self._flush = flush
+
+    def list_parts(self) -> list[str]:
+        return ["all"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _WriterPart[X]:
+        return _WriterPart(self._write, self._halt, self._flush)
+
+
+class _WriterPart(StatefulSinkPartition[X, None]):
+    def __init__(
+        self, write: Callable[[list[X]], None], halt: Halt, flush: Callable[[], None] | None
+    ) -> None:
+        self._write = write
+        self._halt = halt
+        self._flush = flush
+
+    def write_batch(self, values: list[X]) -> None:
+        with self._halt.at_fault():
+            self._write(values)
+
+    def snapshot(self) -> None:
+        with self._halt.at_fault():
+            if self._flush is not None:
+                self._flush()
+        self._halt.forbid_commit()

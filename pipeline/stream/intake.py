@@ -1,0 +1,288 @@
+"""Takes rows in merged order: accepts, or rejects with the first reason that holds, and moves the clock."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geofences.crs import CRS, to_wgs84
+from geofences.instant import BEGIN_MS
+from pipeline.bare import bare
+from pipeline.checkpoint import Checkpoint, Stored
+from pipeline.ping import PingBatch
+from pipeline.reading.challenges import Challenges
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.reading.rows import (
+    AHEAD_MOST_MS,
+    BAD_COORDINATES,
+    BAD_TIME,
+    BAD_VALUE,
+    DUPLICATE,
+    REASONS,
+    TOO_LATE,
+    USABLE,
+    RawRows,
+)
+from pipeline.sites.policy import Policy
+from pipeline.stream.duplicates import ENTRY, Entries, KnownRows, room_for, seen_rows, slot_of
+
+#: Systems whose positions need no conversion.
+_SAME_AS_WGS84 = 2
+assert CRS[:_SAME_AS_WGS84] == ("wgs84", "cgcs2000")
+
+
+#: Gets each batch with the final reasons and the effective arrivals of its rows, shape (n,) each.
+BatchObserver = Callable[[RawBatch, NDArray[np.int8], NDArray[np.int64]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that cannot be used: its file as given, its number from 1, why, and its text as read."""
+
+    file: str
+    row: int
+    reason: str
+    raw: str
+
+    def line(self) -> bytes:
+        """One line of a rejects file, with its newline (contract §2)."""
+        fields = {"file": self.file, "row": self.row, "reason": self.reason, "raw": self.raw}
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="replace") + b"\n"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IntakeResult:
+    """What became of one batch: accepted rows, their places in the batch, and the rejects, in order."""
+
+    accepted: PingBatch
+    places: NDArray[np.int64]
+    rejects: list[Reject]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows so far; ``read == accepted + sum(rejected.values())`` always, also for a thread that looks on."""
+
+    read: int
+    accepted: int
+    rejected: Counter[str]
+
+
+class Intake:
+    """The stateful half of validation; whatever the batches, the same rows in order give the same result.
+
+    ``start_ms`` is the first accepted arrival and ``clock_ms`` the last (None before any).
+    """
+
+    def __init__(self, policy: Policy, challenges: Challenges, observe: BatchObserver | None = None) -> None:
+        self.challenges = challenges
+        self._observe = observe
+        self.counts = Counts(0, 0, Counter())
+        self.start_ms: int | None = None
+        self.clock_ms: int | None = None
+        self._horizon_ms = policy.backfill_horizon_ms
+        self._seen = seen_rows(np.zeros(0, ENTRY), 0)
+        self._tables = 0
+
+    @property
+    def read(self) -> int:
+        """Rows read so far."""
+        return self.counts.read
+
+    @property
+    def accepted(self) -> int:
+        """Those of them that were accepted."""
+        return self.counts.accepted
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """The others, by reason."""
+        return self.counts.rejected
+
+    def ingest(self, batch: RawBatch, *, list_rejects: bool = True) -> IntakeResult:
+        """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
+        rows = batch.rows
+        clock_ms = BEGIN_MS if self.clock_ms is None else self.clock_ms
+        self._make_room(len(batch), clock_ms - self._horizon_ms)
+        reason, arrival_ms = rows.reason.copy(), np.empty(len(batch), np.int64)
+        _judge_rows(
+            reason,
+            arrival_ms,
+            rows.event_ms,
+            rows.given_arrival_ms,
+            _entries(batch),
+            clock_ms,
+            self._horizon_ms,
+            *self._seen,
+        )
+        if self._observe is not None:
+            self._observe(batch, reason, arrival_ms)
+        places = np.flatnonzero(reason == USABLE)
+        refused = np.flatnonzero(reason != USABLE)
+        self._count(reason[refused], arrival_ms[places])
+        listed = refused.tolist() if list_rejects else []
+        rejects = [_reject(batch, place, int(reason[place])) for place in listed]
+        accepted = _accepted(batch, places, arrival_ms, self.challenges.texts)
+        return IntakeResult(accepted, places, rejects)
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything needed to go on after the rows taken so far; to be stored at once."""
+        facts = {
+            "read": self.read,
+            "accepted": self.accepted,
+            "rejected": self.rejected,
+            "start_ms": self.start_ms,
+            "clock_ms": self.clock_ms,
+        }
+        known = KnownRows(self._seen, self._tables)
+        return Checkpoint(json.dumps(facts).encode(), {"seen": known, "challenges": self.challenges})
+
+    def restore(self, stored: Stored) -> None:
+        """Goes on where a checkpoint was taken, also where rows were decoded since.
+
+        Challenge ids are numbered by whoever reads first, so a state names them.
+        """
+        facts, seen = json.loads(stored.whole), stored.rows["seen"]["entries"].copy()
+        texts = stored.rows["challenges"]["texts"].tolist()
+        codes = np.array([self.challenges.code(text) for text in texts], np.int32)
+        named = seen["challenge"] >= 0
+        seen["challenge"][named] = codes[seen["challenge"][named]]
+        self._seen = seen_rows(seen, 0)
+        self._tables += 1
+        self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
+        self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
+
+    def _make_room(self, rows: int, oldest_ms: int) -> None:
+        roomy = room_for(self._seen, rows, oldest_ms)
+        self._tables += roomy is not self._seen
+        self._seen = roomy
+
+    def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
+        by_code = np.bincount(reason, minlength=len(REASONS)).tolist()
+        refused = {REASONS[code]: rows for code, rows in enumerate(by_code) if rows}
+        self.counts = Counts(
+            self.read + len(reason) + len(arrival_ms),
+            self.accepted + len(arrival_ms),
+            self.rejected + Counter(refused),
+        )
+        if len(arrival_ms):
+            self.clock_ms = int(arrival_ms[-1])
+            if self.start_ms is None:
+                self.start_ms = int(arrival_ms[0])
+
+
+def _entries(batch: RawBatch) -> Entries:
+    """What makes a row the same as another, for each row."""
+    rows = batch.rows
+    entries = np.empty(len(batch), ENTRY)
+    entries["event_ms"] = rows.event_ms
+    entries["lon_bits"] = _bits(rows.lon)
+    entries["lat_bits"] = _bits(rows.lat)
+    entries["device"] = rows.device
+    entries["challenge"] = rows.challenge
+    entries["kind"] = batch.kind * 2 + rows.face_ok
+    return entries
+
+
+def _bits(degrees: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Bits that are equal where the numbers are, both zeros and all nothings included."""
+    return np.where(np.isnan(degrees), np.nan, degrees + 0.0).view(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _judge_rows(
+    reason: NDArray[np.int8],
+    arrival_ms: NDArray[np.int64],
+    event_ms: NDArray[np.int64],
+    given_arrival_ms: NDArray[np.int64],
+    rows: Entries,
+    clock_ms: int,
+    horizon_ms: int,
+    entries: Entries,
+    slots: NDArray[np.int32],
+    used: NDArray[np.int64],
+) -> None:
+    """Completes the reasons of rows in merged order and gives each row its effective arrival.
+
+    The table has room for all rows. An arrival is the later of its own and the last accepted one; only
+    accepted rows move that. A clock too far ahead comes before a wrong position or value.
+    """
+    entries, slots, rows = bare(entries), bare(slots), bare(rows)
+    for row in range(len(reason)):
+        event = event_ms[row]
+        own = given_arrival_ms[row] if given_arrival_ms[row] != BEGIN_MS else event
+        arrival = max(own, clock_ms)
+        arrival_ms[row] = arrival
+        found = reason[row]
+        if found in (USABLE, BAD_COORDINATES, BAD_VALUE) and event > arrival + AHEAD_MOST_MS:
+            reason[row] = BAD_TIME
+            continue
+        if found != USABLE:
+            continue
+        if event < arrival - horizon_ms:
+            reason[row] = TOO_LATE
+            continue
+        slot = slot_of(entries, slots, rows[row])
+        if slots[slot] >= 0:
+            reason[row] = DUPLICATE
+            continue
+        entries[used[0]] = rows[row]
+        slots[slot] = used[0]
+        used[0] += 1
+        clock_ms = arrival
+
+
+def _accepted(
+    batch: RawBatch, places: NDArray[np.int64], arrival_ms: NDArray[np.int64], texts: list[str]
+) -> PingBatch:
+    """The accepted rows, positions in WGS-84."""
+    all_usable = len(places) == len(batch)
+    rows = batch.rows if all_usable else batch.rows.select(places)
+    given_lon, given_lat = rows.lon + 0.0, rows.lat + 0.0  # no -0.0, which would order before 0.0
+    lon, lat = _in_wgs84(rows, given_lon, given_lat)
+    return PingBatch(
+        device=rows.device,
+        kind=batch.kind[places],
+        event_ms=rows.event_ms,
+        arrival_ms=arrival_ms[places],
+        given_arrival_ms=rows.given_arrival_ms,
+        lon=lon,
+        lat=lat,
+        given_lon=given_lon,
+        given_lat=given_lat,
+        accuracy_m=rows.accuracy_m,
+        source=rows.source,
+        face_ok=rows.face_ok,
+        challenge=_named(rows.challenge, texts),
+    )
+
+
+def _named(code: NDArray[np.int32], texts: list[str]) -> NDArray[np.object_]:
+    named = np.full(len(code), None, np.object_)
+    for row in np.flatnonzero(code >= 0).tolist():
+        named[row] = texts[code[row]]
+    return named
+
+
+def _in_wgs84(
+    rows: RawRows, given_lon: NDArray[np.float64], given_lat: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    shifted = np.flatnonzero((rows.crs >= _SAME_AS_WGS84) & ~np.isnan(given_lon))
+    if not len(shifted):
+        return given_lon, given_lat
+    lon, lat = given_lon.copy(), given_lat.copy()
+    for code in np.unique(rows.crs[shifted]).tolist():
+        chosen = shifted[rows.crs[shifted] == code]
+        lon[chosen], lat[chosen] = to_wgs84(given_lon[chosen], given_lat[chosen], CRS[code])
+    return lon, lat
+
+
+def _reject(batch: RawBatch, place: int, reason: int) -> Reject:
+    return Reject(batch.names[batch.file[place]], int(batch.row[place]), REASONS[reason], batch.raw(place))

@@ -1,0 +1,99 @@
+"""What moves through the dataflow: batches of rows with the clock they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.log.journal import ClockGap
+from pipeline.log.journal.log import Logged
+from pipeline.ping import PingBatch
+from pipeline.reading.raw_batch import RawBatch
+from pipeline.stream.batteries import Batteries
+from pipeline.stream.division import Division
+from sinks.alert import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The log is at its end; the clock runs on to ``until_ms`` (None: the last accepted arrival)."""
+
+    until_ms: int | None
+
+
+#: What a source gives: recorded rows and their end, or what a journal holds.
+LogItem = RawBatch | LogEnd | Logged
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted:
+    """Accepted rows in merged order, the start of the clock, and how far the log is read.
+
+    ``past_ms``: no later row arrives before it; None where only the rows say so. ``clock_gap``: a gap of
+    the clock right before that. ``offset``: the place in the journal behind all this (0 without one).
+    ``batteries``: what these rows say of batteries; None where nobody asks for it.
+    """
+
+    rows: PingBatch | None
+    start_ms: int
+    past_ms: int | None
+    clock_gap: ClockGap | None = None
+    offset: int = 0
+    batteries: Batteries | None = None
+
+    @property
+    def clock_ms(self) -> int:
+        """Where the log's clock stands after this."""
+        if self.past_ms is not None or self.rows is None:
+            return self.past_ms or self.start_ms
+        return int(self.rows.arrival_ms[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class AlertUpdate:
+    """An alert as it is after a change, with the offset of the log and the clock at which it changed."""
+
+    alert: Alert
+    offset: int
+    clock_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardItem:
+    """What one shard gets of an ``Accepted``."""
+
+    shard: int
+    accepted: Accepted
+
+
+class Router:
+    """Sends each device's rows to the shards of the people it is ever bound to: nearly always one."""
+
+    def __init__(self, division: Division) -> None:
+        self.shards = division.shards
+        self._member = np.zeros((division.shards, len(division.device_ids)), np.bool_)
+        for shard, rows in enumerate(division.bindings):
+            self._member[shard, [division.device_number[row.device_id] for row in rows]] = True
+
+    def reached(self, accepted: Accepted) -> list[int]:
+        """The shards that ``route`` has an item for."""
+        rows = accepted.rows
+        if accepted.past_ms is not None:
+            return list(range(self.shards))
+        return [] if rows is None else [s for s, mine in enumerate(self._member) if mine[rows.device].any()]
+
+    def route(self, accepted: Accepted) -> list[ShardItem]:
+        """The item of each shard: those with rows, or all where the clock goes on."""
+        items = []
+        for shard, rows in enumerate(self._split(accepted.rows)):
+            if rows is not None or accepted.past_ms is not None:
+                items.append(ShardItem(shard, replace(accepted, rows=rows, batteries=None)))
+        return items
+
+    def _split(self, rows: PingBatch | None) -> list[PingBatch | None]:
+        if rows is None:
+            return [None] * self.shards
+        places: list[NDArray[np.intp]] = [np.flatnonzero(member[rows.device]) for member in self._member]
+        return [rows.select(mine) if len(mine) else None for mine in places]

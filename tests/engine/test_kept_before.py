@@ -1,0 +1,77 @@
+"""States written before classes and attributes got other names are read, and the engine goes on with them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from case_files import OWN_CASES, Case
+from engine.world_files import RecordedRows
+
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
+from pipeline.ping import PingBatch
+from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.sites.load import load_site
+from sinks.alert import Alert, alert_line
+from sinks.ledger import AlertLedger
+
+#: By case: how many of its rows came before the state was kept. A gap of the clock of 1 ms followed them.
+KEPT = {
+    "04-backfill-and-the-fixes-behind-it": 18,  # runs, open and withdrawn incidents, backfill, leaves
+    "06-confirmations-of-one-time": 6,  # an alert with its evidence, confirmed fixes
+    "19-overlapping-windows": 4,  # windows of confirmations, a device that is silent
+}
+
+
+def batches(case: Case, site_rows: int) -> tuple[CompiledSite, int, list[PingBatch]]:
+    """The site, the start of the clock, and accepted rows: a batch before the state, and the rest."""
+    site = load_site(case.site)
+    recorded = RecordedRows(site, case.pings, case.confirmations, site_rows)
+    intake = recorded.intake()
+    rows = [intake.ingest(batch).accepted for batch in recorded.open()]
+    assert intake.start_ms is not None
+    return CompiledSite.of(site), intake.start_ms, rows
+
+
+def first_part(shard: Shard, start_ms: int, rows: PingBatch) -> list[Alert]:
+    shard.start(start_ms)
+    last_ms = int(rows.arrival_ms[-1])
+    return shard.step(rows) + shard.skip_gap(last_ms, last_ms + 1)
+
+
+def rest(shard: Shard, rows: list[PingBatch]) -> list[Alert]:
+    alerts = [alert for batch in rows for alert in shard.step(batch)]
+    return alerts + shard.advance(int(rows[-1].arrival_ms[-1]) + 86_400_000)
+
+
+def lines(alerts: list[Alert]) -> list[bytes]:
+    ledger = AlertLedger()
+    ledger.write(alerts)
+    return [alert_line(alert) for alert in ledger.alerts()]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_state_of_the_version_before_is_gone_on_with(name: str, tmp_path: Path) -> None:
+    kept = Path(__file__).parent / "kept_before" / name
+    shutil.copytree(kept, tmp_path / "state")  # a store removes what is older than what it puts
+    compiled, start_ms, (before, *after) = batches(Case(OWN_CASES / name), KEPT[name])
+    straight, resumed = Shard(compiled), Shard(compiled)
+    alerts = first_part(straight, start_ms, before)
+    resumed.restore(CheckpointStore(tmp_path / "state").get((kept / "token").read_text().strip()))
+    resumed.start(start_ms)
+    again = lines(alerts + rest(resumed, after))
+    assert again == lines(alerts + rest(straight, after))
+    assert again != lines(alerts), "nothing came of the rows after the state"
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_same_state_is_written_as_before(name: str) -> None:
+    """So the version before could read ours as well, and no name in it has changed unnoticed."""
+    kept = Path(__file__).parent / "kept_before" / name
+    compiled, start_ms, (before, *_) = batches(Case(OWN_CASES / name), KEPT[name])
+    shard = Shard(compiled)
+    first_part(shard, start_ms, before)
+    written = CheckpointStore(kept).get((kept / "token").read_text().strip())
+    assert shard.checkpoint().whole == written.whole
