@@ -110,7 +110,7 @@ class Shard:
         self._writer.log.grown({name: Columns.of(rows) for name, rows in stored.rows.items()})
 
     def _stateful(self) -> dict[str, Kept]:
-        """What remembers anything, by its name in a checkpoint; the site's compilation makes the rest."""
+        """What remembers anything, by its name on disk; the site's compilation makes the rest."""
         return {
             "log": self._writer.log, "patrol": self._boundary, "confirmations": self._confirmations,
             "silence": self._silence,

@@ -133,7 +133,7 @@ class Terrain:
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_what_a_survey_does_not_suspect_is_not_wrong(seed: int) -> None:
+def test_what_a_screening_does_not_suspect_is_not_wrong(seed: int) -> None:
     terrain = Terrain(seed)
     candidates = terrain.candidates(80)
     screening = terrain.screen.screen(candidates)
@@ -141,10 +141,9 @@ def test_what_a_survey_does_not_suspect_is_not_wrong(seed: int) -> None:
     for n in range(len(candidates.row)):
         missed = {scope for scope in terrain.wrong_scopes(candidates, n) if (n, scope) not in pairs}
         assert not missed, f"seed {seed}, look {n}"
-        assert screening.suspect[n] == any(candidate == n for candidate, _ in pairs)
 
 
-def test_within_slack_and_time_no_side_is_wrong() -> None:
+def test_within_safe_distance_and_time_no_side_is_wrong() -> None:
     tried = 0
     for seed in range(24):
         terrain = Terrain(seed)

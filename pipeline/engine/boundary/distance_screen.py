@@ -40,14 +40,12 @@ class Screening:
     """What came of it, by candidate; the pairs (candidate, scope) may be on the wrong side.
 
     While a device has moved less than ``safe_m`` and the instant lies in ``[since_ms, until_ms)``,
-    none of its scopes can see it on the wrong side. ``asleep_until_ms``: the first moment at which a
-    fence that is closed now, round this position, may open.
+    none of its scopes can see it on the wrong side.
     """
 
     safe_m: Floats
     since_ms: Ints
     until_ms: Ints
-    suspect: Bools
     suspect_candidate: Ints
     suspect_scope: Ints
 
@@ -160,7 +158,7 @@ class _Findings:
         self.safe_m = np.full(candidates, np.inf)
         self.since_ms = np.full(candidates, BEGIN_MS)
         self.until_ms = np.full(candidates, END_MS)
-        self._look: list[Ints] = []
+        self._candidate: list[Ints] = []
         self._scope: list[Ints] = []
 
     def bound(self, candidate: Ints, since_ms: Ints, until_ms: Ints) -> None:
@@ -171,18 +169,15 @@ class _Findings:
         np.minimum.at(self.safe_m, candidate, margin_m - ROUNDING_M)
 
     def suspects(self, candidate: Ints, scope: Ints, suspect: Bools) -> None:
-        self._look.append(candidate[suspect])
+        self._candidate.append(candidate[suspect])
         self._scope.append(scope[suspect])
 
     def finish(self) -> Screening:
-        candidate = np.concatenate([np.empty(0, np.int64), *self._look])
-        suspect = np.zeros(len(self.safe_m), np.bool_)
-        suspect[candidate] = True
+        candidate = np.concatenate([np.empty(0, np.int64), *self._candidate])
         return Screening(
             safe_m=self.safe_m,
             since_ms=self.since_ms,
             until_ms=self.until_ms,
-            suspect=suspect,
             suspect_candidate=candidate,
             suspect_scope=np.concatenate([np.empty(0, np.int64), *self._scope]),
         )
