@@ -89,6 +89,7 @@ def describe(app: FastAPI) -> None:
             schema = own()
             schema["paths"] = {**_ingest_paths(), **schema["paths"]}
             _put_refusals(schema["paths"])
+            _put_plain_parameters(schema["paths"])
             schema.setdefault("components", {}).setdefault("securitySchemes", {}).update(
                 DeviceBasic={
                     "type": "http",
@@ -116,6 +117,17 @@ def _put_refusals(paths: dict[str, Any]) -> None:
             for status, response in said.items():
                 if status >= "400" and path != "/readyz":
                     response["content"] = {"application/json": {"schema": _REFUSAL}}
+
+
+def _put_plain_parameters(paths: dict[str, Any]) -> None:
+    """A parameter that is left out is not null: nothing of a request's head can be."""
+    for operations in paths.values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                schema = parameter["schema"]
+                given = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+                if len(given) == 1:
+                    parameter["schema"] = given[0] | {n: v for n, v in schema.items() if n != "anyOf"}
 
 
 def _ingest_paths() -> dict[str, Any]:

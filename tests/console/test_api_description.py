@@ -150,3 +150,15 @@ def test_the_parameters_of_osmand_are_all_there() -> None:
         osmand_message(asked)
         names |= asked.names
     assert names == OSMAND.keys()
+
+
+def test_no_parameter_is_null(world: World) -> None:
+    """What is left out of an address or a head is not there; null would be the word."""
+    described = create_app(world.parts).openapi()
+    schemas = {
+        f"{method} {path} {one['name']}": one["schema"]
+        for method, path, operation in operations(described)
+        for one in operation.get("parameters", [])
+    }
+    assert schemas["GET /v1/alerts q"]["type"] == "string"
+    assert [name for name, schema in schemas.items() if "null" in str(schema)] == []
