@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.host.clock import clock_of
 from pipeline.log.journal import Journal
 from pipeline.upkeep.store import FOLLOWING, Store
-from pipeline.upkeep.stores import Finding, Standing, StoresDisagree, adopt, enter, give_up, look, stamp
+from pipeline.upkeep.stores import Finding, Standing, StoresUnfit, adopt, enter, give_up, look, stamp
 from sinks.bearing import Bearing
 from sinks.operations_log import OPERATIONS, OperationsLog
 
@@ -19,10 +19,10 @@ _FRESH_S = 2.0
 
 
 def entered(data: Path) -> list[Finding]:
-    """What is wrong with the stores and hinders nobody, told already. Raises StoresDisagree."""
+    """What is wrong with the stores and hinders nobody, told already. Raises StoresUnfit."""
     try:
         found = enter(data)
-    except StoresDisagree as wrong:
+    except StoresUnfit as wrong:
         report(data, "store_unfit", wrong.findings)
         raise
     report(data, "store_unfit", found)
@@ -32,9 +32,9 @@ def entered(data: Path) -> list[Finding]:
 
 
 def fit(data: Path, store: Store) -> None:
-    """Whether one store may be worked on, whatever the others are. Raises StoresDisagree."""
+    """Whether one store may be worked on, whatever the others are. Raises StoresUnfit."""
     if wrong := [finding for finding in look(data).findings() if finding.ends and finding.store is store]:
-        raise StoresDisagree(wrong)
+        raise StoresUnfit(wrong)
 
 
 def settled(data: Path, found: Iterable[Finding]) -> Standing:

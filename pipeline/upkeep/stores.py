@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.errors import InputError, PipelineError
 from pipeline.log.journal.consumer_offsets import ConsumerOffsets
 from pipeline.log.journal.segment import segment_firsts
 from pipeline.upkeep.store import FILES, FOLLOWING, Seen, Store, inode_of, seen_store
@@ -49,6 +49,10 @@ class StoresDisagree(PipelineError):  # noqa: N818 - the name says what is the m
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__("\n".join(map(str, findings)))
         self.findings = list(findings)
+
+
+class StoresUnfit(StoresDisagree, InputError):  # noqa: N818 - likewise
+    """The same, found before any work began: a command was given a directory that it cannot work on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +217,13 @@ def enter(data: Path) -> list[Finding]:
     """Whether these stores may be worked on; what is wrong and hinders nobody.
 
     A directory that has no identity yet, because it is new or from before there were any, gets one. Raises
-    StoresDisagree, which has a line for each thing that must be put right first.
+    StoresUnfit, which has a line for each thing that must be put right first.
     """
     data.mkdir(parents=True, exist_ok=True)
     with _locked(data):
         found = look(data).findings()
     if ends := [finding for finding in found if finding.ends]:
-        raise StoresDisagree(ends)
+        raise StoresUnfit(ends)
     return found
 
 
