@@ -26,9 +26,11 @@ PAGE := console/web/node_modules/.package-lock.json
 SET_UP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # numba looks only at the file a kernel stands in, never at those it calls into; so compiled kernels are kept under
-# a name that changes when any file with kernels does. Beside the environment they also leave the checkout clean.
+# a name that changes when any file with kernels does, or one whose constants they hold: compiled for another number of
+# columns, they would read one column as another. Beside the environment they also leave the checkout clean.
 KERNELS := $(shell grep -rlE '^(from|import) numba' --include='*.py' geofences pipeline simulators benchmarks 2>/dev/null | sort)
-KERNEL_SUM := $(shell cat /dev/null $(KERNELS) | cksum | tr -d ' ')
+CONSTANTS := geofences/crs.py geofences/instant.py pipeline/columns.py pipeline/ping.py pipeline/reading/rows.py pipeline/sites/policy.py
+KERNEL_SUM := $(shell cat /dev/null $(KERNELS) $(CONSTANTS) | cksum | tr -d ' ')
 export NUMBA_CACHE_DIR := $(abspath $(VENV))/kernels/$(KERNEL_SUM)
 
 .PHONY: help set-up demo test check lint format page screenshots bench lock clean
