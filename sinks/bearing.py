@@ -119,10 +119,15 @@ class BearingFile:
         )
 
 
+def can_bear(connection: sqlite3.Connection) -> bool:
+    """Whether a SQLite file has its tables: whoever makes it has come so far. Raises sqlite3.Error."""
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'bearing'")
+    return there.fetchone() is not None
+
+
 def bearing_in(connection: sqlite3.Connection) -> Bearing | None:
     """What a SQLite file bears; None where it bears nothing. Raises sqlite3.Error."""
-    there = connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'bearing'")
-    if there.fetchone() is None:
+    if not can_bear(connection):
         return None
     row = connection.execute("SELECT identity, position, writes, gaps FROM bearing").fetchone()
     if row is None:

@@ -19,13 +19,14 @@ from pathlib import Path
 from pipeline.errors import InputError, PipelineError
 from pipeline.log.journal.consumer_offsets import ConsumerOffsets
 from pipeline.log.journal.segment import segment_firsts
-from pipeline.upkeep.store import FILES, FOLLOWING, Seen, Store, inode_of, seen_store
+from pipeline.upkeep.store import FILES, FOLLOWING, Seen, Store, inode_of, opened_to_read, seen_store
 from sinks.bearing import (
     BEARING,
     WITNESSES,
     Bearing,
     BearingFile,
     SealedFile,
+    can_bear,
     put_bearing,
     witness_of,
 )  # fmt: skip
@@ -230,24 +231,38 @@ def enter(data: Path) -> list[Finding]:
 def adopt(data: Path, stores: Iterable[Store]) -> str:
     """Stores that are open now bear the directory's identity from here on; returns it.
 
-    One that nothing hangs on does so also where it was begun anew, or goes on from an earlier time.
+    One that nothing hangs on does so also where it was begun anew, or goes on from an earlier time. One that
+    another program is only just making is left to whoever has made it.
     """
     with _locked(data):
         seen = look(data)
         identity = seen.root or secrets.token_hex(16)
         (data / WITNESSES).mkdir(mode=0o700, exist_ok=True)
-        born = set(seen.born)
+        born, bearing = set(seen.born), {store for store in Store if seen.stores[store].bearing is not None}
         for store in Store:
             part = seen.stores[store]
             if store in _LOOSE and part.exists and part.writes < part.witnessed:
                 witness_of(part.path).record(part.writes)
-            if part.exists and part.bearing is None and (store not in born or store in _LOOSE):
+            is_new = part.exists and store not in bearing and (store not in born or store in _LOOSE)
+            if is_new and _is_made(data, store):
                 stamp(data, store, Bearing(identity, seen.consumed if store in FOLLOWING else 0))
+                bearing.add(store)
                 born.add(store)
-        born |= {store for store in stores if seen.stores[store].exists}
+        born |= bearing.intersection(stores)
         if seen.root != identity or seen.born != born or not (data / BEARING).exists():
             write_root(data, identity, born)
     return identity
+
+
+def _is_made(data: Path, store: Store) -> bool:
+    """Whether a database has its tables; one made here would hinder whoever is about to make the others."""
+    if store not in FILES:
+        return True
+    try:
+        with closing(opened_to_read(data / store)) as connection:
+            return can_bear(connection)
+    except sqlite3.Error:
+        return False
 
 
 def mark_reached(data: Path, store: Store, position: int) -> None:

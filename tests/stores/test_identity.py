@@ -6,16 +6,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from disposal_alerts import told
 from stores.kept import gone_on, made, put_back, removed
 
 from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
-from pipeline.upkeep.store import Store
+from pipeline.upkeep.store import FILES, Store
 from pipeline.upkeep.stores import Standing, StoresDisagree, adopt, enter, give_up, look, mark_reached
+from sinks.access import TokenStore
+from sinks.access_log import AccessLog
 from sinks.bearing import BEARING, BearingFile
 from sinks.disposal import DisposalQueue
+from sinks.page_checksums import make_checked
+from sinks.positions import PositionStore
 from sinks.rejects import RejectStore
 from sinks.sqlite import sqlite3
 
@@ -151,6 +156,31 @@ def test_a_directory_from_before_is_adopted_once(whole: Path, tmp_path: Path) ->
     removed(data, Store.QUEUE)
     with pytest.raises(StoresDisagree, match=r"queue\.sqlite: it was there and is gone"):
         enter(data)
+
+
+OPENED: dict[Store, Callable[[Path], object]] = {
+    Store.QUEUE: DisposalQueue.open,
+    Store.POSITIONS: PositionStore.open,
+    Store.TOKENS: TokenStore.open,
+    Store.ACCESSES: AccessLog.open,
+    Store.REJECTS: RejectStore.open,
+}
+
+
+@pytest.mark.parametrize("store", FILES)
+def test_a_database_that_is_only_just_being_made_is_left_alone(tmp_path: Path, store: Store) -> None:
+    """Another program starts at the same moment: its file is there, and its tables are not yet."""
+    data = tmp_path / "data"
+    make_checked(data / store)
+    identity = adopt(data, Store)
+    assert enter(data) == []
+    opened: Any = OPENED[store](data / store)
+    assert adopt(data, Store) == identity
+    bearing = look(data).stores[store].bearing
+    assert bearing is not None
+    assert bearing.identity == identity
+    (opened.disconnect if store is Store.QUEUE else opened.close)()
+    assert enter(data) == []
 
 
 def test_what_a_directory_says_of_itself_is_written_anew_from_its_stores(whole: Path, tmp_path: Path) -> None:
