@@ -12,6 +12,7 @@ from engine.engine_run import EngineRun, engine_lines, to_batch
 from engine.harsh_world import harsh_world
 from engine.random_world import World, random_world
 from engine.world_files import RecordedRows, write_streams
+from seeds import seeds
 
 from geofences.instant import BEGIN_MS
 from pipeline.engine.compiled_site import CompiledSite
@@ -25,7 +26,7 @@ HOUR_MS = 3_600_000
 LATENESS_MS = 300_000
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_rows_sent_again_change_nothing(seed: int, tmp_path: Path) -> None:
     """Through real files and the real intake: every row comes again, once or more, at any later place."""
     chance = random.Random(seed)
@@ -76,7 +77,7 @@ def lines_of_files(
     return [alert_line(alert) for alert in run.ledger.alerts()], dict(intake.rejected)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(40))
 def test_another_order_of_arrival_within_the_lateness(seed: int) -> None:
     """Each row comes up to the lateness after its time: no fix is then farther behind the newest than that.
 
@@ -132,7 +133,7 @@ def judged(site: Site, rows: Sequence[ReferenceRow], until_ms: int) -> list[Aler
     return run.ledger.alerts()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(40))
 def test_backfill_in_any_parts_and_order(seed: int) -> None:
     """Backfill handed in after all else: at once, bit by bit, newest first or shuffled."""
     world = settled((random_world, harsh_world)[seed % 2](seed), lateness_ms=0)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from engine.engine_run import engine_lines
+from seeds import seeds
 
 from geofences.holidays import load_builtin
 from geofences.instant import BEGIN_MS, EPOCH
@@ -73,7 +74,7 @@ def night(seed: int) -> tuple[Site, list[ReferenceRow], int]:
     return site, sorted(found, key=lambda row: (row.arrival_ms, row.kind)), until_ms
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", seeds(120))
 def test_a_night_of_change(seed: int) -> None:
     site, rows, until_ms = night(seed)
     expected = [alert for alert in judge(site, rows, until_ms) if alert.kind == "missed_confirmation"]

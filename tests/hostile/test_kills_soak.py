@@ -20,6 +20,6 @@ def test_a_hundred_and_twenty_kills(tmp_path: Path) -> None:
     assert expected.accepted > 5_000
     assert len(expected.lines) > 300
     with LiveSystem(tmp_path / "killed", site, START_MS, SPEED) as system:
-        killer = Killer(system, SEED, TIMES)
+        killer = Killer(system, SEED, VICTIMS * TIMES)
         assert killer.kills == len(VICTIMS) * TIMES == 120
         lived(system, steps, expected, killer)

@@ -19,8 +19,10 @@ from replay.command_line import run_fencewatch
 from sinks.alert import instant_text
 from sinks.disposal import QueueItem
 
-#: Who is killed, twenty times; the order is the seed's.
-VICTIMS: list[tuple[str, ...]] = [(RUN,)] * 9 + [(SERVE,)] * 7 + [(RUN, SERVE)] * 4
+Victims = list[tuple[str, ...]]
+#: Who is killed, twenty times or six; the order is the seed's.
+VICTIMS: Victims = [(RUN,)] * 9 + [(SERVE,)] * 7 + [(RUN, SERVE)] * 4
+FEW_VICTIMS: Victims = [(RUN,)] * 3 + [(SERVE,)] * 2 + [(RUN, SERVE)]
 Moment = Literal["start", "work", "kept"]
 MOMENTS: tuple[Moment, ...] = ("start", "work", "work", "work", "kept")
 #: So fast a clock is meant that no lease lapses within the hours of the stream.
@@ -40,11 +42,10 @@ class Replayed:
 class Killer:
     """Kills with SIGKILL and starts again at once, in a thread beside the stream."""
 
-    def __init__(self, system: LiveSystem, seed: int, times: int = 1) -> None:
-        """``times``: how often all of VICTIMS have their turn."""
+    def __init__(self, system: LiveSystem, seed: int, victims: Victims) -> None:
         self._system = system
         self._chance = random.Random(seed)
-        self._victims = self._chance.sample(VICTIMS * times, len(VICTIMS) * times)
+        self._victims = self._chance.sample(victims, len(victims))
         self._done, self._is_over = 0, False
 
     def run(self) -> int:
