@@ -1,6 +1,6 @@
 """The engine gives what the plain rules give, on random worlds, however the stream is cut and shared out.
 
-One seed is one world; ``FENCEWATCH_SEEDS=2000`` in the environment makes it so many, with ``-m "soak or not soak"``.
+One seed is one world; ``FENCEWATCH_SEEDS=2000`` with ``-m "soak or not soak"`` makes it so many.
 """
 
 from __future__ import annotations
