@@ -31,7 +31,7 @@ START_MS, MINUTE_MS = 1_752_451_200_000, 60_000
 TOLD = (PipelineError, GeofenceError, SinkFailed, OSError)
 #: Flips of files that can be read by themselves, and of the state by way of a whole start of the engine.
 SHORT, SHORT_STARTS = 150, 12
-LONG, LONG_STARTS = 2_000, 300
+LONG, LONG_STARTS = 2_000, 150
 
 
 def minutes(first: int, end: int) -> Iterator[tuple[int, float]]:

@@ -13,6 +13,7 @@ from live.eventful_hours import PLACES, START_MS, write_eventful_site
 from live_system import RUN, SERVE, LiveSystem, Row, until
 
 from pipeline.log.journal import Journal
+from pipeline.log.journal.high_water_mark import HighWaterMarkReader
 from pipeline.log.rows import rows_entry
 from pipeline.ping import PING
 from sinks.alert import instant_text
@@ -75,12 +76,14 @@ def test_nothing_is_committed_after_a_fault(
             system.send(at_ms, [away(at_ms), away(at_ms)])  # the second is a duplicate
         system.stop(SERVE)
         put_into_log(system.data, at_ms)
+        end = HighWaterMarkReader(system.data / "journal").read()
         free = block(system.data)
         system.start(RUN)
         assert system.ended(RUN) == 1
         free()
         system.start(SERVE, RUN)
         until(lambda: any(item.alert.kind == "boundary_violation" for item in system.items()), "the alert")
+        until(lambda: system.is_at_work(RUN) and system.figures().offset >= end, "the rows behind it")
         system.stop(SERVE, RUN)
         with closing(RejectStore.open(system.data / "rejects.sqlite")) as rejects:
             assert [row.reason for row in rejects.rows(RejectFilter())] == ["bad_time"]
