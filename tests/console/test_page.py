@@ -48,6 +48,15 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visit]:
+    """Without the map, which takes most of the time."""
+    with visit(browser, without_webgl=True) as visited:
+        yield visited
+    assert visited.requests_elsewhere == [], "nothing is fetched from outside"
+
+
+@pytest.fixture
+def viewer(browser: Browser) -> Iterator[Visit]:
+    """With the map."""
     with visit(browser) as visited:
         yield visited
     assert visited.requests_elsewhere == [], "nothing is fetched from outside"
@@ -66,19 +75,19 @@ def asked(console: PageConsole, path: str, token: str, *, post: bool = False) ->
         return json.load(answer)
 
 
-def test_from_the_first_page_to_a_disposed_alert(visitor: Visit, console: PageConsole) -> None:
+def test_from_the_first_page_to_a_disposed_alert(viewer: Visit, console: PageConsole) -> None:
     """By what can be read on the page alone; the map has drawn and nobody complained."""
     disposed = "/v1/alerts?state=disposed&limit=500"
     before = len(asked(console, disposed, console.token)["items"])
 
-    dispose_of_the_first_alert(visitor, console.url, console.token)
+    dispose_of_the_first_alert(viewer, console.url, console.token)
 
-    assert visitor.clicks <= CLICKS_MOST
-    visitor.sees("的手机")
+    assert viewer.clicks <= CLICKS_MOST
+    viewer.sees("的手机")
     assert len(asked(console, disposed, console.token)["items"]) == before + 1
-    assert visitor.page.locator(".timeline li.step").count() == 3
-    visitor.sees("人在图上")
-    assert visitor.complaints == []
+    assert viewer.page.locator(".timeline li.step").count() == 3
+    viewer.sees("人在图上")
+    assert viewer.complaints == []
 
 
 def test_a_disposed_alert_is_closed_by_keyboard(visitor: Visit, console: PageConsole) -> None:
@@ -226,14 +235,14 @@ def test_why_an_alert_fired(visitor: Visit, console: PageConsole) -> None:
     )
 
 
-def test_an_alert_moves_the_map(visitor: Visit, console: PageConsole) -> None:
-    enter(visitor, console)
-    visitor.sees("人在图上")
-    visitor.page.wait_for_timeout(1500)
-    before = visitor.page.locator("#map").screenshot()
-    visitor.page.locator("ol#alerts button", has_text="越界").first.click()
-    visitor.page.wait_for_timeout(2500)
-    assert visitor.page.locator("#map").screenshot() != before
+def test_an_alert_moves_the_map(viewer: Visit, console: PageConsole) -> None:
+    enter(viewer, console)
+    viewer.sees("人在图上")
+    viewer.page.wait_for_timeout(1500)
+    before = viewer.page.locator("#map").screenshot()
+    viewer.page.locator("ol#alerts button", has_text="越界").first.click()
+    viewer.page.wait_for_timeout(2500)
+    assert viewer.page.locator("#map").screenshot() != before
 
 
 def test_the_keyboard_is_enough(visitor: Visit, console: PageConsole) -> None:

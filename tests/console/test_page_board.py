@@ -26,7 +26,7 @@ DRAWN_MOST = 100
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as launched:
+    with chromium(webgl=False) as launched:
         yield launched
 
 
@@ -52,7 +52,7 @@ def url(world: World) -> Iterator[str]:
 
 @pytest.fixture
 def visitor(browser: Browser, world: World, url: str) -> Iterator[Visit]:
-    with visit(browser, without_webgl=True, width=1366, height=768) as visited:
+    with visit(browser, width=1366, height=768) as visited:
         visited.page.goto(f"{url}/#token={world.tokens['officer']}")
         visited.sees_board()
         yield visited
@@ -118,7 +118,7 @@ def test_search_by_name_and_by_number(visitor: Visit) -> None:
 
 
 def test_a_prosecutor_finds_nobody_by_name(browser: Browser, world: World, url: str) -> None:
-    with visit(browser, without_webgl=True) as visited:
+    with visit(browser) as visited:
         visited.page.goto(f"{url}/#token={world.tokens['prosecutor']}")
         visited.sees_board()
         rows = visited.page.locator("ol#alerts > li")

@@ -29,7 +29,7 @@ CLICKS = {int(n): int(clicks) for n, clicks in re.findall(r"^\| (\d+) \|.*\| (\d
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as launched:
+    with chromium(webgl=False) as launched:
         yield launched
 
 
@@ -52,7 +52,7 @@ def url(world: World) -> Iterator[str]:
 
 @pytest.fixture
 def visitor(browser: Browser, world: World, url: str) -> Iterator[Visit]:
-    with visit(browser, without_webgl=True, width=1366, height=768) as visited:
+    with visit(browser, width=1366, height=768) as visited:
         visited.page.goto(f"{url}/#token={world.tokens['officer']}")
         visited.sees_board()
         yield visited

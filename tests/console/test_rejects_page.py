@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as launched:
+    with chromium(webgl=False) as launched:
         yield launched
 
 
@@ -33,7 +33,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visit]:
-    with visit(browser, without_webgl=True) as visited:
+    with visit(browser) as visited:
         yield visited
 
 

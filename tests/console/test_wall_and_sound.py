@@ -47,7 +47,7 @@ _LEAST_FONT = """() => Math.min(...
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as launched:
+    with chromium(webgl=False) as launched:
         yield launched
 
 
@@ -59,7 +59,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visit]:
-    with visit(browser, without_webgl=True) as visited:
+    with visit(browser) as visited:
         visited.page.add_init_script(_COUNT_TONES + _SILENT_UNTIL_TOUCHED)
         yield visited
 

@@ -50,16 +50,11 @@ def put_into_log(data: Path, at_ms: int) -> None:
 
 
 def block_tracks(data: Path) -> Callable[[], None]:
-    """A file stands where a directory is to be made: met when the epoch ends."""
-    tracks, saved = data / "tracks", data / "saved"
-    tracks.rename(saved)
-    tracks.write_text("")
-
-    def free() -> None:
-        tracks.unlink()
-        saved.rename(tracks)
-
-    return free
+    """A file stands where the directory of the day is to be made: met when the epoch ends."""
+    day = data / "tracks" / instant_text(START_MS)[:10]
+    assert not day.exists()
+    day.write_text("")
+    return day.unlink
 
 
 @pytest.mark.parametrize("block", [block_rejects, block_tracks])
