@@ -11,6 +11,8 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.registry import BENCHMARKS
 
+#: These run each time, the others in the long form.
+QUICK = ("board", "engine")
 KEYS = ["name", "machine", "commit", "parameters", "figures", "ratios"]
 MACHINE = {"cpu", "cores", "memory_gb", "python", "numpy", "bytewax", "load_average"}
 
@@ -53,7 +55,9 @@ def test_each_benchmark_is_looked_at_here() -> None:
     assert BENCHMARKS.keys() == RATIOS.keys() == FIGURES.keys()
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.soak) for name in BENCHMARKS]
+)
 def test_a_benchmark_reports_its_figures(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--json", "--people", "50", "--hours", "0.25", "--runs", "1", "--seed", "7"]) == 0
     report = json.loads(capfd.readouterr().out)

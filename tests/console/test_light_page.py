@@ -97,6 +97,7 @@ def test_a_map_on_which_nobody_moves_draws_nothing(visitor: Visit, console: Page
     visitor.page.wait_for_function("before => window.frames_drawn > before", arg=before)
 
 
+@pytest.mark.soak
 def test_positions_come_by_one_stream_and_are_not_asked_for(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     assert rests(visitor)
@@ -104,6 +105,7 @@ def test_positions_come_by_one_stream_and_are_not_asked_for(visitor: Visit, cons
     assert asked == [f"{console.url}/v1/positions/stream"]
 
 
+@pytest.mark.soak
 def test_a_tab_that_nobody_sees_draws_nothing_and_catches_up(visitor: Visit, console: PageConsole) -> None:
     """Its stream ends; when it is seen again the stream goes on from where it was, and the move is drawn."""
     enter(visitor, console)
@@ -128,6 +130,7 @@ def show(visitor: Visit, *, is_shown: bool) -> None:
     )
 
 
+@pytest.mark.soak
 def test_people_who_are_no_longer_supervised_leave_the_map(visitor: Visit, console: PageConsole) -> None:
     """The device is taken out of the store, as housekeeping does."""
     assert console.world is not None

@@ -135,6 +135,7 @@ def drawn(
         visitor.page.wait_for_timeout(500)
 
 
+@pytest.mark.soak
 def test_the_map_shows_more_than_the_board_has_loaded(visitor: Visit, crowd: Crowd) -> None:
     visitor.page.goto(crowd.link)
     visitor.sees_board()
@@ -157,6 +158,7 @@ def test_no_filter_of_the_board_makes_anybody_normal(visitor: Visit, crowd: Crow
     shows(visitor, crowd.expected)
 
 
+@pytest.mark.soak
 def test_an_alert_taken_up_elsewhere_is_hollow_soon(visitor: Visit, crowd: Crowd) -> None:
     """Claimed by another, of a person whose alert this board does not show."""
     visitor.page.goto(f"{crowd.url}/#group=settled&token={crowd.world.tokens['county']}")
@@ -171,6 +173,7 @@ def test_an_alert_taken_up_elsewhere_is_hollow_soon(visitor: Visit, crowd: Crowd
     shows(visitor, crowd.expected)
 
 
+@pytest.mark.soak
 def test_whom_the_board_has_not_loaded_opens_from_the_map_all_the_same(visitor: Visit, crowd: Crowd) -> None:
     visitor.page.goto(crowd.link)
     visitor.sees_board()
@@ -184,6 +187,7 @@ def test_whom_the_board_has_not_loaded_opens_from_the_map_all_the_same(visitor: 
     expect(visitor.page.locator("#detail h2")).to_contain_text("Person 129")
 
 
+@pytest.mark.soak
 def test_chips_follow_the_filters_and_say_of_how_many(visitor: Visit, crowd: Crowd) -> None:
     by_severity = Counter(1 if f"P{n}" == GRAVEST else 2 + n % 3 for n in range(ALERTED))
     visitor.page.goto(crowd.link)

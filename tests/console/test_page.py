@@ -90,6 +90,7 @@ def test_from_the_first_page_to_a_disposed_alert(viewer: Visit, console: PageCon
     assert viewer.complaints == []
 
 
+@pytest.mark.soak
 def test_a_disposed_alert_is_closed_by_keyboard(visitor: Visit, console: PageConsole) -> None:
     """After the outcome the focus is on the button that puts the case away."""
     enter(visitor, console)
@@ -146,6 +147,7 @@ def test_what_is_being_filled_in_stays_whatever_happens(visitor: Visit, console:
     visitor.sees("已电话核实")
 
 
+@pytest.mark.soak
 def test_an_answer_that_comes_late_takes_nothing_back(visitor: Visit, console: PageConsole) -> None:
     """The alert was being read anew when somebody claimed it: how it stood before comes after."""
     if console.clear is None:
@@ -169,6 +171,7 @@ def test_an_answer_that_comes_late_takes_nothing_back(visitor: Visit, console: P
     expect(visitor.labelled("属实")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_a_claimed_alert_can_be_given_back(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     visitor.click_first_alert()
@@ -195,6 +198,7 @@ def test_whoever_comes_second_is_told_who_was_first(visitor: Visit, console: Pag
     visitor.sees(f"{first} 办理中，占用至")
 
 
+@pytest.mark.soak
 def test_the_token_leaves_the_address(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     assert console.token not in visitor.page.url
@@ -207,6 +211,7 @@ def test_a_wrong_token_is_told(visitor: Visit, console: PageConsole) -> None:
     visitor.sees("令牌无效")
 
 
+@pytest.mark.soak
 def test_the_words_change_and_stay_changed(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     visitor.click_first_alert()
@@ -235,6 +240,7 @@ def test_why_an_alert_fired(visitor: Visit, console: PageConsole) -> None:
     )
 
 
+@pytest.mark.soak
 def test_an_alert_moves_the_map(viewer: Visit, console: PageConsole) -> None:
     enter(viewer, console)
     viewer.sees("人在图上")
@@ -245,6 +251,7 @@ def test_an_alert_moves_the_map(viewer: Visit, console: PageConsole) -> None:
     assert viewer.page.locator("#map").screenshot() != before
 
 
+@pytest.mark.soak
 def test_the_keyboard_is_enough(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     rows = visitor.page.locator("ol#alerts button")
@@ -277,12 +284,14 @@ def test_a_lost_link_is_told_and_mends_itself(visitor: Visit, console: PageConso
     expect(visitor.page.locator("#trouble")).to_be_hidden()
 
 
+@pytest.mark.soak
 def test_a_simulated_clock_says_so(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     if asked(console, "/v1/status", console.token)["simulated"]:
         visitor.sees("模拟时钟")
 
 
+@pytest.mark.soak
 def test_the_address_keeps_the_view(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     visitor.page.get_by_label("按类型筛选").select_option(label="设备失联")
@@ -293,6 +302,7 @@ def test_the_address_keeps_the_view(visitor: Visit, console: PageConsole) -> Non
     assert all("设备失联" in text for text in texts)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("width", "height"), [(1440, 860), (1024, 700), (420, 800)])
 def test_an_open_alert_covers_neither_banners_nor_the_map(
     browser: Browser, console: PageConsole, width: int, height: int

@@ -84,6 +84,7 @@ def test_eighteen_hundred_are_no_burden(visitor: Visit) -> None:
         expect(rows).to_have_count(before + DRAWN_MOST)
 
 
+@pytest.mark.soak
 def test_orders(visitor: Visit) -> None:
     """Each order shows its first; the address keeps it."""
     order = visitor.page.get_by_label("排序")
@@ -101,6 +102,7 @@ def test_orders(visitor: Visit) -> None:
     expect(order).to_have_value("severity")
 
 
+@pytest.mark.soak
 def test_severities_are_counted(visitor: Visit) -> None:
     offered = visitor.page.locator("#severity option")
     expect(offered.nth(1)).to_have_text("1 紧急 (565)")
@@ -129,6 +131,7 @@ def test_a_prosecutor_finds_nobody_by_name(browser: Browser, world: World, url: 
         assert visited.page.locator("input.pick").count() == 0, "who does not act picks nothing"
 
 
+@pytest.mark.soak
 def test_by_person(visitor: Visit) -> None:
     """One card each, the gravest and the count on it; it opens into the alerts."""
     visitor.click("按人")
@@ -148,6 +151,7 @@ def test_by_person(visitor: Visit) -> None:
     expect(visitor.page.locator("ol#alerts > li")).to_have_count(DRAWN_MOST)
 
 
+@pytest.mark.soak
 def test_what_is_mine(visitor: Visit) -> None:
     visitor.page.get_by_label("排序").select_option(label="最早优先")
     expect(visitor.page.locator("ol#alerts .who").first).to_have_text("Person One", timeout=PATIENCE_MS)
@@ -160,6 +164,7 @@ def test_what_is_mine(visitor: Visit) -> None:
     visitor.sees("没有符合条件的预警。")
 
 
+@pytest.mark.soak
 def test_a_range_is_picked_with_shift(visitor: Visit) -> None:
     visitor.page.get_by_label("排序").select_option(label="最新优先")
     boxes = visitor.page.locator("input.pick")
@@ -173,6 +178,7 @@ def test_a_range_is_picked_with_shift(visitor: Visit) -> None:
     expect(visitor.page.locator("input.pick:checked")).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_what_is_open_cannot_be_picked(visitor: Visit) -> None:
     expect(visitor.page.locator("ol#alerts li[data-state=open]").first).to_be_visible()
     assert visitor.page.locator("ol#alerts li[data-state=open] input").count() == 0

@@ -74,6 +74,7 @@ def visitor(browser: Browser, world: World, url: str) -> Iterator[Visit]:
         yield visited
 
 
+@pytest.mark.soak
 def test_by_keyboard_from_the_board_to_the_person(world: World, visitor: Visit) -> None:
     """m takes the map there, p opens the card, ? tells of the keys; a letter in a field stays a letter."""
     page = visitor.page
@@ -164,6 +165,7 @@ def test_a_prosecutors_card_has_neither_name_nor_number(browser: Browser, world:
 
 
 # What the store has, the words on the card, those that it lacks, and whether a battery is marked.
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("contact", "told", "untold", "is_marked"),
     [

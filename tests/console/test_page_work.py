@@ -90,6 +90,7 @@ def _drafts(visitor: Visit) -> list[str]:
     return found
 
 
+@pytest.mark.soak
 def test_a_chosen_verdict_survives_a_lease_that_ran_out(visitor: Visit, console: PageConsole) -> None:
     """Given back and claimed again, as after half an hour; the choice is there as before."""
     visitor.click_first_alert()
@@ -103,6 +104,7 @@ def test_a_chosen_verdict_survives_a_lease_that_ran_out(visitor: Visit, console:
     assert visitor.page.get_by_role("radio", name="误报", exact=True).is_checked()
 
 
+@pytest.mark.soak
 def test_a_note_survives_a_lost_link(visitor: Visit) -> None:
     _found(visitor, "属实")
     visitor.click("提醒教育")
@@ -136,6 +138,7 @@ def test_another_person_at_the_same_tab_sees_no_draft(visitor: Visit, console: P
     assert _drafts(visitor) == []
 
 
+@pytest.mark.soak
 def test_a_verdict_is_corrected_on_the_page(visitor: Visit) -> None:
     """True was wrong: the correction is in the timeline, and the outcomes are those of the new verdict."""
     _found(visitor, "属实")
@@ -170,6 +173,7 @@ def test_a_plain_case_in_one_step(visitor: Visit) -> None:
     assert "定位漂移；一步办结" in steps.nth(1).inner_text()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_code_has_words(visitor: Visit, console: PageConsole, language: str) -> None:
     """Reasons and outcomes in both languages, from the server's own lists."""

@@ -107,6 +107,7 @@ def test_an_alarm_goes_on_in_a_hidden_tab_until_somebody_claims(visitor: Visit, 
     assert tones(visitor) == 6, "neither what is claimed nor what is less grave is heard"
 
 
+@pytest.mark.soak
 def test_silence_is_for_a_while_and_for_this_browser(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     sound = visitor.page.locator("#sound")
@@ -153,6 +154,7 @@ def test_what_each_office_has_before_it(console: PageConsole) -> None:
     assert (own["office_id"], own["open"]["1"]) == ("O1", 1)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (3840, 2160)])
 def test_a_wall_is_read_from_afar_and_needs_nobody(
     browser: Browser, console: PageConsole, width: int, height: int
@@ -174,6 +176,7 @@ def test_a_wall_is_read_from_afar_and_needs_nobody(
         expect(visitor.page.locator("#trouble")).to_contain_text("不是现在的")
 
 
+@pytest.mark.soak
 def test_the_wall_is_put_up_and_taken_down(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     button = visitor.page.locator("#wall-button")

@@ -180,6 +180,7 @@ def test_ctrl_c_ends_it_with_a_summary(demo: Demo) -> None:
     assert [list(demo.opening), list(summary)] == documented
 
 
+@pytest.mark.soak
 def test_nobody_is_left_behind(tmp_path: Path) -> None:
     """Gateway and engine end with it, though it be killed; what an earlier one left is thrown away."""
     (tmp_path / "demo").mkdir()
@@ -214,6 +215,7 @@ def test_mistakes_are_told(tmp_path: Path, arguments: tuple[str, ...], told: str
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.soak
 def test_two_in_one_directory_are_one_too_many(tmp_path: Path) -> None:
     with started(tmp_path, "--people", "20"):
         called = command(tmp_path, "--people", "20")

@@ -131,6 +131,7 @@ def test_a_clock_glitch_destroys_nothing(system: DrivenSystem) -> None:
     assert system.lines() == [], "no gap, no silence, no missed confirmation"
 
 
+@pytest.mark.soak
 def test_a_jump_that_is_right_is_confirmed(system: DrivenSystem) -> None:
     """Rows of the later time are left with their sender until it is known what time it is."""
     later_s = 3 * DAY
@@ -152,6 +153,7 @@ def test_a_jump_that_is_right_is_confirmed(system: DrivenSystem) -> None:
     assert [item.alert.kind for item in system.items()] == ["log_gap"]
 
 
+@pytest.mark.soak
 def test_a_wrong_clock_at_boot_is_not_believed(system: DrivenSystem) -> None:
     assert sent(system, system.true_ms()) == {"accepted": 1, "rejected": []}
     until(lambda: kept(system)[1] == 1 and kept(system)[0], "a track")
