@@ -85,6 +85,8 @@ def seen_store(data: Path, store: Store, is_quick: bool) -> Seen:
 
 
 def _seen_file(store: Store, path: Path, inode: int, is_quick: bool) -> Seen:
+    if path.is_dir():
+        raise ValueError("it is a directory; expected a database file")
     witnessed = witness_of(path).recorded()
     with closing(opened_to_read(path)) as connection:
         is_checked = has_checksums(connection) or is_quick

@@ -83,7 +83,7 @@ class Store:
                 if _revision(connection) == REVISION:
                     return
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StoreUnusable(f"{self._shown}: {error}") from error
+            raise StoreUnusable(f"{self._shown}: {why(_said(error))}") from error
         self._migrate()
 
     def _migrate(self) -> None:
@@ -101,11 +101,16 @@ class Store:
                 settings.attributes["connection"] = connection
                 command.upgrade(settings, "head")
         except (SQLAlchemyError, sqlite3.Error, CommandError, OSError) as error:
-            raise StoreUnusable(f"{self._shown}: {why(error)}") from error
+            raise StoreUnusable(f"{self._shown}: {why(_said(error))}") from error
 
     def disconnect(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+
+def _said(error: Exception) -> object:
+    """What the database said; SQLAlchemy adds the whole statement, which may be a page long."""
+    return getattr(error, "orig", None) or error
 
 
 def _revision(connection: Connection) -> str | None:

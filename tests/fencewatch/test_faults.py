@@ -1,4 +1,4 @@
-"""Stores that cannot be used, a taken port: one line that names what it is, and exit code 1."""
+"""Stores that cannot be used, a taken port: one line that names what it is, and an exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _foreign(path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("spoil", [_damaged, _foreign, Path.mkdir])
+#: What lies there, and the exit code: 2 where it is no store, 1 where it is one that this program cannot use.
+@pytest.mark.parametrize(("spoil", "code"), [(_damaged, 2), (_foreign, 1), (Path.mkdir, 2)])
 @pytest.mark.parametrize(
     ("store", "command"),
     [
@@ -41,7 +42,12 @@ def _foreign(path: Path) -> None:
     ],
 )
 def test_a_store_that_cannot_be_used_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str, command: str, spoil: Callable[[Path], None]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: str,
+    command: str,
+    spoil: Callable[[Path], None],
+    code: int,
 ) -> None:
     monkeypatch.chdir(make_home(tmp_path))
     Path("data").mkdir(mode=0o700)
@@ -51,9 +57,12 @@ def test_a_store_that_cannot_be_used_is_one_line(
     token = ("token", "create", "--role", "operator", "--data", "data")
     words = token if command == "token" else (command, "--config", "fencewatch.toml")
     done = run_fencewatch(*words, cwd=tmp_path) if command == "run" else invoked(*words)
-    code = done.returncode if command == "run" else done.exit_code  # type: ignore[union-attr]
-    assert (code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert f"{store}.sqlite" in done.stderr
+    ended = done.returncode if command == "run" else done.exit_code  # type: ignore[union-attr]
+    *warnings, said = done.stderr.splitlines()
+    assert (ended, done.stdout) == (code, "")
+    assert f"{store}.sqlite" in said
+    assert len(said) < 250
+    assert len(warnings) == (spoil is _foreign and command != "token"), "that it has no checksums"
 
 
 def test_what_the_runtime_wraps_is_told_by_its_cause(capsys: pytest.CaptureFixture[str]) -> None:

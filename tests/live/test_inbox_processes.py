@@ -209,6 +209,7 @@ def rows_in_log(home: Path) -> bool:
     return any(record.kind in STREAM_OF for record in found)
 
 
+@pytest.mark.soak
 def test_a_kill_in_the_middle_of_a_file_leaves_no_trace(home: Path, tmp_path_factory: Any) -> None:
     big = big_file()
     peace = make_home(tmp_path_factory.mktemp("peace"), 'inbox = "inbox"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from live_system import RUN, SERVE, LiveSystem, Refused, Row, Unanswered, settled, until
 from minimal_site import write_site
 from replay.command_line import invoked
@@ -23,6 +24,7 @@ def row(device: str, seconds: int, **said: Any) -> Row:
     return {"device_id": device, "event_time": instant_text(at(seconds)), "lon": None, "lat": None, **said}
 
 
+@pytest.mark.soak
 def test_a_phone_that_is_silent_since_and_had_three_percent(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     with LiveSystem(tmp_path / "live", write_site(tmp_path / "site"), START_MS) as system:

@@ -57,7 +57,7 @@ def block_tracks(data: Path) -> Callable[[], None]:
     return day.unlink
 
 
-@pytest.mark.parametrize("block", [block_rejects, block_tracks])
+@pytest.mark.parametrize("block", [pytest.param(block_rejects, marks=pytest.mark.soak), block_tracks])
 def test_nothing_is_committed_after_a_fault(
     tmp_path: Path, block: Callable[[Path], Callable[[], None]]
 ) -> None:

@@ -108,6 +108,7 @@ def test_an_hour_without_the_engine(site: Path, tmp_path: Path) -> None:
         assert told(system) == expected
 
 
+@pytest.mark.soak
 def test_an_hour_in_which_nobody_listened(site: Path, tmp_path: Path) -> None:
     """What the log knows nothing of counts towards nobody's silence, and is itself told, once.
 

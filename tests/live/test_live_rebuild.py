@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from live.eventful_hours import DEVICE_COUNT, START_MS, eventful_hours, write_eventful_site
 from live.officers import Officers
 from live_system import RUN, SERVE, LiveSystem, until
@@ -69,6 +70,7 @@ def ended(system: LiveSystem) -> None:
     system.stop(RUN)
 
 
+@pytest.mark.soak
 def test_all_that_follows_from_the_log_comes_again_as_it_was(tmp_path: Path) -> None:
     """First with the queue, which keeps what people did; then without: the alerts come again as open."""
     site = write_eventful_site(tmp_path / "site")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from live_system import RUN, SERVE, LiveSystem, Row, until
 from minimal_site import WHOLE, write_site
 
@@ -27,6 +28,7 @@ DEVICES = "device_id,person_id,kind,valid_from,valid_to\nD1,P1,phone,,\nD2,P2,ph
 DAYS = 5
 
 
+@pytest.mark.soak
 def test_what_is_past_is_let_go(tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
