@@ -66,6 +66,7 @@ def test_a_simulated_county(tmp_path: Path) -> None:
     assert set(kinds(alerts)) == {"boundary_violation", "zone_entry", "missed_confirmation", "silent_device"}
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not TRACES.exists(), reason=f"no ../shared/data/{TRACES.name} beside the checkout")
 def test_recorded_traces(tmp_path: Path) -> None:
     """Years of strangers' lives at one fix a second or so: real gaps, real jumps, real crowds of fixes."""
