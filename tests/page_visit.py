@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -109,7 +109,7 @@ def visit(
     browser: Browser, *, without_webgl: bool = False, width: int = 1120, height: int = 640
 ) -> Iterator[Visit]:
     """A first visit: nothing is remembered from others. A small window, for software draws it."""
-    size = {"width": width, "height": height}
+    size: ViewportSize = {"width": width, "height": height}
     # The map jumps where it would fly: drawing a flight by software takes seconds.
     context = browser.new_context(viewport=size, locale="zh-CN", reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
