@@ -14,9 +14,8 @@ from console.place_routes import wrong_query
 from console.site_directory import SiteDirectory
 from console.visits import OnRecord, Purpose
 from geofences.instant import instant_ms
-from pipeline.ingest.refusals import without_position
 from sinks.alert import instant_text
-from sinks.rejects import PAGE_MOST, RejectedRow, RejectFilter
+from sinks.rejects import PAGE_MOST, RejectedRow, RejectFilter, without_position
 
 router = APIRouter(prefix="/v1", tags=["rejects"])
 

@@ -15,7 +15,7 @@ from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from geofences.instant import instant_ms
 from pipeline.errors import InputError
 from sinks.alert import instant_text
-from sinks.rejects import PAGE_MOST, RejectedRow, RejectFilter, RejectStore
+from sinks.rejects import PAGE_MOST, RejectedRow, RejectFilter, RejectStore, without_position
 
 reject_app = typer.Typer(help="Rows that were refused.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,7 +40,6 @@ def rejects_list(
     as_json: Json = False,
 ) -> None:
     """Rows that came in live or by a file and were refused, newest first; digits of positions are hidden."""
-    from pipeline.ingest.refusals import without_position
     from pipeline.reading.rows import REASONS
 
     with exit_codes(), ending_with_the_reader():
@@ -73,8 +72,6 @@ def rejects_list(
 
 
 def _item(row: RejectedRow) -> dict[str, Any]:
-    from pipeline.ingest.refusals import without_position
-
     report = asdict(row)
     report.pop("once")
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,11 @@ from sinks.sqlite_file import SqliteFile
 KEPT_MOST = 100_000
 RAW_MOST = 2_000
 PAGE_MOST = 1_000
+
+_POSITION = re.compile(r"""(["']?(?:lon|lat|longitude|latitude|location)["']?\s*[:=]\s*["']?)([-+\d.,eE]+)""")
+#: A number with decimals that is no part of a time.
+_DECIMAL = re.compile(r"(?<![:\d.])\d+\.\d+")
+_DIGIT = re.compile(r"\d")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reject (
@@ -31,6 +37,16 @@ CREATE INDEX IF NOT EXISTS reject_by_device ON reject (device_id, reject_id);
 CREATE INDEX IF NOT EXISTS reject_by_reason ON reject (reason, reject_id);
 CREATE INDEX IF NOT EXISTS reject_by_time ON reject (at_ms);
 """
+
+
+def without_position(text: str) -> str:
+    """The text of a row with a sign for each digit of a position: its shape is seen, and not the place."""
+    hidden = _POSITION.sub(lambda found: found[1] + _hidden(found[2]), text)
+    return _DECIMAL.sub(lambda found: _hidden(found[0]), hidden)
+
+
+def _hidden(number: str) -> str:
+    return _DIGIT.sub("#", number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -17,11 +16,6 @@ _WRITE_EVERY_S = 0.5
 _WAITING_MOST = 20_000
 #: Of one message no more are kept: a supplier's file of rubbish must not push out everybody else's.
 OF_ONE_MESSAGE_MOST = 500
-
-_POSITION = re.compile(r"""(["']?(?:lon|lat|longitude|latitude|location)["']?\s*[:=]\s*["']?)([-+\d.,eE]+)""")
-#: A number with decimals that is no part of a time.
-_DECIMAL = re.compile(r"(?<![:\d.])\d+\.\d+")
-_DIGIT = re.compile(r"\d")
 
 _log = logging.getLogger(__name__)
 
@@ -93,13 +87,3 @@ def device_of(text: str) -> str | None:
         found = (json_object(text.encode()) or {}).get("device_id")
         return found if isinstance(found, str) and found else None
     return None
-
-
-def without_position(text: str) -> str:
-    """The text of a row with a sign for each digit of a position: its shape is seen, and not the place."""
-    hidden = _POSITION.sub(lambda found: found[1] + _hidden(found[2]), text)
-    return _DECIMAL.sub(lambda found: _hidden(found[0]), hidden)
-
-
-def _hidden(number: str) -> str:
-    return _DIGIT.sub("#", number)

@@ -13,9 +13,9 @@ from replay.command_line import invoked
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from pipeline.ingest.refusals import Refusals, refused_rows, without_position
+from pipeline.ingest.refusals import Refusals, refused_rows
 from sinks.errors import SinkFailed
-from sinks.rejects import RejectedRow, RejectFilter, RejectStore
+from sinks.rejects import RejectedRow, RejectFilter, RejectStore, without_position
 
 
 @pytest.fixture
