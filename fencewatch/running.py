@@ -29,7 +29,8 @@ from pipeline.ingest.refusals import refused_rows
 from pipeline.reading.rows import DUPLICATE, REASONS
 from pipeline.runtime.live import LiveEngine, LiveRequest
 from pipeline.runtime.whereabouts import Locator, Whereabouts
-from pipeline.sites.load import FILES, HOLIDAYS, load_site
+from pipeline.sites.documents import FILES, HOLIDAYS
+from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
 from pipeline.stream.intake import Reject
 from pipeline.stream.items import Accepted, AlertUpdate

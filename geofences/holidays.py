@@ -39,7 +39,11 @@ class HolidayTable:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise HolidayError(str(path), "file", str(error), "a readable UTF-8 file") from error
-        added = _read_table(path.name, text)
+        return self.extended_by_text(path.name, text)
+
+    def extended_by_text(self, file: str, text: str) -> HolidayTable:
+        """The same with the text of such a file, whose name errors bear."""
+        added = _read_table(file, text)
         kept = frozenset(day for day in self.days if day.year not in added.years)
         return HolidayTable(
             version=f"{self.version}+{added.version}",

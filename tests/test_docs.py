@@ -34,7 +34,7 @@ from fencewatch.commands import app
 from pipeline.columns import CONFIRMATION_COLUMNS, PING_COLUMNS
 from pipeline.errors import Fault
 from pipeline.reading.rows import REASONS
-from pipeline.sites import fences, leaves, load, offices, people
+from pipeline.sites import documents, fences, leaves, offices, people
 from pipeline.sites.findings import Findings
 from pipeline.sites.policy import Policy
 from pipeline.sites.policy_file import read_policy
@@ -131,10 +131,10 @@ WRITTEN = json.loads(alert_line(ALERT))
 @pytest.mark.parametrize(
     ("heading", "names"),
     [
-        ("## A site", load.FILES),
+        ("## A site", documents.FILES),
         ("### `people.csv`", people.PEOPLE_COLUMNS),
         ("### `devices.csv`", people.DEVICE_COLUMNS),
-        ("### `offices.csv`", offices.COLUMNS),
+        ("### `offices.csv`", [*offices.COLUMNS, *offices.VALIDITY]),
         ("### `leaves.csv`", leaves.COLUMNS),
         ("### Confirmations", CONFIRMATION_COLUMNS),
         ("### Rejected rows", REASONS[1:]),  # in the order in which they are looked for

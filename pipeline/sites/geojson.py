@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from pipeline.sites.findings import Findings, Place, shown
 from pipeline.sites.misplaced_crs import fault_collection_crs
-from pipeline.sites.table import read_text
 
 
-def read_features(path: Path, findings: Findings) -> list[Any] | None:
-    """The collection's features as read, or None where there is no such collection."""
-    file = Place(findings, path.name, "file")
-    text = read_text(path, file)
-    collection = None if text is None else _parsed(text, file)
+def parse_features(name: str, text: str, findings: Findings) -> list[Any] | None:
+    """The features of the collection in the text of a file of this name, or None where it is none."""
+    file = Place(findings, name, "file")
+    collection = _parsed(text, file)
     if collection is None:
         return None
     features = collection.get("features") if isinstance(collection, dict) else None

@@ -1,30 +1,42 @@
-"""A site from its directory: read and checked as a whole, so that all its faults are reported at once."""
+"""A site from its directory or its documents: checked whole, so that all faults are reported at once."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Protocol
 
 from geofences.errors import HolidayError
 from geofences.holidays import HolidayTable, load_builtin
 from pipeline.errors import Fault, SiteError
 from pipeline.sites.applies_to import KnownNames
+from pipeline.sites.documents import (
+    FENCES,
+    FILES,
+    HOLIDAYS,
+    PLACES,
+    POLICY,
+    TABLES,
+    SiteDocuments,
+    known_feature,
+    rows_of,
+    table_of,
+)
+from pipeline.sites.ended_offices import fault_ended_offices
 from pipeline.sites.fences import Draft, fences_of, read_drafts
 from pipeline.sites.findings import Findings, Place
-from pipeline.sites.geojson import read_features
-from pipeline.sites.leaves import COLUMNS as LEAVE_COLUMNS
+from pipeline.sites.geojson import parse_features
 from pipeline.sites.leaves import read_leaves
-from pipeline.sites.named_places import PLACES, read_places
+from pipeline.sites.named_places import parse_places
 from pipeline.sites.oddities import warn_of_oddities
-from pipeline.sites.offices import COLUMNS as OFFICE_COLUMNS
-from pipeline.sites.offices import read_offices
-from pipeline.sites.people import DEVICE_COLUMNS, PEOPLE_COLUMNS, PHONE, read_devices, read_people
-from pipeline.sites.policy_file import read_policy
+from pipeline.sites.offices import Offices, read_offices
+from pipeline.sites.people import read_devices, read_people
+from pipeline.sites.policy import Policy
+from pipeline.sites.policy_file import parse_policy
 from pipeline.sites.records import Leave, Site
-from pipeline.sites.table import Table, read_table
+from pipeline.sites.table import Table, parse_table, read_text
 
-FENCES, PEOPLE, DEVICES, OFFICES = "fences.geojson", "people.csv", "devices.csv", "offices.csv"
-LEAVES, POLICY, HOLIDAYS = "leaves.csv", "policy.toml", "holidays.toml"
-FILES = (FENCES, PEOPLE, DEVICES, OFFICES, LEAVES, POLICY, HOLIDAYS, PLACES)
+#: Files that a site may do without.
+_OPTIONAL = (TABLES["leaves"].file, POLICY, HOLIDAYS, PLACES)
 
 
 def load_site(directory: Path) -> Site:
@@ -52,29 +64,137 @@ def check_site(directory: Path) -> tuple[list[Fault], list[Fault]]:
 
 def read_site(directory: Path, findings: Findings) -> Site | None:
     """The site, or None where there are faults; warns of files, columns and properties left out."""
+    if not _is_directory(directory, findings):
+        return None
+    return _checked(_Directory(directory), findings)
+
+
+def read_documents(directory: Path, findings: Findings) -> SiteDocuments | None:
+    """What the files of a sound site say, row by row; None where there are faults."""
+    if not _is_directory(directory, findings):
+        return None
+    files = _Directory(directory)
+    return None if _checked(files, findings) is None else files.documents()
+
+
+def load_documents(directory: Path) -> SiteDocuments:
+    """The same. Raises SiteError with every fault of every file."""
+    findings = Findings()
+    documents = read_documents(directory, findings)
+    if documents is None:
+        raise SiteError(findings.faults)
+    return documents
+
+
+def site_of(documents: SiteDocuments, findings: Findings) -> Site | None:
+    """The site that documents make, or None where there are faults: those that their files would have."""
+    return _checked(_Documents(documents), findings)
+
+
+class _Source(Protocol):
+    """Where the parts of a site are read; what cannot be read at all is None, with a fault."""
+
+    def table(self, name: str, findings: Findings) -> Table | None: ...
+
+    def features(self, findings: Findings) -> list[Any] | None: ...
+
+    def text(self, name: str, findings: Findings) -> str | None:
+        """The text of an optional file; "" where there is none."""
+
+
+class _Directory:
+    """The files of a site; tables and features that were read are kept for ``documents``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._tables: dict[str, Table | None] = {}
+        self._features: list[Any] = []
+        self._texts: dict[str, str] = {}
+
+    def table(self, name: str, findings: Findings) -> Table | None:
+        form = TABLES[name]
+        text = self.text(form.file, findings)
+        if text is None or (form.file in _OPTIONAL and not (self._directory / form.file).exists()):
+            return None
+        table = parse_table(form.file, text, form.columns, findings, optional=form.optional)
+        self._tables[name] = table
+        return table
+
+    def features(self, findings: Findings) -> list[Any] | None:
+        text = self.text(FENCES, findings)
+        found = None if text is None else parse_features(FENCES, text, findings)
+        self._features = found or []
+        return found
+
+    def text(self, name: str, findings: Findings) -> str | None:
+        path = self._directory / name
+        if name in _OPTIONAL and not path.exists():
+            return ""
+        text = read_text(path, Place(findings, name, "file"))
+        if text is not None and name in (POLICY, HOLIDAYS, PLACES):
+            self._texts[name] = text = text or "\n"  # an empty file is not none at all
+        return text
+
+    def documents(self) -> SiteDocuments:
+        """What was read; call it where nothing of it was wrong."""
+        tables = {name: self._tables.get(name) for name in TABLES}
+        rows = {name: rows_of(table, TABLES[name]) if table else () for name, table in tables.items()}
+        texts = [self._texts.get(name, "") for name in (POLICY, HOLIDAYS, PLACES)]
+        return SiteDocuments(rows, tuple(map(known_feature, self._features)), *texts)
+
+
+class _Documents:
+    """Documents in place of files."""
+
+    def __init__(self, documents: SiteDocuments) -> None:
+        self._documents = documents
+
+    def table(self, name: str, findings: Findings) -> Table | None:  # noqa: ARG002 - rows are rows
+        return table_of(self._documents.rows[name], TABLES[name])
+
+    def features(self, findings: Findings) -> list[Any] | None:  # noqa: ARG002 - likewise
+        return list(self._documents.fences)
+
+    def text(self, name: str, findings: Findings) -> str | None:  # noqa: ARG002 - likewise
+        documents = self._documents
+        return {POLICY: documents.policy, HOLIDAYS: documents.holidays, PLACES: documents.places}[name]
+
+
+def _is_directory(directory: Path, findings: Findings) -> bool:
+    """Whether there is one; warns of files in it that are none of a site's."""
     if not directory.is_dir():
         Place(findings, str(directory), "").fault("directory", "is no directory", "the directory of a site")
-        return None
-    _warn_of_files(directory, findings)
-    policy = read_policy(directory / POLICY, findings)
-    holidays = _holidays(directory / HOLIDAYS, findings)
-    office_rows = read_table(directory / OFFICES, OFFICE_COLUMNS, findings)
-    offices = read_offices(office_rows, findings) if office_rows else []
-    person_rows = read_table(directory / PEOPLE, PEOPLE_COLUMNS, findings, optional=(PHONE,))
+        return False
+    # A misspelt leaves.csv would be missed without a word, for it need not be there.
+    for path in sorted(directory.iterdir()):
+        if path.suffix in (".csv", ".toml", ".geojson") and path.name not in FILES:
+            expected = f"one of {', '.join(FILES)}"
+            findings.warn(path.name, "file", "is not part of a site and is not read", expected)
+    return True
+
+
+def _checked(source: _Source, findings: Findings) -> Site | None:
+    """The site of a source, or None where anything of it is wrong."""
+    policy = _policy(source, findings)
+    holidays = _holidays(source, findings)
+    office_rows = source.table("offices", findings)
+    offices = read_offices(office_rows, findings) if office_rows else Offices([], {})
+    person_rows = source.table("people", findings)
     known = KnownNames(_ids(person_rows), policy.windows.keys() if policy else None, _ids(office_rows))
     people = read_people(person_rows, known.offices, known.classes, findings) if person_rows else {}
-    device_rows = read_table(directory / DEVICES, DEVICE_COLUMNS, findings)
+    device_rows = source.table("devices", findings)
     bindings = read_devices(device_rows, known.people, findings) if device_rows else {}
-    features = read_features(directory / FENCES, findings)
+    features = source.features(findings)
     drafts = read_drafts(features, known, FENCES, findings) if features else []
-    leaves = _leaves(directory / LEAVES, known, None if features is None else drafts, findings)
-    read_places(directory / PLACES, findings)  # for its faults; the console reads it for itself
+    leaves = _leaves(source, known, None if features is None else drafts, findings)
+    parse_places(PLACES, source.text(PLACES, findings), findings)  # for its faults; no rule knows them
+    fault_ended_offices(offices, people, drafts, findings)
     if findings.faults or policy is None or holidays is None:
         return None
     fences = tuple(fences_of(drafts, policy))
     if findings.faults:
         return None
-    rows = (tuple(offices), tuple(people.values()), tuple(bindings.values()), tuple(leaves.values()))
+    rows = (tuple(offices.records), tuple(people.values()), tuple(bindings.values()), tuple(leaves.values()))
     return Site(policy, *rows, fences, holidays)
 
 
@@ -83,25 +203,23 @@ def _ids(table: Table | None) -> frozenset[str] | None:
 
 
 def _leaves(
-    path: Path, known: KnownNames, drafts: list[Draft] | None, findings: Findings
+    source: _Source, known: KnownNames, drafts: list[Draft] | None, findings: Findings
 ) -> dict[int, Leave]:
-    table = read_table(path, LEAVE_COLUMNS, findings) if path.exists() else None
+    table = source.table("leaves", findings)
     fence_ids = None if drafts is None else {draft.fence_id for draft in drafts if draft.fence_id}
     return read_leaves(table, known.people, fence_ids, findings) if table else {}
 
 
-def _holidays(path: Path, findings: Findings) -> HolidayTable | None:
+def _policy(source: _Source, findings: Findings) -> Policy | None:
+    text = source.text(POLICY, findings)
+    return None if text is None else parse_policy(POLICY, text, findings)
+
+
+def _holidays(source: _Source, findings: Findings) -> HolidayTable | None:
     """The built-in table with the site's own years, if it has a file of them."""
+    text = source.text(HOLIDAYS, findings)
     try:
-        return load_builtin().extended_by(path) if path.exists() else load_builtin()
+        return load_builtin().extended_by_text(HOLIDAYS, text) if text else load_builtin()
     except HolidayError as error:
-        Place(findings, path.name, error.where).fault("", error.wrong, error.expected)
+        Place(findings, HOLIDAYS, error.where).fault("", error.wrong, error.expected)
         return None
-
-
-def _warn_of_files(directory: Path, findings: Findings) -> None:
-    """A misspelt leaves.csv would be missed without a word, for it need not be there."""
-    for path in sorted(directory.iterdir()):
-        if path.suffix in (".csv", ".toml", ".geojson") and path.name not in FILES:
-            expected = f"one of {', '.join(FILES)}"
-            findings.warn(path.name, "file", "is not part of a site and is not read", expected)

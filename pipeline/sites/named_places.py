@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pipeline.errors import SiteError
 from pipeline.sites.cells import number
-from pipeline.sites.findings import Findings
-from pipeline.sites.table import read_table
+from pipeline.sites.documents import PLACES
+from pipeline.sites.findings import Findings, Place
+from pipeline.sites.table import parse_table, read_text
 
-PLACES = "places.csv"
 COLUMNS = ("name", "lon", "lat")
 
 
@@ -26,7 +26,14 @@ class NamedPlace:
 
 def read_places(path: Path, findings: Findings) -> list[NamedPlace]:
     """The sound rows; none where there is no such file."""
-    table = read_table(path, COLUMNS, findings) if path.exists() else None
+    if not path.exists():
+        return []
+    return parse_places(path.name, read_text(path, Place(findings, path.name, "file")), findings)
+
+
+def parse_places(name: str, text: str | None, findings: Findings) -> list[NamedPlace]:
+    """The same of the text of a file of this name; none where there is no text."""
+    table = parse_table(name, text, COLUMNS, findings) if text else None
     if table is None:
         return []
     places = []

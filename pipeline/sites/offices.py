@@ -2,41 +2,85 @@
 
 from __future__ import annotations
 
-from pipeline.sites.cells import identifier
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from geofences.instant import END_MS
+from pipeline.sites.cells import Span, identifier, validity
 from pipeline.sites.findings import Findings, Place, listed, shown
 from pipeline.sites.records import Office
 from pipeline.sites.table import Table
+from pipeline.sites.versions import overlaps
 
 COLUMNS = ("office_id", "parent_id", "name", "level")
+#: A site may leave them out; offices that were renamed or closed have them.
+VALIDITY = ("valid_from", "valid_to")
 
 #: From the bottom up.
 LEVELS = ("judicial_office", "county", "city", "province")
 
 
-def read_offices(table: Table, findings: Findings) -> list[Office]:
+@dataclass(frozen=True, slots=True)
+class Offices:
+    """The sound offices, each once as its last version has it, and until when each of them is there."""
+
+    records: list[Office]
+    ends_ms: dict[str, int]
+
+    @property
+    def have_ends(self) -> bool:
+        """Whether any of them ends."""
+        return any(end_ms < END_MS for end_ms in self.ends_ms.values())
+
+    def fault_ended(self, office_id: str, until_ms: int, field: str, place: Place) -> None:
+        """A fault where something goes on in an office that has ended before it."""
+        end_ms = self.ends_ms.get(office_id, END_MS)
+        if end_ms < until_ms:
+            wrong = f"office {shown(office_id)} ends before this row does"
+            place.fault(field, wrong, "an office that is there as long, or an earlier valid_to")
+
+
+def read_offices(table: Table, findings: Findings) -> Offices:
     """The sound offices; faults for ids given twice, unknown levels and parents, and circles."""
     offices: dict[str, Office] = {}
     places: dict[str, Place] = {}
-    first_row: dict[str, int] = {}
-    for row, (office_id, parent_id, name, level), place in table.places(findings):
+    spans: dict[int, tuple[str, Span]] = {}
+    for row, (office_id, parent_id, name, level, valid_from, valid_to), place in table.places(findings):
         if level not in LEVELS:
             place.fault("level", f"unknown level {shown(level)}", f"one of {', '.join(LEVELS)}")
         if parent_id and table.ids is not None and parent_id not in table.ids:
             wrong = f"unknown office {shown(parent_id)}"
             place.fault("parent_id", wrong, "an office_id of this file, or empty")
-        if identifier(office_id, "office_id", place) is None:
+        span = validity(valid_from, valid_to, place)
+        if identifier(office_id, "office_id", place) is None or span is None:
             continue
-        if office_id in first_row:
-            wrong = f"{shown(office_id)} stands in row {first_row[office_id]} already"
-            place.fault("office_id", wrong, "each office once")
+        spans[row] = office_id, span
+        before = offices.get(office_id)
+        if before is not None and before.parent_id != (parent_id or None):
+            wrong = f"another parent than in the version of {places[office_id].where}"
+            place.fault("parent_id", wrong, "one parent for all versions of an office")
             continue
-        first_row[office_id], places[office_id] = row, place
+        places.setdefault(office_id, place)
         offices[office_id] = Office(office_id, parent_id or None, name, level)
+    for row, other in overlaps((office_id, span, row) for row, (office_id, span) in spans.items()):
+        wrong = f"{shown(spans[row][0])} stands in row {other} already"
+        Place(findings, table.file, f"row {row}").fault("office_id", wrong, "each office once at a time")
     for circle in _circles(offices):
         wrong = f"is above itself: {' -> '.join([*circle, circle[0]])}"
         places[circle[0]].fault("parent_id", wrong, "parents that end at an office without one")
     _warn_of_levels(offices, places, findings)
-    return list(offices.values())
+    found = Offices(list(offices.values()), _ends_ms(spans.values()))
+    for row, (office_id, (_, end_ms)) in spans.items():
+        parent_id = offices[office_id].parent_id or ""
+        found.fault_ended(parent_id, end_ms, "parent_id", Place(findings, table.file, f"row {row}"))
+    return found
+
+
+def _ends_ms(spans: Iterable[tuple[str, Span]]) -> dict[str, int]:
+    ends_ms: dict[str, int] = {}
+    for office_id, (_, end_ms) in spans:
+        ends_ms[office_id] = max(end_ms, ends_ms.get(office_id, end_ms))
+    return ends_ms
 
 
 def offices_above(offices: list[Office]) -> dict[str, tuple[str, ...]]:

@@ -34,21 +34,24 @@ _WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0
 
 
 def read_policy(path: Path, findings: Findings) -> Policy | None:
-    """The site's policy; all defaults where there is no such file, None where it is no TOML.
-
-    Keys that are wrong keep their defaults, so that the rest of the site can still be checked.
-    """
+    """The site's policy; all defaults where there is no such file, None where it is no TOML."""
     if not path.exists():
         return Policy()
     text = read_text(path, Place(findings, path.name, "file"))
-    if text is None:
-        return None
+    return None if text is None else parse_policy(path.name, text, findings)
+
+
+def parse_policy(name: str, text: str, findings: Findings) -> Policy | None:
+    """The policy of the text of a file of this name; None where it is no TOML.
+
+    Keys that are wrong keep their defaults, so that the rest of the site can still be checked.
+    """
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
-        Place(findings, path.name, "file").fault("", f"is no TOML: {error}", "TOML")
+        Place(findings, name, "file").fault("", f"is no TOML: {error}", "TOML")
         return None
-    return _read_table(table, "", _TOP, Place(findings, path.name, ""), Policy())
+    return _read_table(table, "", _TOP, Place(findings, name, ""), Policy())
 
 
 def read_window(text: object) -> DailyWindow | None:

@@ -34,14 +34,11 @@ class Table:
             yield row, cells, Place(findings, self.file, f"row {row}")
 
 
-def read_table(
-    path: Path, columns: tuple[str, ...], findings: Findings, *, optional: tuple[str, ...] = ()
+def parse_table(
+    name: str, text: str, columns: tuple[str, ...], findings: Findings, *, optional: tuple[str, ...] = ()
 ) -> Table | None:
-    """The file's rows, or None where it cannot be read as a table with these columns."""
-    file = Place(findings, path.name, "file")
-    text = read_text(path, file)
-    if text is None:
-        return None
+    """The rows in the text of a file of this name, or None where it is no table with these columns."""
+    file = Place(findings, name, "file")
     # strict: an unclosed quote would otherwise swallow the rest of the file.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     lines, broken = _lines(reader, file)
@@ -54,9 +51,9 @@ def read_table(
         return None
     if "lon" in columns:
         fault_table_crs(header, lines, file)
-    rows, ids = _split(lines, header, columns, optional, Place(findings, path.name, ""))
-    _warn_of_extra(header, (*columns, *optional), len(rows), path.name, findings)
-    return Table(path.name, rows, None if broken else ids)
+    rows, ids = _split(lines, header, columns, optional, Place(findings, name, ""))
+    _warn_of_extra(header, (*columns, *optional), len(rows), name, findings)
+    return Table(name, rows, None if broken else ids)
 
 
 def read_text(path: Path, file: Place) -> str | None:
