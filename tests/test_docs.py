@@ -34,7 +34,8 @@ from fencewatch.commands import app
 from pipeline.columns import CONFIRMATION_COLUMNS, PING_COLUMNS
 from pipeline.errors import Fault
 from pipeline.reading.rows import REASONS
-from pipeline.sites import documents, fences, leaves, offices, people
+from pipeline.sites import fences, leaves, offices, people
+from pipeline.sites.documents import FILES
 from pipeline.sites.findings import Findings
 from pipeline.sites.policy import Policy
 from pipeline.sites.policy_file import read_policy
@@ -131,7 +132,7 @@ WRITTEN = json.loads(alert_line(ALERT))
 @pytest.mark.parametrize(
     ("heading", "names"),
     [
-        ("## A site", documents.FILES),
+        ("## A site", FILES),
         ("### `people.csv`", people.PEOPLE_COLUMNS),
         ("### `devices.csv`", people.DEVICE_COLUMNS),
         ("### `offices.csv`", [*offices.COLUMNS, *offices.VALIDITY]),

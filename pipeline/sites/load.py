@@ -149,13 +149,13 @@ class _Documents:
     def __init__(self, documents: SiteDocuments) -> None:
         self._documents = documents
 
-    def table(self, name: str, findings: Findings) -> Table | None:  # noqa: ARG002 - rows are rows
+    def table(self, name: str, findings: Findings) -> Table | None:
         return table_of(self._documents.rows[name], TABLES[name])
 
-    def features(self, findings: Findings) -> list[Any] | None:  # noqa: ARG002 - likewise
+    def features(self, findings: Findings) -> list[Any] | None:
         return list(self._documents.fences)
 
-    def text(self, name: str, findings: Findings) -> str | None:  # noqa: ARG002 - likewise
+    def text(self, name: str, findings: Findings) -> str | None:
         documents = self._documents
         return {POLICY: documents.policy, HOLIDAYS: documents.holidays, PLACES: documents.places}[name]
 
