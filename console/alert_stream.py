@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +12,8 @@ from sse_starlette import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from console.alert_feed import AlertFeed, Entry, Listener, stream_event
-from console.gate import Parts, People, Reader, Right
+from console.gate import Parts, Reader, Right
+from console.live_site import LiveSite
 from console.masking import NameMask
 from console.places import Places
 from console.token_watch import TokenWatch
@@ -30,7 +31,6 @@ _SEQ_MOST = 2**63 - 1
 async def stream(
     request: Request,
     parts: Parts,
-    people: People,
     caller: Reader,
     last_event_id: Annotated[int | None, Header(ge=0, le=_SEQ_MOST)] = None,
 ) -> EventSourceResponse:
@@ -42,7 +42,8 @@ async def stream(
     watch: TokenWatch = request.app.state.watch
     places: Places = request.app.state.places
     places.check(caller.name)
-    mask = None if caller.may(Right.NAME) else people.mask
+    live_site: LiveSite = request.app.state.live_site
+    mask = None if caller.may(Right.NAME) else lambda: live_site.directory().mask
     room = Room(places, watch, caller.name, caller.office, mask)
     events = _events(feed, parts.queue, last_event_id, room)
     return EventSourceResponse(events, ping=_PING_S, headers={"Cache-Control": "no-store"})
@@ -52,14 +53,14 @@ async def stream(
 class Room:
     """A place among the streams, for as long as the token of a name counts.
 
-    It is told of an office's alerts, without names where there is a ``mask``.
+    It is told of an office's alerts, without names where there is a ``mask``, which is asked for each time.
     """
 
     places: Places
     watch: TokenWatch
     name: str
     office: str
-    mask: NameMask | None
+    mask: Callable[[], NameMask] | None
 
 
 async def _events(
@@ -74,7 +75,7 @@ async def _events(
 
 
 async def _pieces(
-    listener: Listener, queue: DisposalQueue, last: int | None, mask: NameMask | None
+    listener: Listener, queue: DisposalQueue, last: int | None, mask: Callable[[], NameMask] | None
 ) -> AsyncIterator[bytes]:
     tail = await run_in_threadpool(queue.last_seq)
     after = tail if last is None else min(last, tail)
@@ -84,7 +85,8 @@ async def _pieces(
         # The client saw a queue that is no longer there: only reading all of it again helps.
         yield stream_event("reset", tail, "{}")
     async for entries in listener.batches(after, is_tail=after == tail):
-        yield b"".join(_written(entry, mask) for entry in entries)
+        now = None if mask is None else mask()
+        yield b"".join(_written(entry, now) for entry in entries)
 
 
 def _written(entry: Entry, mask: NameMask | None) -> bytes:

@@ -16,6 +16,7 @@ from console import (
     alert_stream,
     basemap_routes,
     card_routes,
+    fence_routes,
     health_routes,
     ingest_routes,
     place_routes,
@@ -31,6 +32,7 @@ from console.description import describe
 from console.errors import PersonUnknown, Refused
 from console.gate import Gate, caller_of, site_directory_of
 from console.guard import Guard
+from console.live_site import LiveSite, SiteNow
 from console.liveness import Liveness
 from console.metrics import Figures, StandingFigures
 from console.page import SafeHeaders, content_policy, mount_page
@@ -38,7 +40,6 @@ from console.parts import ConsoleParts
 from console.places import Places
 from console.position_feed import PositionFeed
 from console.refusals import STORE_FAULTS, refusal_answer, store_fault_answer
-from console.site_directory import SiteDirectory
 from console.threshold import Threshold
 from console.token_watch import TokenWatch
 from console.visits import Visits, recorded_refusal
@@ -46,7 +47,6 @@ from pipeline.ingest import GatewayError, JournalWriter, OtherDevice, TooManyRow
 from pipeline.ingest.journal_writer import log_writer
 from pipeline.ingest.refusals import Refusals
 from pipeline.log.journal import Journal
-from pipeline.reading.device_ids import DeviceIds
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
 
@@ -78,6 +78,7 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         card_routes,
         reject_routes,
         site_routes,
+        fence_routes,
         basemap_routes,
         health_routes,
     ):
@@ -101,8 +102,8 @@ async def _unusable(_: Request, error: Exception) -> Response:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: ConsoleParts = app.state.parts
     writer: JournalWriter | None = app.state.writer
-    parents = {office.office_id: office.parent_id for office in parts.site.offices}
-    await run_in_threadpool(parts.queue.set_offices, parents)
+    live_site: LiveSite = app.state.live_site
+    await run_in_threadpool(parts.queue.set_offices, live_site.now.parents)
     if writer is not None:
         await run_in_threadpool(writer.start)
     app.state.refusals.start()
@@ -126,17 +127,23 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.refusals = Refusals(parts.rejects)
     figures.count_lost(lambda: app.state.refusals.lost)
     app.state.places = Places(parts.streams_per_token)
-    app.state.site_directory = SiteDirectory(parts.site, parts.gazetteer)
+    live_site = app.state.live_site = LiveSite(parts.site, parts.gazetteer)
     app.state.visits = Visits(parts)
     app.state.guard = Guard(parts, figures)
-    app.state.position_feed = PositionFeed(parts.positions, app.state.site_directory, parts.now_ms)
-    app.state.gate = Gate(parts.tokens, app.state.site_directory, parts.real_now_ms)
+    app.state.position_feed = PositionFeed(parts.positions, live_site.directory, parts.now_ms)
+    app.state.gate = Gate(parts.tokens, live_site.directory, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)
-    app.state.devices = DeviceIds(app.state.site_directory.device_ids)
     app.state.figures = figures
     app.state.writer = _writer(parts, figures)
-    app.state.live = Liveness(parts, app.state.writer)
-    figures.registry.register(StandingFigures(parts, app.state.live))
+    app.state.live = Liveness(parts, live_site, app.state.writer)
+    figures.registry.register(StandingFigures(parts, live_site, app.state.live))
+    live_site.listen(lambda now: _offices_changed(parts, now))
+
+
+def _offices_changed(parts: ConsoleParts, now: SiteNow) -> None:
+    """The queue knows offices by itself: an alert reaches those above the one whose it is."""
+    if now.parents != parts.queue.offices():
+        parts.queue.set_offices(now.parents)
 
 
 def _writer(parts: ConsoleParts, figures: Figures) -> JournalWriter | None:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Path, Response
 from console.answers import answer
 from console.caller import Caller
 from console.errors import PersonUnknown
-from console.gate import Parts, People, Reader, Right
+from console.gate import Parts, Present, Reader, Right
+from console.live_site import SiteNow
 from console.parts import ConsoleParts
 from console.position_json import moving_json
-from console.site_directory import SiteDirectory
 from console.visits import OnRecord, Purpose
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.sites.records import Binding, Person
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1", tags=["places"])
 def card(
     person_id: Annotated[str, Path()],
     parts: Parts,
-    people: People,
+    now: Present,
     caller: Reader,
     visits: OnRecord,
     purpose: Purpose,
@@ -37,7 +37,7 @@ def card(
 
     Without the right to names there is neither a name nor a phone number.
     """
-    now_ms = parts.now_ms()
+    now_ms, people = parts.now_ms(), now.directory
     person = people.person(person_id, now_ms)
     if person is None or person.office_id not in caller.offices:
         raise PersonUnknown(person_id)
@@ -55,7 +55,7 @@ def card(
             "is_supervised": people.is_supervised(person_id, now_ms),
             "valid_from": _bound(person.valid_from_ms),
             "valid_to": _bound(person.valid_to_ms),
-            "devices": _devices(parts, people, caller, person_id, now_ms),
+            "devices": _devices(parts, now, caller, person_id, now_ms),
         }
     )
 
@@ -65,7 +65,7 @@ def _phone(person: Person, caller: Caller) -> str | None:
 
 
 def _devices(
-    parts: ConsoleParts, people: SiteDirectory, caller: Caller, person_id: str, now_ms: int
+    parts: ConsoleParts, now: SiteNow, caller: Caller, person_id: str, now_ms: int
 ) -> list[dict[str, Any]]:
     """With the last place and contact that are the caller's to know.
 
@@ -82,10 +82,10 @@ def _devices(
         if contact.office_id in caller.offices
     }
     found = []
-    for binding in people.devices_of(person_id, now_ms):
+    for binding in now.directory.devices_of(person_id, now_ms):
         position = latest.get(binding.device_id)
         last = None if position is None else moving_json(position)
-        found.append(_device(binding, parts) | {"contact": heard.get(binding.device_id), "last": last})
+        found.append(_device(binding, now) | {"contact": heard.get(binding.device_id), "last": last})
     return found
 
 
@@ -99,12 +99,12 @@ def _contact(contact: Contact) -> dict[str, Any]:
     }
 
 
-def _device(binding: Binding, parts: ConsoleParts) -> dict[str, Any]:
+def _device(binding: Binding, now: SiteNow) -> dict[str, Any]:
     return {
         "device_id": binding.device_id,
         "kind": binding.kind,
         "since": _bound(binding.valid_from_ms),
-        "silence_s": [ms / 1000 for ms in parts.site.policy.silence_ms[binding.kind]],
+        "silence_s": [ms / 1000 for ms in now.site.policy.silence_ms[binding.kind]],
     }
 
 

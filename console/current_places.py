@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from console.site_directory import SiteDirectory
 from geofences.instant import BEGIN_MS
+from pipeline.sites.records import Person
 from sinks.positions import Position
 
 #: How many departures are remembered; a viewer who was away for longer gets everything anew.
@@ -20,19 +21,20 @@ _TICKS_LISTED = 30
 class Place:
     """A device of somebody who is supervised now: by which office, and the ticks of its changes.
 
-    ``known`` is the tick since which the same person has carried it for the same offices, ``moved`` that of
-    its last change of any kind.
+    ``known`` is the tick since which the same person of the same name has carried it for the same offices,
+    ``moved`` that of its last change of any kind.
     """
 
     position: Position
     office_id: str
+    person_name: str | None
     known: int
     moved: int
 
     @property
-    def whose(self) -> tuple[str, str, str]:
+    def whose(self) -> tuple[str, str | None, str, str]:
         """The person, and the offices in charge now and when the fix was made: each may see only its own."""
-        return self.position.person_id, self.office_id, self.position.office_id
+        return self.position.person_id, self.person_name, self.office_id, self.position.office_id
 
     def is_within(self, offices: frozenset[str]) -> bool:
         """Whether offices may see it."""
@@ -69,6 +71,20 @@ class CurrentPlaces:
         #: Departures up to this tick may be forgotten.
         self._remembered_from = 0
         self._now_ms = BEGIN_MS
+        self._is_other_site = False
+
+    def follow(self, site_directory: SiteDirectory) -> None:
+        """The site is this one from the next update on."""
+        if site_directory is self._site_directory:
+            return
+        if site_directory.above != self._site_directory.above:
+            # Whose offices are whose has changed: everybody gets everything anew.
+            self.tick += 1
+            self._remembered_from = self.tick
+            self._departures.clear()
+            self._changed.clear()
+        self._site_directory = site_directory
+        self._is_other_site = True
 
     def update(self, rows: Iterable[Position], now_ms: int, *, is_all: bool) -> bool:
         """Newest positions, ``is_all`` of them or those that may be new; whether anything changed by them.
@@ -82,8 +98,10 @@ class CurrentPlaces:
             self._latest = latest
         else:
             self._latest.update(latest)
-        if self._site_directory.turns_between(self._now_ms, now_ms) or now_ms < self._now_ms:
+        turns = self._site_directory.turns_between(self._now_ms, now_ms) or now_ms < self._now_ms
+        if turns or self._is_other_site:
             changed |= self._latest.keys()
+        self._is_other_site = False
         self._now_ms = now_ms
         tick = self.tick + 1
         settled = frozenset(device for device in changed if self._settle(device, tick))
@@ -117,16 +135,16 @@ class CurrentPlaces:
     def _settle(self, device_id: str, tick: int) -> bool:
         """Puts a device where it belongs now; whether that is a change."""
         before, position = self._places.get(device_id), self._latest.get(device_id)
-        office_id = None if position is None else self._office_of(position)
-        if position is None or office_id is None:
+        person = None if position is None else self._bearer_of(position)
+        if position is None or person is None:
             if before is None:
                 return False
             del self._places[device_id]
             self._depart(tick, before)
             return True
-        if before is not None and (before.office_id, before.position) == (office_id, position):
+        place = Place(position, person.office_id, person.name, known=tick, moved=tick)
+        if before is not None and (before.whose, before.position) == (place.whose, position):
             return False
-        place = Place(position, office_id, known=tick, moved=tick)
         if before is not None and before.whose == place.whose:
             place = replace(place, known=before.known)
         elif before is not None:
@@ -134,10 +152,9 @@ class CurrentPlaces:
         self._places[device_id] = place
         return True
 
-    def _office_of(self, position: Position) -> str | None:
-        """Who supervises the bearer now; None where the device is no longer that person's, or nobody does."""
-        person = self._site_directory.bearer(position.device_id, position.person_id, self._now_ms)
-        return None if person is None else person.office_id
+    def _bearer_of(self, position: Position) -> Person | None:
+        """Whose it is now; None where the device is no longer that person's, or nobody supervises them."""
+        return self._site_directory.bearer(position.device_id, position.person_id, self._now_ms)
 
     def _depart(self, tick: int, place: Place) -> None:
         self._departures.append((tick, place))

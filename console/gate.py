@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from console.caller import Caller as Caller
 from console.errors import NotAllowed, NoToken
+from console.live_site import LiveSite, SiteNow
 from console.parts import ConsoleParts
 from console.rights import Right as Right
 from console.site_directory import SiteDirectory
@@ -19,10 +20,12 @@ from sinks.access import TokenStore
 class Gate:
     """Turns tokens into callers."""
 
-    def __init__(self, tokens: TokenStore, site_directory: SiteDirectory, now_ms: Callable[[], int]) -> None:
-        """``now_ms`` is real time, by which tokens expire."""
+    def __init__(
+        self, tokens: TokenStore, directory: Callable[[], SiteDirectory], now_ms: Callable[[], int]
+    ) -> None:
+        """``directory`` gives the site's as it is now; ``now_ms`` is real time, by which tokens expire."""
         self._tokens = tokens
-        self._site_directory = site_directory
+        self._directory = directory
         self._now_ms = now_ms
 
     def caller(self, token: str | None, right: Right) -> Caller:
@@ -34,9 +37,8 @@ class Gate:
             refusal.former = self._tokens.former(token) if token else None
             raise refusal
         office_id = identity.office_id
-        caller = Caller(
-            identity, frozenset() if office_id is None else self._site_directory.within(office_id)
-        )
+        offices = frozenset[str]() if office_id is None else self._directory().within(office_id)
+        caller = Caller(identity, offices)
         if not caller.may(right):
             forbidden = NotAllowed(f"a token of the role {identity.role} may not {right}")
             forbidden.caller = caller
@@ -58,10 +60,18 @@ def parts_of(request: Request) -> ConsoleParts:
     return parts
 
 
+def site_of(request: Request) -> SiteNow:
+    """The site as it is while a request is answered: the same however often it is asked for."""
+    if not hasattr(request.state, "site"):
+        live_site: LiveSite = request.app.state.live_site
+        request.state.site = live_site.now
+    found: SiteNow = request.state.site
+    return found
+
+
 def site_directory_of(request: Request) -> SiteDirectory:
-    """The people and offices of the site."""
-    site_directory: SiteDirectory = request.app.state.site_directory
-    return site_directory
+    """The people and offices of the same."""
+    return site_of(request).directory
 
 
 def caller_of(request: Request) -> Caller:
@@ -81,6 +91,7 @@ def _needs(right: Right) -> Callable[[Request, HTTPAuthorizationCredentials | No
 
 
 Parts = Annotated[ConsoleParts, Depends(parts_of)]
+Present = Annotated[SiteNow, Depends(site_of)]
 People = Annotated[SiteDirectory, Depends(site_directory_of)]
 Reader = Annotated[Caller, Depends(_needs(Right.SEE))]
 Worker = Annotated[Caller, Depends(_needs(Right.ACT))]

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from console.alert_routes import answer
 from console.caller import Caller
 from console.errors import BadBody, RowsElsewhere
-from console.gate import Gate, Right
+from console.gate import Gate, Right, site_of
 from pipeline.ingest import GatewayError, JournalWriter, UnreadableMessage
 from pipeline.ingest.bodies import received
 from pipeline.ingest.device_protocols import (
@@ -31,7 +31,6 @@ from pipeline.ingest.device_protocols import (
 from pipeline.ingest.received import Received, refusals, refused
 from pipeline.ingest.refusals import OF_ONE_MESSAGE_MOST, Refusals, refused_rows
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import MALFORMED, NOT_FIXED, REASONS
 from sinks.rejects import RAW_MOST
 
@@ -151,7 +150,7 @@ async def _body(request: Request, bytes_most: int) -> bytes:
 
 
 async def _received(request: Request, body: bytes, kind: int, caller: Caller, *, is_ndjson: bool) -> Received:
-    devices: DeviceIds = request.app.state.devices
+    devices = site_of(request).devices
     own = caller.identity.device_id
     if len(body) <= _DECODED_INLINE_BYTES:
         return received(body, kind, devices, own=own, is_ndjson=is_ndjson)

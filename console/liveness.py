@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from console.engine_watch import WHY_WORDS, EngineStanding, EngineWatch, Look
+from console.live_site import LiveSite
 from console.parts import ConsoleParts
 from console.rhythms import Reports, Rhythms
 from pipeline.ingest import JournalWriter
@@ -37,12 +38,14 @@ _log = logging.getLogger(__name__)
 class Liveness:
     """Looks at log and engine in a thread of its own, which no request can hold up."""
 
-    def __init__(self, parts: ConsoleParts, writer: JournalWriter | None) -> None:
+    def __init__(self, parts: ConsoleParts, live_site: LiveSite, writer: JournalWriter | None) -> None:
         self._parts = parts
+        self._live_site = live_site
+        self._site = live_site.now
         self._writer = writer
         self._watch = EngineWatch(writes_log=writer is None)
         self._mutex = threading.Lock()
-        self._rhythms = Rhythms(parts.site)
+        self._rhythms = Rhythms(self._site.site)
         self._ids = pa.array(self._rhythms.device_ids, pa.string())
         self._reader: JournalReader | None = None
         self._stalled_from: tuple[float, int] | None = None
@@ -84,6 +87,7 @@ class Liveness:
 
     def look(self, at_s: float) -> None:
         """One look, at a real time in seconds that only goes forward."""
+        self._keep_up()
         if self._parts.run_metrics is not None:
             self._report(self._watch.look(self._seen(self._parts.run_metrics), at_s), at_s)
         try:
@@ -124,6 +128,15 @@ class Liveness:
             if log is not None:
                 details = {"stalled_at": instant_text(begun_ms), "stalled_s": round(at_s - begun_s, 1)}
                 log.append(now_ms, "engine_recovered", details)
+
+    def _keep_up(self) -> None:
+        """Who is to report is who the site now says; what was heard of them stays known."""
+        if self._site is not self._live_site.now:
+            self._site = self._live_site.now
+            rhythms = self._rhythms.of_site(self._site.site)
+            with self._mutex:
+                self._rhythms = rhythms
+                self._ids = pa.array(rhythms.device_ids, pa.string())
 
     def _follow(self) -> None:
         """What the log has got since the last look, a bounded part of it at a time."""

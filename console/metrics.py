@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from console.clock_health import clock_figures
+from console.live_site import LiveSite
 from console.liveness import Liveness
 from console.parts import ConsoleParts
 from pipeline.ingest.arriving import Arriving
@@ -72,8 +73,9 @@ class Figures:
 class StandingFigures(Collector):
     """What is looked up when somebody asks."""
 
-    def __init__(self, parts: ConsoleParts, live: Liveness) -> None:
+    def __init__(self, parts: ConsoleParts, live_site: LiveSite, live: Liveness) -> None:
         self._parts = parts
+        self._live_site = live_site
         self._live = live
 
     def collect(self) -> Iterator[Metric]:
@@ -84,7 +86,7 @@ class StandingFigures(Collector):
         )
         yield from clock_figures(self._parts.doubt())
         yield from _of_queue(self._parts.queue.stats(now_ms=now_ms))
-        yield from _of_liveness(self._live, {office.office_id for office in self._parts.site.offices})
+        yield from _of_liveness(self._live, self._live_site.directory().offices.keys())
         figures = engine_report(self._parts)
         if figures is not None:
             yield from _of_engine(figures, now_ms, self._parts.journal.end_offset)

@@ -49,7 +49,9 @@ def positions(
     """
     offices = caller.offices if office is None else caller.offices & people.within(office)
     now_ms = parts.now_ms()
-    found = parts.positions.latest(offices=offices, box=_box(bbox), limit=limit + 1)
+    found = parts.positions.latest(
+        offices=offices, box=None if bbox is None else box_of(bbox), limit=limit + 1
+    )
     items = [
         _shown(position, people, caller, now_ms)
         for position in found[:limit]
@@ -111,9 +113,8 @@ def wrong_query(name: str, wrong: object, expected: str) -> RequestValidationErr
     return RequestValidationError([said])
 
 
-def _box(text: str | None) -> Box | None:
-    if text is None:
-        return None
+def box_of(text: str) -> Box:
+    """A box as a parameter has it; raises RequestValidationError."""
     try:
         west, south, east, north = (float(part) for part in text.split(","))
     except ValueError:

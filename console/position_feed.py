@@ -71,13 +71,14 @@ class PositionFeed:
     def __init__(
         self,
         positions: PositionStore,
-        site_directory: SiteDirectory,
+        directory: Callable[[], SiteDirectory],
         now_ms: Callable[[], int],
         *,
         every_s: float = LOOK_EVERY_S,
     ) -> None:
-        self._look_at = _Look(positions, CurrentPlaces(site_directory), now_ms)
-        self._site_directory = site_directory
+        """``directory`` gives the site's as it is now."""
+        self._look_at = _Look(positions, directory, now_ms)
+        self._directory = directory
         self._every_s = every_s
         #: Ticks of another server, or of an earlier start of this one, mean nothing here.
         self._epoch = secrets.token_hex(4)
@@ -87,8 +88,10 @@ class PositionFeed:
         self._changed = asyncio.Event()
         self._pieces: dict[tuple[Audience, int | None], asyncio.Task[_Piece]] = {}
 
-    async def written(self, audience: Audience, cursor: str | None) -> AsyncGenerator[Written]:
-        """What changes from a cursor on, without end.
+    async def written(
+        self, audience_now: Callable[[], Audience], cursor: str | None
+    ) -> AsyncGenerator[Written]:
+        """What changes from a cursor on, without end, for an audience as it is each time.
 
         Where the cursor is None or of another server it begins with everything there is.
         """
@@ -102,7 +105,7 @@ class PositionFeed:
             while True:
                 changed = self._changed
                 if tick != self._look_at.places.tick:
-                    piece = await self._piece(audience, tick)
+                    piece = await self._piece(audience_now(), tick)
                     tick = piece.tick
                     if piece.written is not None:
                         yield piece.written
@@ -144,7 +147,7 @@ class PositionFeed:
         now_ms, to_tick, changes = self._look_at.changes(tick, audience.offices)
         if not changes:
             return _Piece(to_tick, None)
-        said = changes_json(changes, now_ms, self._site_directory, may_name=audience.may_name)
+        said = changes_json(changes, now_ms, self._directory(), may_name=audience.may_name)
         cursor = f"{self._epoch}.{to_tick}"
         return _Piece(to_tick, Written.event("positions", cursor, said))
 
@@ -165,8 +168,11 @@ class _Piece:
 class _Look:
     """The store's positions as they were at the last look, for several threads."""
 
-    def __init__(self, positions: PositionStore, places: CurrentPlaces, now_ms: Callable[[], int]) -> None:
-        self.places = places
+    def __init__(
+        self, positions: PositionStore, directory: Callable[[], SiteDirectory], now_ms: Callable[[], int]
+    ) -> None:
+        self._directory = directory
+        self.places = CurrentPlaces(directory())
         self.is_failing = False
         self._positions = positions
         self._clock = now_ms
@@ -189,6 +195,7 @@ class _Look:
         self._looks += 1
         self._newest_ms = max((row.arrival_ms for row in rows), default=self._newest_ms)
         with self._lock:
+            self.places.follow(self._directory())
             return self.places.update(rows, now_ms, is_all=is_whole)
 
     def changes(self, tick: int | None, offices: frozenset[str]) -> tuple[int, int, Changes]:

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from console.errors import NotRecorded
 from console.gate import Right
+from console.live_site import LiveSite
 from console.places import Places
 from console.position_feed import GZIP_HEAD, Audience, PositionFeed, Written
 from console.token_watch import TokenWatch
@@ -54,7 +55,11 @@ async def stream(
     """
     feed: PositionFeed = request.app.state.position_feed
     watch: TokenWatch = request.app.state.watch
-    audience = Audience(caller.offices, caller.may(Right.NAME))
+    live_site: LiveSite = request.app.state.live_site
+
+    def audience() -> Audience:
+        return Audience(live_site.directory().within(caller.office), caller.may(Right.NAME))
+
     is_packed = "gzip" in accept_encoding
     places: Places = request.app.state.places
     places.check(caller.name)

@@ -50,6 +50,17 @@ class Rhythms:
         self._start_ms: int | None = None
         self.clock_ms = 0
 
+    def of_site(self, site: Site) -> Rhythms:
+        """The same of another site: of a device that is in both, what was heard stays known."""
+        found = Rhythms(site)
+        found._start_ms, found.clock_ms = self._start_ms, self.clock_ms
+        _, here, there = np.intersect1d(
+            np.array(self.device_ids, object), np.array(found.device_ids, object), return_indices=True
+        )
+        for name in ("_last_ms", "_gap_ms", "_usual_ms", "_pauses"):
+            getattr(found, name)[there] = getattr(self, name)[here]
+        return found
+
     def hear(self, device: Ints, arrival_ms: Ints) -> None:
         """Reports (n,), none of which arrived before an earlier one's."""
         if not len(device):

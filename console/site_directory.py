@@ -20,13 +20,16 @@ class SiteDirectory:
         self.gazetteer = Gazetteer() if gazetteer is None else gazetteer
         self.offices: dict[str, Office] = {office.office_id: office for office in site.offices}
         self.device_ids = tuple(sorted({binding.device_id for binding in site.bindings}))
-        self._above = offices_above(list(site.offices))
+        #: Of each office itself and all above it, nearest first.
+        self.above = offices_above(list(site.offices))
         self._people: dict[str, list[Person]] = defaultdict(list)
         for person in sorted(site.people, key=lambda row: row.valid_from_ms):
             self._people[person.person_id].append(person)
         self._bindings: dict[str, list[Binding]] = defaultdict(list)
+        self._bound: dict[str, list[Binding]] = defaultdict(list)
         for binding in sorted(site.bindings, key=lambda row: row.valid_from_ms):
             self._bindings[binding.device_id].append(binding)
+            self._bound[binding.person_id].append(binding)
         spans = [(row.valid_from_ms, row.valid_to_ms) for row in site.people]
         spans += [(row.valid_from_ms, row.valid_to_ms) for row in site.bindings]
         self._turns = sorted({ms for span in spans for ms in span})
@@ -37,7 +40,7 @@ class SiteDirectory:
 
     def within(self, office_id: str) -> frozenset[str]:
         """An office and all below it."""
-        below = (name for name, chain in self._above.items() if office_id in chain)
+        below = (name for name, chain in self.above.items() if office_id in chain)
         return frozenset([office_id, *below])
 
     def person(self, person_id: str, at_ms: int) -> Person | None:
@@ -76,12 +79,11 @@ class SiteDirectory:
 
     def devices_of(self, person_id: str, at_ms: int) -> list[Binding]:
         """The devices that are a person's at a time, by id."""
-        return [
-            row
-            for device_id in self.device_ids
-            for row in self._bindings[device_id]
-            if row.person_id == person_id and row.valid_from_ms <= at_ms < row.valid_to_ms
-        ]
+        bound = self._bound.get(person_id, ())
+        return sorted(
+            (row for row in bound if row.valid_from_ms <= at_ms < row.valid_to_ms),
+            key=lambda row: row.device_id,
+        )
 
     def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
         """What a device was at a time, else before it, else when it was first bound; None for none."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from console.alert_routes import answer
 from console.caller import Caller
 from console.county_lines import county_lines
-from console.gate import Parts, People, Reader, Right, Watcher
+from console.gate import Parts, Present, Reader, Right, Watcher
 from console.liveness import liveness_json
 from console.metrics import engine_report, tick_lag_s
 from console.parts import ConsoleParts
@@ -23,14 +23,18 @@ router = APIRouter(prefix="/v1", tags=["site"])
 
 
 @router.get("/site")
-def site(parts: Parts, people: People, caller: Reader) -> Response:
-    """A FeatureCollection of the fences that judge the caller's people, and the caller's offices."""
-    now_ms = parts.now_ms()
-    policy = parts.site.policy
-    seen = seen_fences(parts.site.fences, people, caller, now_ms)
+def site(parts: Parts, now: Present, caller: Reader) -> Response:
+    """A FeatureCollection of the fences that judge the caller's people, and the caller's offices.
+
+    `number` is another one after each change of the site; `/v1/status` says which is the present one.
+    """
+    now_ms, people = parts.now_ms(), now.directory
+    policy = now.site.policy
+    seen = seen_fences(now.site.fences, people, caller, now_ms)
     return answer(
         {
             "type": "FeatureCollection",
+            "number": now.number,
             "features": list(fence_features(seen, people, caller, now_ms)),
             "offices": _offices(people, caller),
             "policy_version": policy.version,
@@ -47,9 +51,9 @@ def site(parts: Parts, people: People, caller: Reader) -> Response:
 
 
 @router.get("/status")
-def status(request: Request, parts: Parts, people: People, caller: Watcher) -> Response:
+def status(request: Request, parts: Parts, present: Present, caller: Watcher) -> Response:
     """The clock and how fast it runs, how old what is shown is, how far behind the engine is."""
-    now_ms = parts.now_ms()
+    now_ms, people = parts.now_ms(), present.directory
     newest_ms = parts.positions.newest_arrival_ms()
     return answer(
         {
@@ -63,6 +67,7 @@ def status(request: Request, parts: Parts, people: People, caller: Watcher) -> R
             "engine": _engine(parts, now_ms),
             "queue": _queue(parts, caller, now_ms),
             "you": _identity(caller, people),
+            "site": present.number,
             "version": parts.version,
         }
     )

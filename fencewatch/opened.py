@@ -149,7 +149,7 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
             pace=pace(settings.data, LOG_PACE),
         )
         devices = DeviceIds(sorted({binding.device_id for binding in site.bindings}))
-        inbox = Inbox(folder, journal, writer, devices, report=_report, stop=stop)
+        inbox = Inbox(folder, journal, writer, lambda: devices, report=_report, stop=stop)
         writer.start()
         inbox.start()
         try:

@@ -71,6 +71,16 @@ class FenceRegistry:
         boxes, _ = _position_boxes(lon, lat, reach_m)
         return sorted({number for box in boxes for number in self._tree.intersection(box.tolist())})
 
+    def touching(self, box: tuple[float, float, float, float]) -> list[int]:
+        """Numbers, ascending, of the fences whose box touches another (west, south, east, north in degrees).
+
+        A box whose west is east of its east reaches over ±180.
+        """
+        west, south, east, north = box
+        sides = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        boxes = [(low, south, high, north) for low, high in sides]
+        return sorted({number for one in boxes for number in self._tree.intersection(one)})
+
     def compiled(self, numbers: Sequence[int] | Longs) -> StreamIndex:
         """A packed index of these fences as they are now."""
         known = np.asarray(numbers, np.int64)

@@ -78,6 +78,8 @@ class Room {
     /** @type {string | null} */
     this.lastId = null;
     this.gathering = false;
+    /** For which time the fences on the map were chosen. */
+    this.ground_ms = -Infinity;
     this.alarm = new Alarm(api, status.me.mayAct);
     this.wall = new Wall(api, site, this.freshness, () => this.map?.map.resize());
   }
@@ -86,7 +88,11 @@ class Room {
     this.board.drawAll();
     this.heard(this.freshness.status);
     await Promise.all([this.board.refresh(), this.alerted.refresh()]);
-    repeat(async () => this.heard(statusOf(await this.api.read("/v1/status"))), POLL_MS);
+    repeat(async () => {
+      const told = statusOf(await this.api.read("/v1/status"));
+      this.heard(told);
+      await this.followSite(told);
+    }, POLL_MS);
     repeat(() => this.feed.listen(), POLL_MS);
     repeat(() => this.listen(), POLL_MS, { whenHidden: true });
     repeat(async () => {
@@ -111,7 +117,7 @@ class Room {
       this.map = new PlaceMap(find("map"), (position) => this.showPerson(position));
       this.drawLegend();
       this.drawPeople();
-      await this.map.showSite(this.site);
+      await this.showGround(true);
       this.drawPeople();
       await this.map.basemap.add(this.api);
       this.drawLegend();
@@ -120,6 +126,26 @@ class Room {
     } catch (error) {
       say(find("map-wrong"), word("map_wrong", { why: error instanceof Error ? error.message : String(error) }));
     }
+  }
+
+  /** The fences that are valid now, and the counties around them. @param {boolean} isFirst */
+  async showGround(isFirst) {
+    this.ground_ms = this.freshness.now_ms;
+    await this.map?.showSite(this.site, this.ground_ms, isFirst);
+  }
+
+  /** Somebody changed the site, or a fence begins or ends: all that is drawn of it is drawn anew. @param {import("./records.js").Status} status */
+  async followSite(status) {
+    if (status.site === this.site.number) {
+      if (this.map !== null && this.site.turnsBetween(this.ground_ms, this.freshness.now_ms)) await this.showGround(false);
+      return;
+    }
+    this.site.take(await this.api.read("/v1/site"));
+    await this.showGround(false);
+    this.board.drawAll();
+    this.drawLegend();
+    await this.card.reread();
+    await this.gather();
   }
 
   /** @param {import("./records.js").Status | null} status */
@@ -190,7 +216,7 @@ class Room {
     find("room").classList.add("with-detail");
     const known = this.whereIs(alert);
     if (isNew) this.map?.map.resize();
-    this.map?.showAlert(alert, this.site.fenceOf(alert.fence_id), known, isNew);
+    this.map?.showAlert(alert, this.site.fenceOf(alert.fence_id, alert.raised_ms), known, isNew);
     this.map?.follow(known);
   }
 

@@ -112,15 +112,18 @@ export class PlaceMap {
     found.setData({ type: "FeatureCollection", features });
   }
 
-  /** The ground that stays, and the view that shows all of it. @param {import("./records.js").SiteView} site */
-  async showSite(site) {
-    const fences = site.fences.features.map(asArea).map(withOwner);
+  /**
+   * The ground as it is at a time; the first time also the view that shows all of it.
+   * @param {import("./records.js").SiteView} site @param {number} at_ms @param {boolean} isFirst
+   */
+  async showSite(site, at_ms, isFirst) {
+    const fences = site.fencesAt(at_ms).map(asArea).map(withOwner);
     const shared = fences.filter((fence) => fence.properties?.owner === "");
     await this.put("counties", site.counties.features);
     await this.put("fences", fences);
     await this.put("names", [...names(site.counties.features, "county"), ...names(shared, "fence")]);
     this.home = boxOfFeatures(fences) ?? boxOfFeatures(site.counties.features);
-    if (this.home !== null) this.show(this.home, false);
+    if (isFirst && this.home !== null) this.show(this.home, false);
   }
 
   /** @param {Position[]} positions @param {import("./alerted.js").Look[]} looks how each is drawn */

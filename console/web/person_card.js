@@ -64,6 +64,22 @@ export class PersonCard {
     }
   }
 
+  /** The person as they are now, below the same track: the site has changed. */
+  async reread() {
+    const person = this.personId;
+    if (person === null) return;
+    try {
+      const card = await this.api.read(`/v1/people/${encodeURIComponent(person)}/card`);
+      if (this.personId !== person) return;
+      this.card = card;
+      this.drawNow();
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 404) return; // the next change is another chance
+      toast(word("card_gone"), "bad");
+      this.close();
+    }
+  }
+
   get isOpen() {
     return !this.box.hidden;
   }
@@ -90,11 +106,19 @@ export class PersonCard {
         make("button", { type: "button", onclick: () => this.told.onMap(card.person_id) }, word("on_the_map")),
         make("button", { type: "button", className: "quiet", "aria-label": word("close_card"), title: `${word("close_card")} (Esc)`,
           onclick: () => this.close() }, "✕")),
-      this.facts(), ...card.devices.map((/** @type {any} */ device) => this.device(device)),
-      ...(card.devices.length === 0 ? [make("p", { className: "hint" }, word("no_device"))] : []),
+      make("div", { id: "person-now" }),
       make("h3", {}, word("track_title")), this.trackForm(), make("div", { id: "track-shown" }),
       make("h3", {}, word("their_alerts")), this.alertList());
+    this.drawNow();
     this.drawTrack();
+  }
+
+  /** What the site says of the person, and what their devices told last. */
+  drawNow() {
+    const { devices } = this.card;
+    find("person-now").replaceChildren(
+      this.facts(), ...devices.map((/** @type {any} */ device) => this.device(device)),
+      ...(devices.length === 0 ? [make("p", { className: "hint" }, word("no_device"))] : []));
   }
 
   facts() {

@@ -18,7 +18,7 @@
  * @typedef {{devices: number, overdue: number, newestAge_ms: number | null}} Reports
  * @typedef {{now_ms: number, simulated: boolean, speed: number, reports: Reports, intakeProblem: string | null,
  *   engineWhy: string | null, engineIdle_ms: number, engineClock_ms: number | null,
- *   engineLag_ms: number | null, counts: Record<string, number>, me: Me}} Status
+ *   engineLag_ms: number | null, counts: Record<string, number>, site: number, me: Me}} Status
  * @typedef {{office_id: string, parent_id: string | null, name: string, level: string}} Office
  */
 
@@ -72,14 +72,28 @@ export function statusOf(raw) {
     engineClock_ms: ms(raw.engine?.clock),
     engineLag_ms: raw.engine?.lag_s === undefined || raw.engine.lag_s === null ? null : raw.engine.lag_s * 1000,
     counts: raw.queue?.by_state ?? {},
+    site: raw.site ?? 0,
     me: { name: raw.you.name, role: raw.you.role, office: raw.you.office_name ?? "", mayAct: raw.you.may_act },
   };
 }
 
-/** The site as the page needs it: the ground, the offices and the rules. */
+/** Whether a version of a fence is valid at a time. @param {GeoJSON.Feature} fence @param {number} at_ms */
+function isValid(fence, at_ms) {
+  const { valid_from, valid_to } = fence.properties ?? {};
+  return (ms(valid_from) ?? -Infinity) <= at_ms && at_ms < (ms(valid_to) ?? Infinity);
+}
+
+/** The site as the page needs it: the ground, the offices and the rules, as they are until it is read anew. */
 export class SiteView {
   /** @param {any} raw the answer of /v1/site */
   constructor(raw) {
+    this.take(raw);
+  }
+
+  /** What was read anew takes the place of all that was. @param {any} raw the answer of /v1/site */
+  take(raw) {
+    /** Another one after each change of the site. @type {number} */
+    this.number = raw.number ?? 0;
     /** @type {string} */
     this.timezone = raw.timezone;
     /** @type {Record<string, number[]>} seconds by kind of device */
@@ -98,6 +112,9 @@ export class SiteView {
     this.counties = raw.counties ?? { type: "FeatureCollection", features: [] };
     /** @type {string} */
     this.attribution = [raw.counties?.attribution, raw.places_attribution].filter(Boolean).join(" · ");
+    /** When versions of fences begin or end, in order. @type {number[]} */
+    this.turns = this.fences.features.flatMap(({ properties }) => [ms(properties?.valid_from), ms(properties?.valid_to)])
+      .filter((at_ms) => at_ms !== null).sort((a, b) => a - b);
     this.fenceNames = new Map(this.fences.features.map((fence) => [
       fence.properties?.fence_id, fence.properties?.name || fence.properties?.fence_id]));
     this.officeNames = new Map(this.offices.map((office) => [office.office_id, office.name]));
@@ -108,9 +125,21 @@ export class SiteView {
     return fenceId === null ? null : this.fenceNames.get(fenceId) ?? fenceId;
   }
 
-  /** All versions of a fence. @param {string | null} fenceId */
-  fenceOf(fenceId) {
-    return this.fences.features.filter((fence) => fenceId !== null && fence.properties?.fence_id === fenceId);
+  /** The fences that are valid at a time. @param {number} at_ms */
+  fencesAt(at_ms) {
+    return this.fences.features.filter((fence) => isValid(fence, at_ms));
+  }
+
+  /** Whether other fences are valid at a time than at an earlier one. @param {number} before_ms @param {number} at_ms */
+  turnsBetween(before_ms, at_ms) {
+    return this.turns.some((turn_ms) => before_ms < turn_ms && turn_ms <= at_ms);
+  }
+
+  /** A fence as it was at a time; every version of it where none was valid then. @param {string | null} fenceId @param {number} at_ms */
+  fenceOf(fenceId, at_ms) {
+    const versions = this.fences.features.filter((fence) => fenceId !== null && fence.properties?.fence_id === fenceId);
+    const then = versions.filter((fence) => isValid(fence, at_ms));
+    return then.length > 0 ? then : versions;
   }
 
   /** @param {string} officeId */

@@ -118,6 +118,7 @@ const WORDS = {
   place_came: ["定位上报", "Fix came in"],
   never_placed: ["尚无定位", "no fix yet"],
   no_device: ["目前没有绑定设备。", "No device is bound at present."],
+  card_gone: ["此人已不在您的管辖范围内", "This person is no longer one of yours"],
   no_place: ["没有已知位置", "No known position"],
   their_alerts: ["预警（未办结在前）", "Alerts (unfinished first)"],
   no_alerts_of: ["没有预警。", "No alerts."],

@@ -35,7 +35,7 @@ class Inbox:
         folder: InboxFolder,
         journal: Journal,
         writer: JournalWriter,
-        devices: DeviceIds,
+        devices: Callable[[], DeviceIds],
         *,
         report: Callable[[str], None],
         stop: threading.Event,
@@ -122,17 +122,17 @@ class Inbox:
 
     def _pieces(self, claim: Claim, after_row: int) -> Iterator[FileRows]:
         """What is left of a file, and a line for each oddity at its end."""
-        challenges = Challenges()
+        challenges, devices = Challenges(), self._devices()
         stream = open_stream(
             claim.path,
             kind=claim.kind,
             number=0,
-            devices=self._devices,
+            devices=devices,
             challenges=challenges,
             chunk_rows=PIECE_ROWS,
             name=source_of(claim),
         )
-        yield from PieceReader(stream, self._devices, challenges).after(after_row)
+        yield from PieceReader(stream, devices, challenges).after(after_row)
         for warning in stream.warnings():
             self._report(_one_line(warning))
 

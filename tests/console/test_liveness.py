@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 from console_world import MINUTE_MS, NOW_MS, World, console_world
 
+from console.gazetteer import Gazetteer
+from console.live_site import LiveSite
 from console.liveness import Liveness, liveness_json
 from console.rhythms import Reports
 from pipeline.log.journal import clock_mark, start_mark
@@ -38,7 +40,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def live(world: World) -> Liveness:
     """Looked through by the test alone, without a thread."""
-    return Liveness(world.parts, None)
+    return Liveness(world.parts, LiveSite(world.parts.site, Gazetteer()), None)
 
 
 def rows(*devices: str) -> pa.RecordBatch:

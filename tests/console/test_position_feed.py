@@ -161,15 +161,14 @@ def test_one_look_and_one_writing_serve_all(world: World, monkeypatch: pytest.Mo
     written: list[object] = []
 
     async def watch(feed: PositionFeed, audience: Audience) -> list[bytes]:
-        async with aclosing(feed.written(audience, None)) as pieces:
+        async with aclosing(feed.written(lambda: audience, None)) as pieces:
             first = (await anext(pieces)).plain
             ready.append(audience)
             return [first, (await anext(pieces)).plain]
 
     async def run() -> list[list[bytes]]:
-        feed = PositionFeed(
-            world.parts.positions, SiteDirectory(world.parts.site), lambda: NOW_MS, every_s=0.01
-        )
+        directory = SiteDirectory(world.parts.site)
+        feed = PositionFeed(world.parts.positions, lambda: directory, lambda: NOW_MS, every_s=0.01)
         real = feed._write
 
         def counted(audience: Audience, tick: int | None) -> Any:
@@ -205,10 +204,9 @@ def test_a_store_that_cannot_be_read_for_a_while_costs_nothing(
         return real(store, arrival_ms)
 
     async def run() -> bytes:
-        feed = PositionFeed(
-            world.parts.positions, SiteDirectory(world.parts.site), lambda: NOW_MS, every_s=0.01
-        )
-        async with aclosing(feed.written(Audience(frozenset({"O1"}), True), None)) as pieces:
+        directory = SiteDirectory(world.parts.site)
+        feed = PositionFeed(world.parts.positions, lambda: directory, lambda: NOW_MS, every_s=0.01)
+        async with aclosing(feed.written(lambda: Audience(frozenset({"O1"}), True), None)) as pieces:
             return (await anext(pieces)).plain
 
     monkeypatch.setattr(PositionStore, "since", failing)

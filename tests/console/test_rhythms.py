@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from console_world import DEVICES, NOW_MS, OFFICES, PEOPLE
@@ -9,7 +11,7 @@ from minimal_site import WHOLE, write_site
 
 from console.rhythms import Reports, Rhythms
 from pipeline.sites.load import load_site
-from pipeline.sites.records import Site
+from pipeline.sites.records import Binding, Site
 
 MINUTE_MS = 60_000
 HERE, ELSEWHERE = ["O1"], ["O2"]
@@ -97,3 +99,16 @@ def test_only_supervised_people_of_the_offices_asked_for_count(site: Site) -> No
         2,
         0,
     ]
+
+
+def test_another_site_forgets_no_reports(site: Site) -> None:
+    """D1 keeps its rhythm beside a device that is put in; that one has the threshold alone."""
+    rhythms = heard(site, "D1", *EVERY_10).of_site(
+        replace(site, bindings=(Binding("D0", "P1", "phone"), *site.bindings))
+    )
+    rhythms.passed(at(111))
+    assert rhythms.reports(HERE) == Reports(2, 2, at(70)), "D1 by its rhythm, D0 after an hour of silence"
+    rhythms = heard(site, "D1", *EVERY_10).of_site(site)
+    rhythms.passed(at(99))
+    assert rhythms.reports(HERE) == Reports(1, 0, at(70))
+    assert rhythms.of_site(replace(site, bindings=())).reports(HERE) == Reports(0, 0, None)

@@ -179,7 +179,7 @@ def taken_by_inbox(directory: Path, file: Path) -> list[str]:
     with Journal(directory / "inbox-journal") as journal:
         folder = InboxFolder(directory / "inbox")
         writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=10**12)
-        inbox = Inbox(folder, journal, writer, devices, report=told.append, stop=stop)
+        inbox = Inbox(folder, journal, writer, lambda: devices, report=told.append, stop=stop)
         (folder.directory / file.name).write_bytes(file.read_bytes())
         writer.start()
         inbox.start()

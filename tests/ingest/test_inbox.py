@@ -52,7 +52,7 @@ def watching(directory: Path, told: list[str] | None = None) -> Iterator[tuple[I
     with Journal(directory / "journal") as journal:
         writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=10**12)
         folder, report = InboxFolder(directory / "inbox"), ([] if told is None else told).append
-        inbox = Inbox(folder, journal, writer, DeviceIds(("D1",)), report=report, stop=stop)
+        inbox = Inbox(folder, journal, writer, lambda: DeviceIds(("D1",)), report=report, stop=stop)
         writer.start()
         inbox.start()
         try:
@@ -66,7 +66,7 @@ def watching(directory: Path, told: list[str] | None = None) -> Iterator[tuple[I
 
 def until_there(*paths: Path) -> None:
     waited = threading.Event()
-    for _ in range(1000):
+    for _ in range(6000):  # the first rows wait for kernels to be compiled
         if all(path.exists() for path in paths):
             return
         waited.wait(0.01)

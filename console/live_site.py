@@ -1,0 +1,87 @@
+"""The site as it is now: all that is derived from it, replaced as a whole while requests go on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import cached_property
+
+from console.fence_places import FencePlaces
+from console.gazetteer import Gazetteer
+from console.site_directory import SiteDirectory
+from pipeline.reading.device_ids import DeviceIds
+from pipeline.sites.records import Site
+
+_log = logging.getLogger(__name__)
+
+
+class SiteNow:
+    """One state of the site and what the console looks up in it; it never changes.
+
+    ``number`` is another one for each state. Whoever asks twice within a request takes the same one twice.
+    """
+
+    def __init__(self, number: int, site: Site, gazetteer: Gazetteer, before: SiteNow | None = None) -> None:
+        self.number = number
+        self.site = site
+        self.directory = SiteDirectory(site, gazetteer)
+        self.parents = {office.office_id: office.parent_id for office in site.offices}
+        #: What rows that come in are held against.
+        self.devices: DeviceIds
+        if before is not None and before.directory.device_ids == self.directory.device_ids:
+            self.devices = before.devices
+        else:
+            self.devices = DeviceIds(self.directory.device_ids)
+
+    @cached_property
+    def fence_places(self) -> FencePlaces:
+        """The fences by where they are; made when somebody first asks."""
+        return FencePlaces(self.site.fences)
+
+
+#: Called with the new state, by the thread that replaced the old one.
+Listener = Callable[[SiteNow], None]
+
+
+class LiveSite:
+    """The one holder of the present site: ``now`` is asked anew for each request."""
+
+    def __init__(self, site: Site, gazetteer: Gazetteer, number: int = 0) -> None:
+        self._now = SiteNow(number, site, gazetteer)
+        self._gazetteer = gazetteer
+        self._listeners: list[Listener] = []
+        self._mutex = threading.Lock()
+
+    @property
+    def now(self) -> SiteNow:
+        """The site as it is now."""
+        return self._now
+
+    def directory(self) -> SiteDirectory:
+        """The people, devices and offices as they are now."""
+        return self._now.directory
+
+    def devices(self) -> DeviceIds:
+        """The devices that rows may come from now."""
+        return self._now.devices
+
+    def listen(self, listener: Listener) -> None:
+        """Tells a listener of each later state."""
+        self._listeners.append(listener)
+
+    def replace(self, site: Site, number: int) -> SiteNow:
+        """From now on the site is this one; a state that is older than the present one is passed over.
+
+        Everything is derived before anybody sees any of it.
+        """
+        with self._mutex:
+            if number <= self._now.number:
+                return self._now
+            self._now = SiteNow(number, site, self._gazetteer, self._now)
+            for listener in self._listeners:
+                try:
+                    listener(self._now)
+                except Exception:  # whatever a store may raise: what one cannot follow, the others do
+                    _log.exception("a change of the site could not be followed everywhere")
+            return self._now
