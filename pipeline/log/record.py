@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from geofences.instant import BEGIN_MS
 from pipeline.ping import CONFIRMATION, PING
 
-#: Kinds of records: the clock at an opening of the journal, the clock, and rows of the two streams.
-START, CLOCK, PINGS, CONFIRMATIONS = 1, 2, 3, 4
+#: Kinds of records: the clock at an opening of the journal, the clock, rows of the two streams, and a change
+#: of the site.
+START, CLOCK, PINGS, CONFIRMATIONS, SITE = 1, 2, 3, 4, 5
 
 #: Records that hold the time and nothing else.
 MARKS = (START, CLOCK)

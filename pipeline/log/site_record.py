@@ -1,0 +1,53 @@
+"""A change of the site as a record of the log: what was asked for, and what it does to which rows.
+
+The log's clock at the record is the instant that the change was resolved with. What it does stands in it, so
+that a later version of the program, which may resolve otherwise, does the same with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pipeline.log.record import SITE, Entry, Record
+
+
+@dataclass(frozen=True, slots=True)
+class SiteChange:
+    """Who asked for what and why, and the edits that it comes to. ``id`` is the asker's own name for it."""
+
+    id: str
+    by: str
+    reason: str
+    operations: Sequence[Any]
+    edits: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRecord:
+    """A change in its place: the ``number`` of its record, and the log's clock there."""
+
+    number: int
+    at_ms: int
+    change: SiteChange
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """The change that a record of kind SITE holds."""
+        said = json.loads(record.payload)
+        change = SiteChange(said["id"], said["by"], said["reason"], said["operations"], said["edits"])
+        return cls(record.number, record.clock_ms, change)
+
+
+def site_entry(change: SiteChange) -> Entry:
+    """The change to append; the log's clock must stand at the instant that it was resolved with."""
+    said = {
+        "id": change.id,
+        "by": change.by,
+        "reason": change.reason,
+        "operations": list(change.operations),
+        "edits": list(change.edits),
+    }
+    return Entry(SITE, json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode())
