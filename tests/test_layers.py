@@ -38,6 +38,7 @@ ROOMS = (
     "sites",  # who is watched, where, by what rules
     "reading",  # files and bytes to columns
     "log",  # the durable order of everything
+    "registry",  # the site as the log has made it
     "ingest",  # what comes in, on its way into the log
     "stream",  # what the engine is fed
     "engine",  # a shard and its state

@@ -25,6 +25,14 @@ from sinks.bearing import BEARING, Bearing, witness_of
 from sinks.page_checksums import add_checksums
 from sinks.run_metrics import RunMetrics
 
+#: Stores that begin anew where they are set aside, and from what.
+_BEGUN_ANEW = {
+    Store.TOKENS: "",
+    Store.ACCESSES: "",
+    Store.REJECTS: "",
+    Store.REGISTRY: " from the configured site",
+}
+
 
 class CannotRepair(PipelineError):  # noqa: N818 - the name says what is the matter
     """A process works on what is to be repaired."""
@@ -231,10 +239,10 @@ def _other(data: Path, seen: Look, store: Store, findings: tuple[Finding, ...]) 
         witness_of(part.path).record(part.writes)
         yield f"{part.path}: goes on without the last {part.witnessed - part.writes} things written to it"
         return
-    if store in (Store.TOKENS, Store.ACCESSES, Store.REJECTS) and seen.root is not None:
+    if store in _BEGUN_ANEW and seen.root is not None:
         witness_of(part.path).record(0)
         write_root(data, seen.root, seen.born - {store})
-        yield f"{part.path}: a new one is begun at the next start; what it had is lost"
+        yield f"{part.path}: a new one is begun at the next start{_BEGUN_ANEW[store]}; what it had is lost"
     elif store is Store.STATE and seen.log_first == 0:
         yield f"{part.path}: the log is judged again from its beginning at the next start"
     elif store in (Store.QUEUE, Store.STATE):

@@ -33,13 +33,14 @@ class Store(StrEnum):
     TOKENS = "tokens.sqlite"
     ACCESSES = "accesses.sqlite"
     REJECTS = "rejects.sqlite"
+    REGISTRY = "registry.sqlite"
 
 
 #: Stores that follow the log; the engine lets them know how far they have come.
-FOLLOWING = (Store.STATE, Store.QUEUE, Store.POSITIONS, Store.TRACKS)
+FOLLOWING = (Store.STATE, Store.QUEUE, Store.POSITIONS, Store.TRACKS, Store.REGISTRY)
 
 #: Stores that are SQLite files; the others are directories.
-FILES = (Store.QUEUE, Store.POSITIONS, Store.TOKENS, Store.ACCESSES, Store.REJECTS)
+FILES = (Store.QUEUE, Store.POSITIONS, Store.TOKENS, Store.ACCESSES, Store.REJECTS, Store.REGISTRY)
 
 #: Seconds that a start spends on looking through a SQLite file; `fencewatch data verify` takes what it needs.
 _CHECK_MOST_S = 5.0

@@ -121,6 +121,16 @@ class Look:
             )
         return None
 
+    def _older(self, seen: Seen) -> tuple[str, bool]:
+        """What to do where a store is of an earlier time, and whether nobody may go on before."""
+        if seen.store in _DERIVED:
+            return f"{_REBUILD} fills it", False
+        if seen.store is Store.REGISTRY and seen.position >= self.log_first:
+            return "what it lacks is taken from the log", False
+        if seen.store is Store.REGISTRY:
+            return f"the log has let go of what it lacks: put the right one back, or {_REPAIR}", True
+        return f"put the right one back, or {_REBUILD} tells its alerts again", True
+
     def _gone(self, seen: Seen, wrong: str) -> Finding | None:
         if seen.store not in self.born:  # it is yet to be made
             return None
@@ -133,6 +143,7 @@ class Look:
                 seen.store, seen.path, wrong, "the log is judged again from its beginning", ends=False
             )
         todo = {
+            Store.REGISTRY: f"put it back, or begin anew from the configured site by {_REPAIR}",
             Store.STATE: f"put it back, or judge anew what the log still has by {_REBUILD}",
             Store.QUEUE: f"put it back, or have its alerts told again by {_REBUILD}",
         }.get(seen.store, f"put it back, or begin a new one by {_REPAIR}")
@@ -140,7 +151,6 @@ class Look:
 
     def _beside(self, seen: Seen, log: Seen) -> Iterator[Finding]:
         """What is wrong with a store that is sound in itself, beside the others."""
-        derived = seen.store in _DERIVED
         if log.exists and seen.position > max(log.position, log.witnessed):
             yield Finding(
                 Store.LOG,
@@ -151,16 +161,11 @@ class Look:
             )
         follows = seen.store in FOLLOWING and seen.store is not Store.STATE and seen.bearing is not None
         if follows and seen.position < self.consumed:
-            yield Finding(
-                seen.store,
-                seen.path,
-                f"it has come to record {seen.position} and the engine to {self.consumed}: it is an "
-                "older one",
-                f"{_REBUILD} fills it"
-                if derived
-                else f"put the right one back, or {_REBUILD} tells its alerts again",
-                ends=not derived,
+            todo, ends = self._older(seen)
+            wrong = (
+                f"it has come to record {seen.position} and the engine to {self.consumed}: it is an older one"
             )
+            yield Finding(seen.store, seen.path, wrong, todo, ends=ends)
         if seen.store in _WITNESSED and seen.writes < seen.witnessed:
             loose = seen.store in _LOOSE
             yield Finding(

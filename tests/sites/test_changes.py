@@ -8,6 +8,22 @@ from typing import Any
 
 import pytest
 from minimal_site import write_site
+from site_operations import (
+    BEFORE,
+    LATER,
+    LONG_AGO,
+    MUCH_LATER,
+    NOW,
+    NOW_MS,
+    OFFICE,
+    Op,
+    device,
+    end,
+    fence,
+    leave,
+    person,
+    put,
+)  # fmt: skip
 
 from geofences.instant import instant_ms
 from pipeline.sites.change_faults import ChangeRefused
@@ -17,47 +33,11 @@ from pipeline.sites.edits import Edits, edited
 from pipeline.sites.load import load_documents
 from pipeline.sites.site_versions import IndexedSite
 
-NOW = "2025-07-14T00:00:00.000Z"
-NOW_MS = instant_ms(NOW)
-LATER, MUCH_LATER = "2025-07-15T00:00:00.000Z", "2025-07-20T00:00:00.000Z"
-BEFORE, LONG_AGO = "2025-07-13T12:00:00Z", "2025-06-01T00:00:00Z"
-
-OFFICE = "judicial_office"
-
-Op = dict[str, Any]
-
 
 @pytest.fixture
 def documents(tmp_path: Path) -> SiteDocuments:
     second = ("offices.csv", "O1,C1,Office,judicial_office", f"O1,C1,One,{OFFICE}\nO2,C1,Two,{OFFICE}")
     return load_documents(write_site(tmp_path, second))
-
-
-def put(table: str, at: str | None = None, **row: Any) -> Op:
-    return {"op": "put", "table": table, "row": row, "effective_at": at}
-
-
-def end(table: str, at: str | None = None, **row: Any) -> Op:
-    return {"op": "end", "table": table, "row": row, "effective_at": at}
-
-
-def person(**cells: str) -> dict[str, str]:
-    return {"person_id": "P1", "name": "Person 1", "office_id": "O1", "class": "general"} | cells
-
-
-def device(**cells: Any) -> dict[str, Any]:
-    return {"device_id": "D1", "person_id": "P1", "kind": "phone"} | cells
-
-
-def leave(**cells: Any) -> dict[str, Any]:
-    return {"leave_id": "L9", "person_id": "P1", "valid_from": LATER, "valid_to": MUCH_LATER,
-            "category": "medical", "fence_ids": "home"} | cells  # fmt: skip
-
-
-def fence(**properties: Any) -> dict[str, Any]:
-    given = {"fence_id": "F9", "rule": "keep_out", "applies_to": ["all"], "radius_m": 100} | properties
-    return {"type": "Feature", "properties": given,
-            "geometry": {"type": "Point", "coordinates": [106.5, 29.5]}}  # fmt: skip
 
 
 def tuples(site: SiteDocuments, table: str, name: str, *columns: str) -> list[tuple[str, ...]]:

@@ -10,6 +10,8 @@ from disposal_alerts import told
 
 from pipeline.log.journal import ConsumerOffsets, Entry, Journal, clock_mark, start_mark
 from pipeline.log.record import PINGS
+from pipeline.registry.registry import Registry
+from pipeline.sites.documents import SiteDocuments
 from pipeline.upkeep.store import Store
 from pipeline.upkeep.stores import adopt, mark_reached
 from sinks.access import TokenStore
@@ -37,8 +39,10 @@ def gone_on(data: Path, records: int) -> None:
     (data / Store.STATE / "recovery").mkdir(exist_ok=True)
     TrackArchive(data / Store.TRACKS, ZoneInfo("Asia/Shanghai"))
     tokens, positions = TokenStore.open(data / Store.TOKENS), PositionStore.open(data / Store.POSITIONS)
+    registry = Registry.open(data / Store.REGISTRY)
     accesses, rejects = AccessLog.open(data / Store.ACCESSES), RejectStore.open(data / Store.REJECTS)
     with DisposalQueue.open(data / Store.QUEUE) as queue:
+        registry.begin(SiteDocuments(), record=0, at_ms=0, source="site")
         adopt(data, Store)
         told(queue, end, n=end)
         tokens.create("operator", now_ms=1_000)
@@ -46,7 +50,8 @@ def gone_on(data: Path, records: int) -> None:
         rejects.put([RejectedRow(1_000, "http", end, "bad_time", "D1", "li", "a row")])
         queue.reached(end)
         positions.reached(end)
-    for store in (tokens, positions, accesses, rejects):
+        registry.reached(end)
+    for store in (tokens, positions, accesses, rejects, registry):
         store.close()
     for directory in (Store.TRACKS, Store.STATE):
         mark_reached(data, directory, end)

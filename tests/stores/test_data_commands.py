@@ -161,6 +161,7 @@ def test_a_log_that_is_gone_begins_anew_behind_what_was_judged(data: Path) -> No
         (Store.TOKENS, "older", "goes on without the last", True),
         (Store.ACCESSES, "another's", "a new one is begun at the next start", True),
         (Store.REJECTS, "another's", "a new one is begun at the next start", True),
+        (Store.REGISTRY, "another's", "begun at the next start from the configured site", True),
         (Store.QUEUE, "damaged", "`fencewatch data rebuild`", False),
         (Store.STATE, "another's", "judged again from its beginning at the next start", True),
         (Store.POSITIONS, "damaged", "set aside", True),

@@ -13,6 +13,7 @@ from disposal_alerts import told
 from stores.kept import gone_on, made, put_back, removed
 
 from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
+from pipeline.registry.registry import Registry
 from pipeline.upkeep.store import FILES, Store
 from pipeline.upkeep.stores import Standing, StoresDisagree, adopt, enter, give_up, look, mark_reached
 from sinks.access import TokenStore
@@ -73,6 +74,7 @@ TABLE: list[tuple[Spoil, Store, Store, str, bool]] = [
     (gone, Store.TOKENS, Store.TOKENS, "it was there and is gone", True),
     (gone, Store.ACCESSES, Store.ACCESSES, "it was there and is gone", True),
     (gone, Store.REJECTS, Store.REJECTS, "it was there and is gone; a new one is begun", False),
+    (gone, Store.REGISTRY, Store.REGISTRY, "it was there and is gone; put it back, or begin anew", True),
     (older, Store.LOG, Store.LOG, "10 acknowledged records are missing", True),
     (older, Store.QUEUE, Store.QUEUE, "has come to record 10 and the engine to 20", True),
     (older, Store.QUEUE, Store.QUEUE, "things that were written to it are missing", True),
@@ -81,9 +83,11 @@ TABLE: list[tuple[Spoil, Store, Store, str, bool]] = [
     (older, Store.TOKENS, Store.TOKENS, "things that were written to it are missing", True),
     (older, Store.ACCESSES, Store.ACCESSES, "things that were written to it are missing", True),
     (older, Store.REJECTS, Store.REJECTS, "things that were written to it are missing", False),
+    (older, Store.REGISTRY, Store.REGISTRY, "an older one; what it lacks is taken from the log", False),
     (newer, Store.STATE, Store.LOG, "the log ends at record 10, and state has come to 20", True),
     (newer, Store.QUEUE, Store.LOG, "the log ends at record 10, and queue.sqlite has come to 20", True),
     (newer, Store.POSITIONS, Store.LOG, "the log ends at record 10, and positions.sqlite has come to", True),
+    (newer, Store.REGISTRY, Store.LOG, "the log ends at record 10, and registry.sqlite has come to", True),
     (newer, Store.TRACKS, Store.LOG, "the log ends at record 10, and tracks has come to 20", True),
     *((of_another, store, store, "it is of another data directory", True) for store in Store),
     (cut, Store.LOG, Store.LOG, "acknowledged records are missing", True),
@@ -94,6 +98,7 @@ TABLE: list[tuple[Spoil, Store, Store, str, bool]] = [
     (cut, Store.TOKENS, Store.TOKENS, "it cannot be read", True),
     (cut, Store.ACCESSES, Store.ACCESSES, "it cannot be read", True),
     (cut, Store.REJECTS, Store.REJECTS, "it cannot be read", True),
+    (cut, Store.REGISTRY, Store.REGISTRY, "it cannot be read", True),
 ]
 
 
@@ -164,6 +169,7 @@ OPENED: dict[Store, Callable[[Path], object]] = {
     Store.TOKENS: TokenStore.open,
     Store.ACCESSES: AccessLog.open,
     Store.REJECTS: RejectStore.open,
+    Store.REGISTRY: Registry.open,
 }
 
 

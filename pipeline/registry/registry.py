@@ -1,0 +1,169 @@
+"""The registry: the site of a running system as its log has made it, and as it ever was, found by id.
+
+A change is a record of the log first; the registry follows. Whoever reads the log may let it take a record:
+each is taken once and in order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from pipeline.errors import PipelineError
+from pipeline.log.site_record import SiteRecord
+from pipeline.registry import site_rows
+from pipeline.registry.history import PAGE_MOST, HistoryEntry, HistoryFilter, entries, entry_of
+from pipeline.registry.schema import SCHEMA
+from pipeline.sites.documents import Document, SiteDocuments
+from pipeline.sites.edits import HOLIDAYS
+from pipeline.sites.site_versions import Key
+from sinks.sqlite_file import SqliteFile
+
+#: The registry within a data directory.
+REGISTRY = "registry.sqlite"
+
+_CHANGE = "SELECT record, at_ms, change_id, asked_by, reason, operations, edits FROM change"
+
+
+class RegistryEmpty(PipelineError):  # noqa: N818 - the name says what is the matter
+    """Nothing was imported yet."""
+
+
+class Registry:
+    """Opened for any number of threads and processes. A SiteVersions of the site as it is now."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self.file = file
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Opens or makes it. Raises SinkFailed."""
+        return cls(SqliteFile(path, SCHEMA))
+
+    def close(self) -> None:
+        """Call it when no thread works on it any longer."""
+        self.file.close()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it holds a site."""
+        return self.file.reading().execute("SELECT 1 FROM registry").fetchone() is not None
+
+    def begin(
+        self,
+        documents: SiteDocuments,
+        *,
+        record: int,
+        at_ms: int,
+        source: str,
+        progress: Callable[[int], object] = lambda _: None,
+    ) -> bool:
+        """The site that everything begins with, as of a place in the log; False where another was first.
+
+        Changes that stand before ``record`` are not taken. ``documents`` must be sound.
+        """
+        with self.file.writing() as connection:
+            if connection.execute("SELECT 1 FROM registry").fetchone() is not None:
+                return False
+            site_rows.insert_documents(connection, documents, progress)
+            connection.execute(
+                "INSERT INTO registry (slot, record, at_ms, source, last_record) VALUES (1, ?, ?, ?, ?)",
+                (record, at_ms, source, max(record - 1, 0)),
+            )
+            connection.execute("UPDATE bearing SET position = max(position, ?)", (record,))
+        return True
+
+    def take(self, found: SiteRecord) -> bool:
+        """Makes a change of the log; False where it was made already. Records must come in order."""
+        change = found.change
+        with self.file.writing() as connection:
+            if found.number <= self._last_record():
+                return False
+            keys = site_rows.apply(connection, found.number, change.edits)
+            connection.execute(
+                "INSERT INTO change (record, at_ms, change_id, asked_by, reason, operations, edits)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    found.number, found.at_ms, change.id, change.by, change.reason,
+                    json.dumps(list(change.operations), ensure_ascii=False),
+                    json.dumps(list(change.edits), ensure_ascii=False),
+                ),
+            )  # fmt: skip
+            touched = [(*key, found.number) for key in keys]
+            connection.executemany("INSERT INTO touched (kind, id, record) VALUES (?, ?, ?)", touched)
+            connection.execute("UPDATE registry SET last_record = ?", (found.number,))
+            connection.execute("UPDATE bearing SET position = max(position, ?)", (found.number + 1,))
+        return True
+
+    def reached(self, position: int) -> None:
+        """All changes that stand before a place in the log were taken. Raises SinkFailed."""
+        self.file.reached(position)
+
+    @property
+    def position(self) -> int:
+        """Up to where in the log all changes were taken."""
+        bearing = self.file.bearing()
+        return max(self.last_record + 1, 0 if bearing is None else bearing.position)
+
+    @property
+    def last_record(self) -> int:
+        """The record of the last change, or the one before the place where the site was imported."""
+        return self._last_record()
+
+    @property
+    def documents(self) -> SiteDocuments:
+        """The whole site as it is now. Raises RegistryEmpty."""
+        return self.documents_at(self.last_record)
+
+    def documents_at(self, record: int) -> SiteDocuments:
+        """The whole site as it was when a record had been taken, whether it was a change or not."""
+        return site_rows.documents_at(self.file.reading(), record)
+
+    def versions(self, key: Key) -> Sequence[Document]:
+        """All rows about an id as they are now, in the order of the file."""
+        return site_rows.versions(self.file.reading(), key)
+
+    def referring(self, key: Key) -> Sequence[Key]:
+        """What names an id now."""
+        asked = "SELECT kind, id FROM reference WHERE target_kind = ? AND target_id = ? ORDER BY kind, id"
+        return [(kind, name) for kind, name in self.file.reading().execute(asked, key)]
+
+    def offices(self) -> Sequence[Document]:
+        """All offices as they are now."""
+        return site_rows.all_of(self.file.reading(), "offices")
+
+    @property
+    def policy(self) -> str:
+        """The text of policy.toml."""
+        return site_rows.text(self.file.reading(), "policy")
+
+    @property
+    def holidays(self) -> str:
+        """The text of holidays.toml."""
+        return site_rows.text(self.file.reading(), "holidays")
+
+    def version_of(self, table: str, name: str) -> int | None:
+        """The record that last changed an id, 0 where it is as it was imported; None where it has no rows."""
+        if table != HOLIDAYS and not self.versions((table, name)):
+            return None
+        asked = "SELECT coalesce(max(record), 0) FROM touched WHERE kind = ? AND id = ?"
+        return int(self.file.reading().execute(asked, (table, name)).fetchone()[0])
+
+    def history(
+        self, wanted: HistoryFilter | None = None, *, before: int | None = None, most: int = PAGE_MOST
+    ) -> list[HistoryEntry]:
+        """The changes that were taken, newest first."""
+        return entries(self.file.reading(), wanted or HistoryFilter(), before, most)
+
+    def answered(self, change_id: str) -> HistoryEntry | None:
+        """The change that bears an id; None where none was taken."""
+        row = self.file.reading().execute(f"{_CHANGE} WHERE change_id = ?", (change_id,)).fetchone()
+        return None if row is None else entry_of(row)
+
+    def _last_record(self) -> int:
+        row = self.file.reading().execute("SELECT last_record FROM registry").fetchone()
+        if row is None:
+            raise RegistryEmpty("the registry holds no site yet; `fencewatch site import` fills it")
+        return int(row[0])

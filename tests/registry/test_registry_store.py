@@ -1,0 +1,147 @@
+"""The registry follows the log: each change once and in order, and every earlier site is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minimal_site import write_site
+from site_operations import NOW_MS, device, end, fence, leave, person, put
+
+from pipeline.log.site_record import SiteChange, SiteRecord
+from pipeline.registry.history import HistoryFilter
+from pipeline.registry.registry import Registry, RegistryEmpty
+from pipeline.sites.changes import resolved
+from pipeline.sites.documents import SiteDocuments
+from pipeline.sites.edits import edited
+from pipeline.sites.load import load_documents
+from pipeline.sites.site_versions import VERSIONED, IndexedSite, key_of
+
+FIRST = 100
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> SiteDocuments:
+    home = tmp_path / "site"
+    home.mkdir()
+    return load_documents(write_site(home))
+
+
+@pytest.fixture
+def registry(tmp_path: Path, documents: SiteDocuments) -> Iterator[Registry]:
+    with closing(Registry.open(tmp_path / "registry.sqlite")) as registry:
+        assert registry.begin(documents, record=FIRST, at_ms=NOW_MS, source="site")
+        yield registry
+
+
+def changed(registry: Registry, number: int, *operations: Any, by: str = "li", hours: int = 0) -> SiteRecord:
+    """A change that was taken as a record."""
+    at_ms = NOW_MS + hours * 3_600_000
+    edits = resolved(registry, list(operations), at_ms).edits
+    record = SiteRecord(number, at_ms, SiteChange(f"c{number}", by, "why", operations, edits))
+    assert registry.take(record)
+    return record
+
+
+CHANGES: list[Any] = [
+    put("people", **person(**{"class": "strict"})),
+    put("devices", **device(person_id="P2")),
+    put("fences", **fence()),
+    put("leaves", **leave(fence_ids="home;F9")),
+    end("leaves", leave_id="L9"),
+    end("devices", device_id="D2"),
+    put("holidays", version="v", days_off={"2090": []}),
+]
+
+
+def test_it_is_what_the_edits_make_of_the_documents(registry: Registry, documents: SiteDocuments) -> None:
+    """After each change, now and looked back at; and found by id like the documents in memory."""
+    sites = [documents]
+    assert registry.documents == documents
+    for hour, operation in enumerate(CHANGES):
+        record = changed(registry, FIRST + 10 * hour, operation, hours=hour)
+        sites.append(edited(sites[-1], record.change.edits))
+        assert registry.documents == sites[-1]
+        _assert_found_alike(registry, sites[-1])
+    for hour, site in enumerate(sites[1:]):
+        assert registry.documents_at(FIRST + 10 * hour) == site
+        assert registry.documents_at(FIRST + 10 * hour + 9) == site
+    assert registry.documents_at(FIRST - 1) == documents
+
+
+def _assert_found_alike(registry: Registry, site: SiteDocuments) -> None:
+    indexed = IndexedSite(site)
+    assert (registry.policy, registry.holidays) == (site.policy, site.holidays)
+    assert registry.offices() == indexed.offices()
+    for table in VERSIONED:
+        for key in {key_of(table, row) for row in site.table(table)}:
+            assert registry.versions(key) == indexed.versions(key)
+            assert sorted(registry.referring(key)) == sorted(indexed.referring(key))
+
+
+def test_a_record_is_taken_once_and_in_order(registry: Registry) -> None:
+    record = changed(registry, FIRST, CHANGES[0])
+    later = changed(registry, FIRST + 5, CHANGES[1])
+    site = registry.documents
+    assert not registry.take(record)
+    assert not registry.take(later)
+    assert registry.documents == site
+    assert (registry.last_record, registry.position) == (FIRST + 5, FIRST + 6)
+
+
+def test_what_stands_before_the_import_is_not_taken(registry: Registry, documents: SiteDocuments) -> None:
+    assert (registry.last_record, registry.position) == (FIRST - 1, FIRST)
+    change = SiteChange("old", "li", "why", [], [{"table": "people", "drop": {"id": "P1", "valid_from": ""}}])
+    assert not registry.take(SiteRecord(FIRST - 1, NOW_MS, change))
+    assert registry.documents == documents
+
+
+def test_the_first_import_stands(registry: Registry, documents: SiteDocuments, tmp_path: Path) -> None:
+    with closing(Registry.open(tmp_path / "registry.sqlite")) as second:
+        assert not second.begin(SiteDocuments(), record=0, at_ms=0, source="another")
+    assert registry.documents == documents
+
+
+def test_which_record_an_id_is_of(registry: Registry) -> None:
+    assert registry.version_of("people", "P1") == 0
+    assert registry.version_of("leaves", "L9") is None
+    changed(registry, FIRST, CHANGES[3] | {"row": leave()})
+    assert registry.version_of("leaves", "L9") == FIRST
+    assert registry.version_of("people", "P1") == 0
+    changed(registry, FIRST + 1, CHANGES[4])  # it had not begun
+    assert registry.version_of("leaves", "L9") is None
+
+
+def test_history_tells_who_changed_what(registry: Registry) -> None:
+    changed(registry, FIRST, CHANGES[0], by="li")
+    changed(registry, FIRST + 1, CHANGES[1], by="wang", hours=1)
+    changed(registry, FIRST + 2, CHANGES[2], put("people", **person(name="Li")), by="li", hours=2)
+
+    def told(before: int | None = None, most: int = 9, **wanted: Any) -> list[int]:
+        return [
+            entry.record - FIRST
+            for entry in registry.history(HistoryFilter(**wanted), before=before, most=most)
+        ]
+
+    assert told() == [2, 1, 0]
+    assert told(id="P1") == [2, 0]
+    assert told(id="D1", table="devices") == [1]
+    assert told(id="D1", table="people") == []
+    assert told(by="wang") == [1]
+    assert told(from_ms=NOW_MS + 3_600_000) == [2, 1]
+    assert told(to_ms=NOW_MS + 3_600_000) == [0]
+    assert (told(most=2), told(before=FIRST + 1)) == ([2, 1], [0])
+    entry = registry.history(HistoryFilter(id="D1"))[0]
+    assert (entry.id, entry.by, entry.reason, entry.operations) == ("c101", "wang", "why", [CHANGES[1]])
+    assert registry.answered("c101") == entry
+    assert registry.answered("c999") is None
+
+
+def test_an_empty_registry_says_so(tmp_path: Path) -> None:
+    with closing(Registry.open(tmp_path / "registry.sqlite")) as registry:
+        assert not registry.is_begun
+        with pytest.raises(RegistryEmpty, match="site import"):
+            _ = registry.documents
