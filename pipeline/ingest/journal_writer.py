@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
@@ -55,6 +55,24 @@ class _Submission(Generic[Rows]):
         return _Submission(self.rows.at(arrival_ms, horizon_ms), self.source, self.done)
 
 
+class Change(Protocol):
+    """A change of the site on its way to the disk; both are called by the writer's thread."""
+
+    def prepare(self, clock_ms: int) -> Entry | None:
+        """The record, resolved at the log's clock; None where there is nothing to write. May raise."""
+
+    def taken(self, number: int, clock_ms: int) -> None:
+        """The record is durable in its place. Nothing else is prepared before this returns; never raises."""
+
+
+@dataclass(slots=True, eq=False)
+class _WaitingChange:
+    """A change and whoever waits for it."""
+
+    change: Change
+    done: Future[None] = field(default_factory=Future)
+
+
 class JournalWriter:
     """Rows from any thread become durable in the order of their arrival, many requests by one write.
 
@@ -89,7 +107,7 @@ class JournalWriter:
         self._pace = pace or Pace()
         self._disputed_ms = disputed_ms
         self._tidy_due_ms = BEGIN_MS
-        self._submitted: SimpleQueue[_Submission[Any] | None] = SimpleQueue()
+        self._submitted: SimpleQueue[_Submission[Any] | _WaitingChange | None] = SimpleQueue()
         self._waiting_rows = 0
         self._mutex = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -125,30 +143,70 @@ class JournalWriter:
             self._submitted.put(submission)
         return submission.done
 
+    def submit_change(self, change: Change) -> Future[None]:
+        """A change of the site to resolve and write; the future is done when it is durable or needs none.
+
+        The future raises what ``prepare`` raised, or WriterStopped where the log cannot be written, which is
+        raised at once where that is known.
+        """
+        with self._mutex:
+            if not self.is_writing:
+                raise WriterStopped("the log cannot be written")
+            waiting = _WaitingChange(change)
+            self._submitted.put(waiting)
+        return waiting.done
+
     def _run(self) -> None:
         goes_on = True
         with suppress(BaseException):  # reported already
             while goes_on:
-                group, goes_on = self._gathered()
+                group, changes, goes_on = self._gathered()
                 self._write(group)
+                for waiting in changes:
+                    self._write_change(waiting)
         # What came between the last look and the end of the thread is answered, not left waiting.
         with self._mutex:
             self.failure = self.failure or WriterStopped("the log is closed")
-        self._refuse(self._gathered(wait_s=0.0)[0], self.failure)
+        group, changes, _ = self._gathered(wait_s=0.0)
+        self._refuse(group, self.failure)
+        for waiting in changes:
+            waiting.done.set_exception(WriterStopped(f"the log cannot be written: {self.failure}"))
 
-    def _gathered(self, wait_s: float = TICK_S) -> tuple[list[_Submission[Any]], bool]:
-        """What is there, after waiting for the first of it; False once the end is asked for."""
+    def _gathered(self, wait_s: float = TICK_S) -> tuple[list[_Submission[Any]], list[_WaitingChange], bool]:
+        """Rows and changes that are there, after waiting for the first; False once the end is asked for."""
         group: list[_Submission[Any]] = []
+        changes: list[_WaitingChange] = []
         try:
             found = self._submitted.get(timeout=wait_s) if wait_s else self._submitted.get_nowait()
             while found is not None:
-                group.append(found)
-                if len(group) >= _GROUP_MOST:
+                if isinstance(found, _WaitingChange):
+                    changes.append(found)
+                else:
+                    group.append(found)
+                if len(group) + len(changes) >= _GROUP_MOST:
                     break
                 found = self._submitted.get_nowait()
         except Empty:
-            return group, True
-        return group, found is not None
+            return group, changes, True
+        return group, changes, found is not None
+
+    def _write_change(self, waiting: _WaitingChange) -> None:
+        """One change by a write of its own, behind a mark of the instant that it was resolved with."""
+        try:
+            now_ms = max(self._now_ms(), self._journal.clock_ms)
+            entry = waiting.change.prepare(now_ms)
+        except BaseException as refusal:
+            waiting.done.set_exception(refusal)
+            return
+        if entry is not None:
+            try:
+                self._append([*self._steps(now_ms), clock_mark(now_ms), entry])
+            except BaseException as failure:
+                waiting.done.set_exception(WriterStopped(f"the log cannot be written: {failure}"))
+                self._fail([], failure)
+                return
+            waiting.change.taken(self._journal.end_offset - 1, now_ms)
+        waiting.done.set_result(None)
 
     def _write(self, group: list[_Submission[Any]]) -> None:
         try:
@@ -220,11 +278,15 @@ class JournalWriter:
 
     def _marks(self, now_ms: int) -> Iterable[Entry]:
         """The clock where it is due: in steps as long as somebody listened all the time, else at once."""
-        last_ms = self._journal.clock_ms
-        if now_ms - last_ms < MARK_EVERY_MS:
+        if now_ms - self._journal.clock_ms < MARK_EVERY_MS:
             return []
+        return [*self._steps(now_ms), clock_mark(now_ms)]
+
+    def _steps(self, now_ms: int) -> Iterable[Entry]:
+        """Marks on the way to the clock, where it ran on while somebody listened."""
+        last_ms = self._journal.clock_ms
         steps = range(last_ms + _STEP_MS, now_ms, _STEP_MS) if now_ms - last_ms <= self._pause_most_ms else ()
-        return [clock_mark(at_ms) for at_ms in (*steps, now_ms)]
+        return [clock_mark(at_ms) for at_ms in steps]
 
     def _report(self, group: list[_Submission[Any]]) -> None:
         self._leave(group)

@@ -70,7 +70,7 @@ class Registry:
             site_rows.insert_documents(connection, documents, progress)
             connection.execute(
                 "INSERT INTO registry (slot, record, at_ms, source, last_record) VALUES (1, ?, ?, ?, ?)",
-                (record, at_ms, source, max(record - 1, 0)),
+                (record, at_ms, source, record - 1),
             )
             connection.execute("UPDATE bearing SET position = max(position, ?)", (record,))
         return True
@@ -119,7 +119,7 @@ class Registry:
 
     def documents_at(self, record: int) -> SiteDocuments:
         """The whole site as it was when a record had been taken, whether it was a change or not."""
-        return site_rows.documents_at(self.file.reading(), record)
+        return site_rows.documents_at(self.file.reading(), max(record, 0))
 
     def versions(self, key: Key) -> Sequence[Document]:
         """All rows about an id as they are now, in the order of the file."""
@@ -156,6 +156,11 @@ class Registry:
     ) -> list[HistoryEntry]:
         """The changes that were taken, newest first."""
         return entries(self.file.reading(), wanted or HistoryFilter(), before, most)
+
+    def changes_after(self, record: int, upto: int) -> list[HistoryEntry]:
+        """The changes behind a record, up to another one, in their order."""
+        asked = f"{_CHANGE} WHERE record > ? AND record <= ? ORDER BY record"
+        return [entry_of(row) for row in self.file.reading().execute(asked, (record, upto))]
 
     def answered(self, change_id: str) -> HistoryEntry | None:
         """The change that bears an id; None where none was taken."""

@@ -43,6 +43,8 @@ def neighbourhood(
 
 def _offices(site: SiteVersions, changed: Mapping[Key, Sequence[Document]]) -> list[Document]:
     """All offices: few, and each is held against those above it."""
-    new = {key: rows for key, rows in changed.items() if key[0] == "offices"}
-    kept = [row for row in site.offices() if ("offices", row["office_id"]) not in new]
-    return [*kept, *(row for rows in new.values() for row in rows)]
+    found: dict[Key, list[Document]] = {}
+    for row in site.offices():
+        found.setdefault(("offices", row["office_id"]), []).append(row)
+    found.update({key: list(rows) for key, rows in changed.items() if key[0] == "offices"})
+    return [row for rows in found.values() for row in rows]

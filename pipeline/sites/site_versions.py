@@ -121,11 +121,13 @@ class IndexedSite:
 
     def replace(self, key: Key, versions: Sequence[Document]) -> None:
         """These are the rows about an id from now on; none: the site does not know it any longer."""
-        for target in self._targets(key, self._found.pop(key, ())):
+        for target in self._targets(key, self._found.get(key, ())):
             self._referring[target].pop(key, None)
         if versions:
             self._found[key] = list(versions)
             self._refer(key, versions)
+        else:
+            self._found.pop(key, None)
 
     def _refer(self, key: Key, versions: Iterable[Document]) -> None:
         for target in self._targets(key, versions):

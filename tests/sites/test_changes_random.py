@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from random import Random
 from typing import Any
 
 import pytest
 from seeds import seeds
 
+from geofences.fence import Fence
 from pipeline.sites.change_faults import ChangeRefused
+from pipeline.sites.changed_site import changed_site
 from pipeline.sites.changes import resolved
 from pipeline.sites.documents import TABLES, Document, SiteDocuments
 from pipeline.sites.edits import apply_edits, contents, edited
 from pipeline.sites.findings import Findings
 from pipeline.sites.load import site_of
 from pipeline.sites.neighbourhood import neighbourhood
+from pipeline.sites.records import Site
 from pipeline.sites.site_versions import FENCES, VERSIONED, IndexedSite, Key, key_of, span_of, with_cells
 from sinks.alert import instant_text
 
@@ -148,12 +152,32 @@ def test_a_random_life_of_a_site(seed: int) -> None:
         assert faults_of(after) == set()
         _assert_the_past_stays(documents, after, clock_ms, edits.earliest_ms)
         apply_edits(site, edits.edits)
+        whole = made(after)
+        _assert_same(changed_site(made(documents), site, edits.edits), whole)
         documents = after
         rebuilt = IndexedSite(documents)
         for key in {key_of(table, row) for table in VERSIONED for row in documents.table(table)}:
             assert list(site.versions(key)) == list(rebuilt.versions(key))
             assert set(site.referring(key)) == set(rebuilt.referring(key))
     assert taken > 3
+
+
+def made(documents: SiteDocuments) -> Site:
+    """The site of sound documents."""
+    site = site_of(documents, Findings())
+    assert site is not None
+    return site
+
+
+def _assert_same(one: Site, other: Site) -> None:
+    for name in ("policy", "offices", "people", "bindings", "leaves", "holidays"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert list(map(_told, one.fences)) == list(map(_told, other.fences))
+
+
+def _told(fence: Fence) -> tuple[object, ...]:
+    area = fence.area.shape.wkb, fence.area.reach_m
+    return area, *(getattr(fence, field.name) for field in fields(fence) if field.name != "area")
 
 
 def _assert_the_past_stays(

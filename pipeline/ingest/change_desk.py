@@ -1,0 +1,181 @@
+"""Where changes of the site are taken, in the one process that writes the log.
+
+A change is resolved by the writer's thread at the log's clock, is durable in the log, then in the registry,
+and only then answered. What a kill left between the first two is taken from the log at the next start: it is
+in force once or not at all, and asking again with the same id tells which.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipeline.ingest.errors import ChangedMeanwhile
+from pipeline.ingest.journal_writer import JournalWriter
+from pipeline.log.journal.frame import PAYLOAD_BYTES_MOST
+from pipeline.log.record import Entry
+from pipeline.log.site_record import SiteChange, SiteRecord, site_entry
+from pipeline.registry.history import HistoryEntry
+from pipeline.registry.registry import Registry
+from pipeline.sites.change_faults import ChangeFault, ChangeRefused
+from pipeline.sites.changes import resolved
+from pipeline.sites.edits import Edit
+from sinks.errors import SinkFailed
+
+#: What somebody has seen: the record that last changed an id (0: as imported, None: it was not there).
+Expected = Mapping[tuple[str, str], int | None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a change: its ``record`` (None where nothing was another, and none was written).
+
+    It is in force from ``at_ms`` on at the earliest, the log's clock at its place.
+    """
+
+    id: str
+    record: int | None
+    at_ms: int
+    edits: tuple[Edit, ...]
+
+
+class SiteDesk(Protocol):
+    """Whoever takes changes, here or in another process."""
+
+    def submit(
+        self,
+        operations: Sequence[Any],
+        *,
+        by: str,
+        reason: str,
+        id: str | None = None,
+        expected: Expected | None = None,
+    ) -> Answer:
+        """Takes a change, all of it or nothing; durable on return.
+
+        A change whose ``id`` was taken already is answered as it was then. Raises ChangeRefused with all
+        faults, ChangedMeanwhile where something is not as ``expected``, GatewayError or DeskSilent where
+        nothing can be taken at the moment.
+        """
+
+
+class ChangeDesk:
+    """The desk of the process that writes the log."""
+
+    def __init__(self, writer: JournalWriter, registry: Registry) -> None:
+        """The registry must have taken all that stands in the log (``caught_up``)."""
+        self._writer = writer
+        self._registry = registry
+        self._listeners: list[Callable[[SiteRecord], None]] = []
+        #: Durable in the log, and not in the registry, which could not be written.
+        self._owed: list[SiteRecord] = []
+
+    def on_taken(self, listener: Callable[[SiteRecord], None]) -> None:
+        """Tells a listener of each change that is taken here from now on, by the writer's thread."""
+        self._listeners.append(listener)
+
+    def submit(
+        self,
+        operations: Sequence[Any],
+        *,
+        by: str,
+        reason: str,
+        id: str | None = None,
+        expected: Expected | None = None,
+    ) -> Answer:
+        """As a SiteDesk."""
+        asked = _Asked(self, operations, by, reason, id or secrets.token_hex(16), expected or {})
+        self._writer.submit_change(asked).result()
+        assert asked.answer is not None
+        return asked.answer
+
+    @property
+    def registry(self) -> Registry:
+        """The registry, with all that was taken; called by the writer's thread. Raises SinkFailed."""
+        while self._owed:
+            self._registry.take(self._owed[0])
+            self._owed.pop(0)
+        return self._registry
+
+    def take(self, record: SiteRecord) -> None:
+        """A change is durable; called by the writer's thread."""
+        self._owed.append(record)
+        try:
+            _ = self.registry
+        except SinkFailed as failure:  # the log has it; the next change or the next start tries again
+            _log.error("record %d is not in the registry yet: %s", record.number, failure)
+        for listener in self._listeners:
+            try:
+                listener(record)
+            except Exception:
+                _log.exception("whoever follows the site was not told of record %d", record.number)
+
+
+class _Asked:
+    """One change on its way."""
+
+    def __init__(
+        self,
+        desk: ChangeDesk,
+        operations: Sequence[Any],
+        by: str,
+        reason: str,
+        change_id: str,
+        expected: Expected,
+    ) -> None:
+        self.answer: Answer | None = None
+        self._desk = desk
+        self._operations = json.loads(json.dumps(list(operations)))  # as the log will have them
+        self._by = by
+        self._reason = reason
+        self._id = change_id
+        self._expected = expected
+        self._edits: tuple[Edit, ...] = ()
+
+    def prepare(self, clock_ms: int) -> Entry | None:
+        """The record of the change; None where its answer is known already."""
+        registry = self._desk.registry
+        if (before := registry.answered(self._id)) is not None:
+            self.answer = self._as_before(before)
+            return None
+        _fault_stale(registry, self._expected)
+        self._edits = resolved(registry, self._operations, clock_ms).edits
+        if not self._edits:
+            self.answer = Answer(self._id, None, clock_ms, ())
+            return None
+        entry = site_entry(self._change())
+        if len(entry.payload) > PAYLOAD_BYTES_MOST:
+            expected = f"at most {PAYLOAD_BYTES_MOST >> 20} MiB of JSON; make several changes of it"
+            raise ChangeRefused([_whole("", "the change is too large for one", expected)])
+        return entry
+
+    def taken(self, number: int, clock_ms: int) -> None:
+        """The change is durable."""
+        self.answer = Answer(self._id, number, clock_ms, self._edits)
+        self._desk.take(SiteRecord(number, clock_ms, self._change()))
+
+    def _change(self) -> SiteChange:
+        return SiteChange(self._id, self._by, self._reason, self._operations, self._edits)
+
+    def _as_before(self, before: HistoryEntry) -> Answer:
+        if before.operations != self._operations:
+            raise ChangeRefused([_whole("id", f"'{self._id}' is another change already", "a new id")])
+        return Answer(before.id, before.record, before.at_ms, tuple(before.edits))
+
+
+def _fault_stale(registry: Registry, expected: Expected) -> None:
+    stands = {key: registry.version_of(*key) for key in expected}
+    stale = {key: record for key, record in stands.items() if record != expected[key]}
+    if stale:
+        raise ChangedMeanwhile(stale)
+
+
+def _whole(field: str, wrong: str, expected: str) -> ChangeFault:
+    """A fault of a change as a whole."""
+    return ChangeFault(0, "", "", field, wrong, expected, "malformed")

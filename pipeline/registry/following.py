@@ -1,0 +1,37 @@
+"""The site as it is now, made anew when the registry holds another one."""
+
+from __future__ import annotations
+
+from pipeline.registry.registry import Registry
+from pipeline.sites.changed_site import changed_site
+from pipeline.sites.records import Site
+
+
+class SiteFollower:
+    """A site that keeps up with a registry; one thread asks it at a time."""
+
+    def __init__(self, registry: Registry, site: Site, record: int) -> None:
+        """``site`` is what the registry held when its last record was ``record``."""
+        self._registry = registry
+        self.site = site
+        self.record = record
+
+    def is_behind(self) -> bool:
+        """Whether something has changed; costs one look at the registry."""
+        return self._registry.last_record != self.record
+
+    def poll(self) -> bool:
+        """Makes ``site`` what the registry holds and ``record`` its last change; whether that is another.
+
+        Costs what the changes cost, however large the site is.
+        """
+        if not self.is_behind():
+            return False
+        while True:
+            last = self._registry.last_record
+            entries = self._registry.changes_after(self.record, last)
+            edits = [edit for entry in entries for edit in entry.edits]
+            site = changed_site(self.site, self._registry, edits)
+            if self._registry.last_record == last:  # else another one came in between
+                self.site, self.record = site, last
+                return True
