@@ -16,20 +16,23 @@ from console import (
     alert_stream,
     basemap_routes,
     card_routes,
+    change_routes,
     fence_routes,
     health_routes,
     ingest_routes,
     place_routes,
     position_stream,
     reject_routes,
+    row_routes,
     settle_routes,
     site_routes,
     tally_routes,
 )
 from console.alert_feed import AlertFeed
 from console.alert_routes import answer, refusal
+from console.changing import refused_answer
 from console.description import describe
-from console.errors import PersonUnknown, Refused
+from console.errors import PersonUnknown, Refused, RowUnknown
 from console.gate import Gate, caller_of, site_directory_of
 from console.guard import Guard
 from console.live_site import LiveSite, SiteNow
@@ -47,6 +50,7 @@ from pipeline.ingest import GatewayError, JournalWriter, OtherDevice, TooManyRow
 from pipeline.ingest.journal_writer import log_writer
 from pipeline.ingest.refusals import Refusals
 from pipeline.log.journal import Journal
+from pipeline.sites.change_faults import ChangeRefused
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
 
@@ -79,6 +83,8 @@ def create_app(parts: ConsoleParts) -> FastAPI:
         reject_routes,
         site_routes,
         fence_routes,
+        change_routes,
+        row_routes,
         basemap_routes,
         health_routes,
     ):
@@ -127,7 +133,7 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.refusals = Refusals(parts.rejects)
     figures.count_lost(lambda: app.state.refusals.lost)
     app.state.places = Places(parts.streams_per_token)
-    live_site = app.state.live_site = LiveSite(parts.site, parts.gazetteer)
+    live_site = app.state.live_site = _live_site(parts)
     app.state.visits = Visits(parts)
     app.state.guard = Guard(parts, figures)
     app.state.position_feed = PositionFeed(parts.positions, live_site.directory, parts.now_ms)
@@ -138,6 +144,15 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.live = Liveness(parts, live_site, app.state.writer)
     figures.registry.register(StandingFigures(parts, live_site, app.state.live))
     live_site.listen(lambda now: _offices_changed(parts, now))
+
+
+def _live_site(parts: ConsoleParts) -> LiveSite:
+    """The site as it is, and as it comes to be where somebody takes changes of it."""
+    if parts.desk is None:
+        return LiveSite(parts.site, parts.gazetteer)
+    live_site = LiveSite(parts.site, parts.gazetteer, parts.desk.number)
+    parts.desk.follow(live_site.replace)
+    return live_site
 
 
 def _offices_changed(parts: ConsoleParts, now: SiteNow) -> None:
@@ -179,6 +194,14 @@ def _put_refusals(app: FastAPI) -> None:
         response = answer({"detail": str(error)}, 503)
         response.headers["Retry-After"] = "1"
         return response
+
+    @app.exception_handler(ChangeRefused)
+    async def unsound(request: Request, error: ChangeRefused) -> Response:
+        return await run_in_threadpool(refused_answer, request, error)
+
+    @app.exception_handler(RowUnknown)
+    async def no_row(request: Request, error: RowUnknown) -> Response:
+        return await recorded_refusal(request, caller_of(request), 404, str(error))
 
     @app.exception_handler(AlertUnknown)
     async def unknown(request: Request, error: AlertUnknown) -> Response:

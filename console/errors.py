@@ -63,6 +63,10 @@ class PersonUnknown(ConsoleError):  # noqa: N818 - the name says what is the mat
         self.person_id = person_id
 
 
+class RowUnknown(ConsoleError):  # noqa: N818 - the name says what is the matter
+    """There is no such row of the site where the caller may look."""
+
+
 class BadBody(Refused):
     """The body is not what the route takes."""
 

@@ -52,6 +52,7 @@ class LiveSite:
         self._gazetteer = gazetteer
         self._listeners: list[Listener] = []
         self._mutex = threading.Lock()
+        self._followed = threading.Condition(self._mutex)
 
     @property
     def now(self) -> SiteNow:
@@ -70,6 +71,11 @@ class LiveSite:
         """Tells a listener of each later state."""
         self._listeners.append(listener)
 
+    def wait_for(self, number: int, timeout_s: float) -> bool:
+        """Waits until the site is this state or a later one; whether it is."""
+        with self._followed:
+            return self._followed.wait_for(lambda: self._now.number >= number, timeout_s)
+
     def replace(self, site: Site, number: int) -> SiteNow:
         """From now on the site is this one; a state that is older than the present one is passed over.
 
@@ -79,6 +85,7 @@ class LiveSite:
             if number <= self._now.number:
                 return self._now
             self._now = SiteNow(number, site, self._gazetteer, self._now)
+            self._followed.notify_all()
             for listener in self._listeners:
                 try:
                     listener(self._now)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.gazetteer import Gazetteer
 from console.places import PER_TOKEN_MOST
+from console.site_desk import SiteDesk
 from console.tile_archive import TileArchive
 from geofences.instant import BEGIN_MS
 from pipeline.host.clock import system_now_ms
@@ -40,6 +41,7 @@ class ConsoleParts:
     itself (None: there is none to look at), ``operations`` the log of what happens to the system. ``vendor``
     is the folder of npm packages that the page imports from. ``real_now_ms`` is the machine's clock, by
     which tokens expire. ``security_log`` is the file that tells who was refused what (None: nowhere).
+    ``desk`` keeps the site and takes its changes (None: it does not change while this runs).
     """
 
     site: Site
@@ -68,6 +70,7 @@ class ConsoleParts:
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""
+    desk: SiteDesk | None = None
     store_problems: Callable[[], list[str]] = list
 
     @property

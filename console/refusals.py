@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
 from console.answers import answer
+from console.changing import NotYours, Precondition, precondition_answer
 from console.errors import NotAllowed, NoToken, NotRecorded, Refused, TooManyStreams
 from console.guard import Guard
 from console.visits import recorded_refusal
@@ -30,7 +31,10 @@ async def refusal_answer(request: Request, error: Refused) -> Response:
         said = {"detail": f"too many wrong tokens from your address; ask again in {wait_s} s"}
         return answer(said, 429, {"Retry-After": str(wait_s)})
     if isinstance(error, NotAllowed) and error.caller is not None:
-        return await recorded_refusal(request, error.caller, error.status, str(error))
+        more = {"faults": error.faults} if isinstance(error, NotYours) else {}
+        return await recorded_refusal(request, error.caller, error.status, str(error), more=more)
+    if isinstance(error, Precondition):
+        return precondition_answer(error)
     response = answer({"detail": str(error)}, error.status)
     if isinstance(error, NoToken):
         response.headers["WWW-Authenticate"] = "Bearer"

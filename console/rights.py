@@ -16,13 +16,14 @@ class Right(StrEnum):
     ACT = "work on alerts"
     WATCH = "see how the system is"
     INSPECT = "see who looked at whom"
+    CHANGE = "change the site"
 
 
 #: A prosecutor inspects and so neither acts nor needs names; an operator keeps the system going and sees
 #: nobody; a device sends for itself alone.
 RIGHTS = {
-    Role.OFFICER: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH}),
-    Role.COUNTY: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH, Right.INSPECT}),
+    Role.OFFICER: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH, Right.CHANGE}),
+    Role.COUNTY: frozenset({Right.SEE, Right.NAME, Right.ACT, Right.WATCH, Right.INSPECT, Right.CHANGE}),
     Role.PROSECUTOR: frozenset({Right.SEE, Right.WATCH, Right.INSPECT}),
     Role.OPERATOR: frozenset({Right.SEND, Right.WATCH}),
     Role.DEVICE: frozenset({Right.SEND}),

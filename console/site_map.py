@@ -30,7 +30,7 @@ def fence_features(
     of …") where it is meant for one; then only who may know people's names is told it.
     """
     for fence in fences:
-        selectors = [_own(selector, people, caller, at_ms) for selector in fence.applies_to]
+        selectors = [own_selector(selector, people, caller, at_ms) for selector in fence.applies_to]
         seen = [*dict.fromkeys(selector for selector in selectors if selector is not None)]
         if seen:
             is_personal = any(selector.startswith("person:") for selector in fence.applies_to)
@@ -47,11 +47,11 @@ def seen_fences(
     return tuple(
         fence
         for fence in fences
-        if any(_own(selector, people, caller, at_ms) is not None for selector in fence.applies_to)
+        if any(own_selector(selector, people, caller, at_ms) is not None for selector in fence.applies_to)
     )
 
 
-def _own(selector: str, people: SiteDirectory, caller: Caller, at_ms: int) -> str | None:
+def own_selector(selector: str, people: SiteDirectory, caller: Caller, at_ms: int) -> str | None:
     """A selector as far as it is about the caller's people; None where it is about others alone.
 
     An office above the caller's is as good as not there, so the caller's own stands for it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -118,15 +118,21 @@ def recorded(record: Callable[[Access], int], access: Access) -> int:
 
 
 async def recorded_refusal(
-    request: Request, caller: Caller, status: int, detail: str, person_id: str | None = None
+    request: Request,
+    caller: Caller,
+    status: int,
+    detail: str,
+    person_id: str | None = None,
+    *,
+    more: Mapping[str, object] | None = None,
 ) -> Response:
-    """The answer to somebody who is known and may not see what they asked for; it is on record by then."""
+    """The answer to somebody who is known and may not do or see what they asked; it is on record by then."""
     route = f"{request.method} {request.url.path}"
     try:
         await run_in_threadpool(visits_of(request).refuse, caller, route, status, person_id)
     except NotRecorded as error:
         return answer({"detail": str(error)}, error.status, {"Retry-After": "5"})
-    return answer({"detail": detail}, status)
+    return answer({"detail": detail, **(more or {})}, status)
 
 
 def purpose_of(

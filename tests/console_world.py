@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from made_queue import put_empty_queue
+from memory_desk import memory_desk
 from minimal_site import WHOLE, write_site
 
 from console.app import ConsoleParts
@@ -99,7 +100,7 @@ def console_world(
             accesses=AccessLog.open(data / "accesses.sqlite"),
             rejects=RejectStore.open(data / "rejects.sqlite"),
             now_ms=now_ms,
-            **settings,
+            **{"desk": memory_desk(site, now_ms), **settings},
         )
         try:
             yield World(parts, _tokens(parts.tokens), journal)

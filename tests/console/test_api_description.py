@@ -23,7 +23,17 @@ OF_HTTP = {
 METHODS = {"get", "post", "put", "delete"}
 #: Streams do not end by themselves. What they read is read by the routes beside them.
 ENDLESS = {"/v1/alerts/stream", "/v1/positions/stream"}
-VALUES = {"alert_key": violation(1).alert_key, "person_id": "P1", "zoom": "0", "x": "0", "y": "0"}
+VALUES = {
+    "alert_key": violation(1).alert_key,
+    "person_id": "P1",
+    "row_id": "P1",
+    "zoom": "0",
+    "x": "0",
+    "y": "0",
+}
+
+#: The tables whose rows have routes of their own.
+ROWS = ("people", "devices", "leaves", "offices", "fences")
 
 Read = set[tuple[str, str]]
 
@@ -116,6 +126,8 @@ def test_a_purpose_may_be_said_wherever_people_are_seen(world: World) -> None:
         "/v1/positions": either,
         "/v1/positions/stream": either,
         "/v1/rejects": either,
+        "/v1/site/changes": either,
+        **{f"/v1/{table}/{{row_id}}": either for table in ROWS},
     }
 
 
