@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from console.caller import Caller as Caller
 from console.errors import NotAllowed, NoToken
@@ -14,7 +15,7 @@ from console.live_site import LiveSite, SiteNow
 from console.parts import ConsoleParts
 from console.rights import Right as Right
 from console.site_directory import SiteDirectory
-from sinks.access import TokenStore
+from sinks.access import Identity, TokenStore
 
 
 class Gate:
@@ -31,6 +32,16 @@ class Gate:
     def caller(self, token: str | None, right: Right) -> Caller:
         """Who bears a token; raises NoToken, and NotAllowed with the caller it is about."""
         identity = self._tokens.lookup(token, now_ms=self._now_ms()) if token else None
+        return self._admitted(token, identity, right)
+
+    async def admitted(self, token: str | None, right: Right) -> Caller:
+        """The same in an event loop; a thread is asked only where the token's file must be read."""
+        known = self._tokens.remembered(token, now_ms=self._now_ms()) if token else None
+        if known is not None:
+            return self._admitted(token, known, right)
+        return await run_in_threadpool(self.caller, token, right)
+
+    def _admitted(self, token: str | None, identity: Identity | None, right: Right) -> Caller:
         if identity is None:
             refusal = NoToken("a token that counts is needed: Authorization: Bearer TOKEN")
             refusal.is_given = bool(token)

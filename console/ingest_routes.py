@@ -118,7 +118,7 @@ async def _caller(request: Request, *, is_api: bool = False) -> Caller:
     elif not is_api:
         token = request.query_params.get("token")
     gate: Gate = request.app.state.gate
-    caller = await run_in_threadpool(gate.caller, token, Right.SEND)
+    caller = await gate.admitted(token, Right.SEND)
     if request.app.state.writer is None:
         raise RowsElsewhere("rows come as files by the inbox of `fencewatch run`; this server takes none")
     return caller

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -79,23 +78,23 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, policy: str) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-        }
+        self._headers = [
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         is_private = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        safe = [*self._headers, (b"cache-control", b"no-store")] if is_private else self._headers
+        names = {name for name, _ in safe}
 
         async def send_safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                if is_private:
-                    headers["Cache-Control"] = "no-store"
+                own = [header for header in message.get("headers", ()) if header[0] not in names]
+                message = {**message, "headers": [*own, *safe]}
             await send(message)
 
         await self._app(scope, receive, send_safe)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -61,7 +60,7 @@ class Threshold:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         own = token.strip() if scheme.lower() == "bearer" else None
         # Every role but a device's may watch, and those that may not have no business with these routes.
-        await run_in_threadpool(self._gate.caller, own, Right.WATCH)
+        await self._gate.admitted(own, Right.WATCH)
         return _again(await _whole_body(scope, receive), receive)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from pipeline.columns import columns_of
 from pipeline.ingest.counting import has_more_elements, has_more_lines
 from pipeline.ingest.errors import OtherDevice, TooManyRows, UnreadableMessage
-from pipeline.ingest.log_columns import log_batch
+from pipeline.ingest.log_columns import FEW_ROWS, log_batch, log_batch_of_few
 from pipeline.ingest.received import Received
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
@@ -20,7 +21,7 @@ from pipeline.reading.json_rows import UNKNOWN_COLUMNS_MOST, decode_lines
 from pipeline.reading.nesting import elements_of
 from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
 from pipeline.reading.text_stream import BOM, LINE_MOST
-from pipeline.reading.unjudged import unjudged, unjudged_columns
+from pipeline.reading.unjudged import column_of_cells, unjudged, unjudged_cells
 
 #: Rows of one body: memory goes by their number, and a short row takes fifty times its length. A device
 #: sends what one person gathered.
@@ -47,11 +48,21 @@ def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_
     lines = [text[start:end] for start, end in fields[["start", "end"]].tolist()]
     if own is not None:
         _check_own(lines, own)
+    names = _unjudged_names(fields, kind)
     rows, challenges = _checked(fields, text, lines, kind, devices)
-    values = _own_values(rows, text, lines, kind)
-    others = unjudged_columns(values, kind) if values else {}
-    batch = log_batch(rows.select(rows.reason == USABLE), others, challenges, kind, devices)
+    others = _unjudged(rows, names, lines, kind)
+    usable = rows if not rows.reason.any() else rows.select(rows.reason == USABLE)
+    batch = _batch(usable, others, challenges, kind, devices)
     return Received(kind, rows.reason, rows.event_ms, batch, lines)
+
+
+def _batch(
+    rows: RawRows, others: dict[str, list[Any]], challenges: list[str], kind: int, devices: DeviceIds
+) -> pa.RecordBatch:
+    if len(rows) <= FEW_ROWS:
+        return log_batch_of_few(rows, others, challenges, kind, devices)
+    columns = {name: column_of_cells(cells, name, kind) for name, cells in others.items()}
+    return log_batch(rows, columns, challenges, kind, devices)
 
 
 def _elements(text: bytes) -> list[bytes]:
@@ -88,7 +99,10 @@ def _check_own(lines: list[bytes], own: str) -> None:
 def _checked(
     fields: Fields, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
 ) -> tuple[RawRows, list[str]]:
-    """All rows with their reasons, and the challenge ids they number; rows not plain go one by one."""
+    """All rows with their reasons, and the challenge ids they number; rows not plain go one by one.
+
+    Those are plain in ``fields`` from then on.
+    """
     codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
     plain = fields["flags"] & (UNPLAIN | BROKEN) == 0
     for row in np.flatnonzero(plain & (fields["challenge_start"] >= 0)).tolist():
@@ -104,21 +118,36 @@ def _checked(
     return checked_rows(fields, codes), challenges.texts
 
 
-def _own_values(rows: RawRows, text: bytes, lines: list[bytes], kind: int) -> list[dict[str, Any]]:
-    """The objects of usable rows where they have columns that nothing judges by yet; else nothing.
+def _unjudged_names(fields: Fields, kind: int) -> list[str]:
+    """The columns that nothing judges by yet, as far as any row may have them."""
+    if (fields["flags"] & UNPLAIN).any():
+        return list(unjudged(kind))
+    given = int(np.bitwise_or.reduce(fields["given"]))
+    return [name for name in unjudged(kind) if given >> COLUMN_NAMES.index(name) & 1]
+
+
+def _unjudged(rows: RawRows, names: list[str], lines: list[bytes], kind: int) -> dict[str, list[Any]]:
+    """Columns that nothing judges by yet, as cells of the usable rows.
 
     The log cannot hold text that is no Unicode (a lone surrogate), so such a row is a bad value.
     """
-    names = unjudged(kind)
-    if not any(f'"{name}"'.encode() in text for name in names) and b"\\" not in text:
-        return []
-    values = []
-    for row in np.flatnonzero(rows.reason == USABLE).tolist():
-        found = object_of(lines[row])
-        if all(_is_unicode(found.get(name)) for name in names):
-            values.append(found)
-        else:
-            rows.reason[row] = BAD_VALUE
+    if not names:
+        return {}
+    usable = np.flatnonzero(rows.reason == USABLE).tolist()
+    try:
+        return unjudged_cells([lines[row] for row in usable], names, kind)
+    except ValueError:
+        found = [values for row in usable if (values := _own_values(rows, row, lines[row], names))]
+        return {name: [values[name] for values in found] for name in names}
+
+
+def _own_values(rows: RawRows, row: int, line: bytes, names: list[str]) -> dict[str, Any]:
+    """Some columns of one row; nothing where the row turns out to be of no use."""
+    found = object_of(line)
+    values = {name: found.get(name) for name in names}
+    if not all(map(_is_unicode, values.values())):
+        rows.reason[row] = BAD_VALUE
+        return {}
     return values
 
 

@@ -69,13 +69,16 @@ def refused(rows: Received, reason: int) -> Received:
     return replace(rows, reason=found, batch=rows.batch.slice(0, 0))
 
 
+#: Whether a row with a reason has a time that can be read.
+_READABLE = np.isin(np.arange(len(REASONS)), (USABLE, BAD_COORDINATES, BAD_VALUE))
+
+
 def reasons_at(
     reason: NDArray[np.int8], event_ms: NDArray[np.int64], arrival_ms: int, horizon_ms: int
 ) -> NDArray[np.int8]:
     """The reasons (n,) with what the arrival decides: a clock too far ahead, and too late."""
     found = reason.copy()
-    readable = np.isin(found, (USABLE, BAD_COORDINATES, BAD_VALUE))
-    found[readable & (event_ms > arrival_ms + AHEAD_MOST_MS)] = BAD_TIME
+    found[_READABLE[found] & (event_ms > arrival_ms + AHEAD_MOST_MS)] = BAD_TIME
     found[(found == USABLE) & (event_ms < arrival_ms - horizon_ms)] = TOO_LATE
     return found
 

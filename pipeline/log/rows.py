@@ -66,18 +66,35 @@ def rows_entry(
     """
     if arrival_ms is not None:
         batch = _stamped(batch, arrival_ms)
-    columns, required = columns_of(kind), (*required_of(kind), "arrival_time")
-    known = columns.keys() | REFUSED_COLUMNS.keys()
-    assert set(required) <= set(batch.schema.names) <= known, "the columns are those of the contract"
-    assert batch["arrival_time"].null_count == 0, "every row has its arrival"
-    names = [name for name in batch.schema.names if name in required or batch[name].null_count < len(batch)]
-    listed = ",".join(names).encode()
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    required = _required(kind)
+    assert required <= columns.keys() <= _known(kind), "the columns are those of the contract"
+    assert columns["arrival_time"].null_count == 0, "every row has its arrival"
+    most = len(batch) - 1
+    columns = {
+        name: column for name, column in columns.items() if name in required or column.null_count <= most
+    }
+    listed = ",".join(columns).encode()
     schema = _schema(kind, listed)
-    cells = [batch[name].cast(schema.field(name).type, safe=False) for name in names]
+    cells = [_typed(column, holds) for column, holds in zip(columns.values(), schema.types, strict=True)]
     content = pa.RecordBatch.from_arrays(cells, schema=schema).serialize()
     said = source.encode()
     head = _HEAD.pack(len(said), len(listed), -1 if first_row is None else first_row)
     return Entry(_RECORD_OF[kind], b"".join((head, said, listed, content)))
+
+
+@cache
+def _required(kind: int) -> frozenset[str]:
+    return frozenset((*required_of(kind), "arrival_time"))
+
+
+@cache
+def _known(kind: int) -> frozenset[str]:
+    return frozenset(columns_of(kind).keys() | REFUSED_COLUMNS.keys())
+
+
+def _typed(column: pa.Array, holds: pa.DataType) -> pa.Array:
+    return column if column.type.equals(holds) else column.cast(holds, safe=False)
 
 
 def arrived_between(record: Record, least_ms: int, most_ms: int) -> bytes:

@@ -54,7 +54,8 @@ LAST_MS = instant_ms("9999-12-31T23:59:59.999Z")
 
 
 #: A row being decoded. ``start``/``end`` bound its text in its block, ``challenge_start``/``_end`` its
-#: challenge id (start -1: none); the rest is as in ``RawRows``. Rows are records and not columns here
+#: challenge id (start -1: none); ``given`` has a bit for each column of COLUMN_NAMES that a plain line names;
+#: the rest is as in ``RawRows``. Rows are records and not columns here
 #: because kernels hand a record on by one pointer.
 FIELDS = np.dtype(
     [
@@ -68,6 +69,7 @@ FIELDS = np.dtype(
         ("challenge_start", np.int64),
         ("challenge_end", np.int64),
         ("device", np.int32),
+        ("given", np.uint32),
         ("flags", np.uint16),
         ("source", np.int8),
         ("crs", np.int8),
@@ -135,6 +137,7 @@ def begin_row(row: Field) -> None:
     """Nothing is given yet."""
     row["flags"] = NO_DEVICE | NO_TIME
     row["device"] = -1
+    row["given"] = 0
     row["event_ms"] = BEGIN_MS
     row["arrival_ms"] = BEGIN_MS
     row["lon"] = np.nan

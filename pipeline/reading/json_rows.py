@@ -182,6 +182,7 @@ def _decode_object(
     place = _after_blanks(text, place + 1)
     if text[place] != 10 or (wide and not is_utf8(text, line, place)):
         return -1
+    row["given"] = seen
     unknown_column = 0
     while strange != 0:
         unknown_columns[unknown_column, 2] += strange & 1
