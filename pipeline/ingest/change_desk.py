@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.ingest.errors import ChangedMeanwhile
+from pipeline.ingest.errors import unanswered
 from pipeline.ingest.journal_writer import JournalWriter
 from pipeline.log.journal.frame import PAYLOAD_BYTES_MOST
 from pipeline.log.record import Entry
@@ -34,13 +34,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a change: its ``record`` (None where nothing was another, and none was written).
+    """What became of a change: the ``number`` of its record, None where none was needed.
 
     It is in force from ``at_ms`` on at the earliest, the log's clock at its place.
     """
 
     id: str
-    record: int | None
+    number: int | None
     at_ms: int
     edits: tuple[Edit, ...]
 
@@ -56,12 +56,13 @@ class SiteDesk(Protocol):
         reason: str,
         id: str | None = None,
         expected: Expected | None = None,
+        timeout_s: float = 30.0,
     ) -> Answer:
         """Takes a change, all of it or nothing; durable on return.
 
         A change whose ``id`` was taken already is answered as it was then. Raises ChangeRefused with all
-        faults, ChangedMeanwhile where something is not as ``expected``, GatewayError or DeskSilent where
-        nothing can be taken at the moment.
+        faults (``changed_meanwhile`` where something is not as ``expected``), GatewayError where nothing can
+        be taken at the moment, DeskSilent where there is no answer in time.
         """
 
 
@@ -88,10 +89,14 @@ class ChangeDesk:
         reason: str,
         id: str | None = None,
         expected: Expected | None = None,
+        timeout_s: float = 30.0,
     ) -> Answer:
         """As a SiteDesk."""
         asked = _Asked(self, operations, by, reason, id or secrets.token_hex(16), expected or {})
-        self._writer.submit_change(asked).result()
+        try:
+            self._writer.submit_change(asked).result(timeout_s)
+        except TimeoutError:
+            raise unanswered(asked.id) from None
         assert asked.answer is not None
         return asked.answer
 
@@ -134,20 +139,20 @@ class _Asked:
         self._operations = json.loads(json.dumps(list(operations)))  # as the log will have them
         self._by = by
         self._reason = reason
-        self._id = change_id
+        self.id = change_id
         self._expected = expected
         self._edits: tuple[Edit, ...] = ()
 
     def prepare(self, clock_ms: int) -> Entry | None:
         """The record of the change; None where its answer is known already."""
         registry = self._desk.registry
-        if (before := registry.answered(self._id)) is not None:
+        if (before := registry.answered(self.id)) is not None:
             self.answer = self._as_before(before)
             return None
         _fault_stale(registry, self._expected)
         self._edits = resolved(registry, self._operations, clock_ms).edits
         if not self._edits:
-            self.answer = Answer(self._id, None, clock_ms, ())
+            self.answer = Answer(self.id, None, clock_ms, ())
             return None
         entry = site_entry(self._change())
         if len(entry.payload) > PAYLOAD_BYTES_MOST:
@@ -157,23 +162,32 @@ class _Asked:
 
     def taken(self, number: int, clock_ms: int) -> None:
         """The change is durable."""
-        self.answer = Answer(self._id, number, clock_ms, self._edits)
+        self.answer = Answer(self.id, number, clock_ms, self._edits)
         self._desk.take(SiteRecord(number, clock_ms, self._change()))
 
     def _change(self) -> SiteChange:
-        return SiteChange(self._id, self._by, self._reason, self._operations, self._edits)
+        return SiteChange(self.id, self._by, self._reason, self._operations, self._edits)
 
     def _as_before(self, before: HistoryEntry) -> Answer:
         if before.operations != self._operations:
-            raise ChangeRefused([_whole("id", f"'{self._id}' is another change already", "a new id")])
-        return Answer(before.id, before.record, before.at_ms, tuple(before.edits))
+            raise ChangeRefused([_whole("id", f"'{self.id}' is another change already", "a new id")])
+        return Answer(before.id, before.number, before.at_ms, tuple(before.edits))
 
 
 def _fault_stale(registry: Registry, expected: Expected) -> None:
-    stands = {key: registry.version_of(*key) for key in expected}
-    stale = {key: record for key, record in stands.items() if record != expected[key]}
-    if stale:
-        raise ChangedMeanwhile(stale)
+    faults = []
+    for (table, name), seen in expected.items():
+        if (stands := registry.made_by((table, name))) != seen:
+            told = _record(stands), _record(seen)
+            faults.append(ChangeFault(0, table, name, "", *told, "changed_meanwhile"))
+    if faults:
+        raise ChangeRefused(faults)
+
+
+def _record(number: int | None) -> str:
+    if number is None:
+        return "there is no such row"
+    return f"record {number} made it what it is" if number else "it is as it was imported"
 
 
 def _whole(field: str, wrong: str, expected: str) -> ChangeFault:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.ingest.change_desk import Answer, Expected, SiteDesk
-from pipeline.ingest.errors import ChangedMeanwhile, DeskSilent
+from pipeline.ingest.errors import DeskSilent, unanswered
 from pipeline.registry.change_requests import Mailbox, Request
 from pipeline.sites.change_faults import ChangeFault, ChangeRefused
 from sinks.errors import SinkFailed
@@ -25,11 +25,10 @@ _log = logging.getLogger(__name__)
 class DeskClient:
     """The desk as another process sees it."""
 
-    def __init__(self, mailbox: Mailbox, now_ms: Callable[[], int], patience_s: float = 30.0) -> None:
+    def __init__(self, mailbox: Mailbox, now_ms: Callable[[], int]) -> None:
         """``now_ms`` is the machine's clock, which both processes have."""
         self._mailbox = mailbox
         self._now_ms = now_ms
-        self._patience_s = patience_s
 
     def submit(
         self,
@@ -39,15 +38,16 @@ class DeskClient:
         reason: str,
         id: str | None = None,
         expected: Expected | None = None,
+        timeout_s: float = 30.0,
     ) -> Answer:
-        """As a SiteDesk. Raises DeskSilent where there is no answer after the patience of whoever asks."""
+        """As a SiteDesk. Raises DeskSilent also where nobody takes changes."""
         change_id = id or secrets.token_hex(16)
         said = [[*key, record] for key, record in (expected or {}).items()]
         body = {"operations": list(operations), "by": by, "reason": reason, "id": change_id, "expected": said}
-        until_ms = self._now_ms() + round(self._patience_s * 1000)
+        until_ms = self._now_ms() + round(timeout_s * 1000)
         request = Request(secrets.token_hex(16), until_ms, body)
         self._mailbox.ask(request)
-        given_up_s = time.monotonic() + self._patience_s
+        given_up_s = time.monotonic() + timeout_s
         while (answer := self._mailbox.answer_to(request.id)) is None and time.monotonic() < given_up_s:
             time.sleep(ASK_EVERY_S)
         if answer is None:
@@ -62,18 +62,15 @@ def _silence(change_id: str, *, was_waiting: bool) -> DeskSilent:
     if was_waiting:
         said = "nobody takes changes at the moment, nothing was changed; is `serve` (or `run`) running?"
         return DeskSilent(said, may_be_taken=False)
-    said = f"no answer yet; whether it was taken is told by asking again with the id {change_id}"
-    return DeskSilent(said, may_be_taken=True)
+    return unanswered(change_id)
 
 
 def _read(answer: Mapping[str, Any], change_id: str) -> Answer:
     if "refused" in answer:
         raise ChangeRefused([ChangeFault(**fault) for fault in answer["refused"]])
-    if "stale" in answer:
-        raise ChangedMeanwhile({(table, name): record for table, name, record in answer["stale"]})
     if "silent" in answer:
         raise DeskSilent(answer["silent"], may_be_taken=answer["may_be_taken"])
-    return Answer(change_id, answer["record"], answer["at_ms"], tuple(answer["edits"]))
+    return Answer(change_id, answer["number"], answer["at_ms"], tuple(answer["edits"]))
 
 
 class DeskMail:
@@ -115,10 +112,8 @@ class DeskMail:
             answer = self._desk.submit(body["operations"], **asked, expected=expected)
         except ChangeRefused as refused:
             return {"refused": [fault.as_json() for fault in refused.faults]}
-        except ChangedMeanwhile as found:
-            return {"stale": [[*key, record] for key, record in found.stale.items()]}
         except DeskSilent as silent:
             return {"silent": str(silent), "may_be_taken": silent.may_be_taken}
         except (PipelineError, SinkFailed, OSError) as failure:
             return {"silent": str(failure), "may_be_taken": True}
-        return {"record": answer.record, "at_ms": answer.at_ms, "edits": list(answer.edits)}
+        return {"number": answer.number, "at_ms": answer.at_ms, "edits": list(answer.edits)}

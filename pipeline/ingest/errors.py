@@ -9,13 +9,10 @@ PipelineError
         └── ClockInDoubt    whether rows are of the future is known only when the time is
 
 PipelineError
-├── ChangedMeanwhile        a row of the site is no longer what whoever changes it has seen
 └── DeskSilent              nobody takes changes of the site at the moment, or has not answered yet
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from pipeline.errors import PipelineError
 
@@ -40,29 +37,18 @@ class WriterStopped(GatewayError):  # noqa: N818 - the same
     """Nothing can be made durable at the moment."""
 
 
-class ChangedMeanwhile(PipelineError):  # noqa: N818 - the same
-    """Nothing of a change was taken: somebody else changed something of it first.
-
-    ``stale`` gives for each such (table, id) the record that last changed it: 0 where it is as it was
-    imported, None where there is none.
-    """
-
-    def __init__(self, stale: Mapping[tuple[str, str], int | None]) -> None:
-        said = [f"{table} {name} {_stands(record)}" for (table, name), record in stale.items()]
-        super().__init__("changed meanwhile: " + "; ".join(said))
-        self.stale = dict(stale)
-
-
-def _stands(record: int | None) -> str:
-    return "is not there" if record is None else f"was last changed by record {record}"
-
-
 class DeskSilent(PipelineError):  # noqa: N818 - the same
     """No change is taken at the moment. ``may_be_taken``: this one may have been, as its id will tell."""
 
     def __init__(self, said: str, *, may_be_taken: bool) -> None:
         super().__init__(said)
         self.may_be_taken = may_be_taken
+
+
+def unanswered(change_id: str) -> DeskSilent:
+    """Somebody has begun on a change, and does not come to an end."""
+    said = f"no answer yet; whether it was taken is told by asking again with the id {change_id}"
+    return DeskSilent(said, may_be_taken=True)
 
 
 class ClockInDoubt(WriterStopped):

@@ -16,7 +16,7 @@ PAGE_MOST = 1_000
 class HistoryEntry:
     """A change that was taken: the number of its record, the log's clock there, and what it said."""
 
-    record: int
+    number: int
     at_ms: int
     id: str
     by: str

@@ -14,7 +14,7 @@ from typing import Self
 from pipeline.errors import PipelineError
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
-from pipeline.registry.history import PAGE_MOST, HistoryEntry, HistoryFilter, entries, entry_of
+from pipeline.registry.history import HistoryEntry, HistoryFilter, entries, entry_of
 from pipeline.registry.schema import SCHEMA
 from pipeline.sites.documents import Document, SiteDocuments
 from pipeline.sites.edits import HOLIDAYS
@@ -144,18 +144,28 @@ class Registry:
         """The text of holidays.toml."""
         return site_rows.text(self.file.reading(), "holidays")
 
-    def version_of(self, table: str, name: str) -> int | None:
+    def made_by(self, key: Key) -> int | None:
         """The record that last changed an id, 0 where it is as it was imported; None where it has no rows."""
-        if table != HOLIDAYS and not self.versions((table, name)):
+        if key[0] != HOLIDAYS and not self.versions(key):
             return None
         asked = "SELECT coalesce(max(record), 0) FROM touched WHERE kind = ? AND id = ?"
-        return int(self.file.reading().execute(asked, (table, name)).fetchone()[0])
+        return int(self.file.reading().execute(asked, key).fetchone()[0])
 
     def history(
-        self, wanted: HistoryFilter | None = None, *, before: int | None = None, most: int = PAGE_MOST
+        self,
+        id: str | None = None,
+        table: str | None = None,
+        by: str | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[HistoryEntry]:
-        """The changes that were taken, newest first."""
-        return entries(self.file.reading(), wanted or HistoryFilter(), before, most)
+        """The changes that were taken, newest first: of an id, of a table, by somebody, from one time until
+        before another; of those before a record, at most so many.
+        """
+        wanted = HistoryFilter(id, table, by, from_ms, to_ms)
+        return entries(self.file.reading(), wanted, before, limit)
 
     def changes_after(self, record: int, upto: int) -> list[HistoryEntry]:
         """The changes behind a record, up to another one, in their order."""

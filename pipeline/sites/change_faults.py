@@ -9,8 +9,11 @@ from typing import Any, Literal
 from pipeline.errors import InputError
 
 #: ``malformed``: cannot be read; ``in_the_past``: would change what was judged; ``not_in_force``: nothing to
-#: end; ``broken_site``: the site would have a fault; ``not_supported_yet``: right, and not possible so far.
-Code = Literal["malformed", "in_the_past", "not_in_force", "broken_site", "not_supported_yet"]
+#: end; ``broken_site``: the site would have a fault; ``not_supported_yet``: right, and not possible so far;
+#: ``changed_meanwhile``: somebody else changed it since it was seen.
+Code = Literal[
+    "malformed", "in_the_past", "not_in_force", "broken_site", "not_supported_yet", "changed_meanwhile"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pipeline.host.clock import system_now_ms
 from pipeline.ingest import JournalWriter, WriterStopped
 from pipeline.ingest.change_desk import Answer, ChangeDesk
 from pipeline.ingest.desk_mail import DeskClient, DeskMail
-from pipeline.ingest.errors import ChangedMeanwhile, DeskSilent
+from pipeline.ingest.errors import DeskSilent
 from pipeline.log.journal import Journal
 from pipeline.log.record import CLOCK, SITE, START, Record
 from pipeline.log.site_record import SiteRecord
@@ -88,13 +88,13 @@ def test_a_change_is_a_record_behind_a_mark_of_its_instant(world: World) -> None
         (START, NOW_MS), (CLOCK, NOW_MS + 300), (SITE, NOW_MS + 300),
     ]  # fmt: skip
     (found,) = world.changes()
-    assert (answer.record, answer.at_ms, answer.id) == (found.number, NOW_MS + 300, "c1")
+    assert (answer.number, answer.at_ms, answer.id) == (found.number, NOW_MS + 300, "c1")
     assert (found.change.by, found.change.reason, found.change.operations) == ("li", "why", [STRICT])
     assert list(found.change.edits) == list(answer.edits)
     assert [row["valid_from"] for row in world.registry.versions(("people", "P1"))] == [
         "", "2025-07-14T00:00:00.300Z",
     ]  # fmt: skip
-    assert world.registry.last_record == answer.record
+    assert world.registry.last_record == answer.number
 
 
 def test_even_where_the_clock_stands_still_the_mark_is_there(world: World) -> None:
@@ -123,18 +123,20 @@ def test_a_broken_change_answers_all_faults_and_takes_nothing(world: World) -> N
 
 
 def test_nothing_to_do_needs_no_record(world: World) -> None:
-    assert world.submit(put("people", **person())).record is None
+    assert world.submit(put("people", **person())).number is None
     assert world.changes() == []
 
 
 def test_the_second_of_two_editors_is_told_what_stands(world: World) -> None:
-    seen = {("people", "P1"): world.registry.version_of("people", "P1"), ("fences", "F9"): None}
+    seen = {("people", "P1"): world.registry.made_by(("people", "P1")), ("fences", "F9"): None}
     first = world.submit(STRICT, put("fences", **fence()), expected=seen)
-    with pytest.raises(ChangedMeanwhile) as stale:
+    with pytest.raises(ChangeRefused) as stale:
         world.submit(put("people", **person(name="Mine")), expected=seen)
-    assert stale.value.stale == {("people", "P1"): first.record, ("fences", "F9"): first.record}
+    told = [(fault.table, fault.id, fault.code, fault.wrong) for fault in stale.value.faults]
+    says = f"record {first.number} made it what it is"
+    assert told == [("people", "P1", "changed_meanwhile", says), ("fences", "F9", "changed_meanwhile", says)]
     assert len(world.changes()) == 1
-    world.submit(put("people", **person(name="Mine")), expected={("people", "P1"): first.record})
+    world.submit(put("people", **person(name="Mine")), expected={("people", "P1"): first.number})
     assert len(world.changes()) == 2
 
 
@@ -147,7 +149,7 @@ def test_a_listener_is_told_and_its_faults_are_its_own(world: World) -> None:
 
     world.desk.on_taken(failing)
     answers = [world.submit(STRICT), world.submit(HANDED_OVER)]
-    assert told == [answer.record for answer in answers]
+    assert told == [answer.number for answer in answers]
 
 
 def test_a_registry_that_cannot_be_written_owes_the_change(
@@ -161,12 +163,12 @@ def test_a_registry_that_cannot_be_written_owes_the_change(
     with monkeypatch.context() as patch:
         patch.setattr(Registry, "take", full)
         answer = world.submit(STRICT, id="c1")
-        assert answer.record is not None
+        assert answer.number is not None
         with pytest.raises(SinkFailed):
             world.submit(HANDED_OVER)
     assert world.registry.answered("c1") is None
     world.submit(HANDED_OVER)
-    assert [found.number for found in world.changes()] == [answer.record, world.registry.last_record]
+    assert [found.number for found in world.changes()] == [answer.number, world.registry.last_record]
     assert world.registry.answered("c1") is not None
 
 
@@ -179,7 +181,7 @@ def test_what_the_registry_lacks_is_taken_from_the_log_at_the_next_start(
     with opened(tmp_path) as world:
         assert world.caught_up == 1
         assert world.submit(STRICT, id="c1") == answer
-        assert [found.number for found in world.changes()] == [answer.record]
+        assert [found.number for found in world.changes()] == [answer.number]
     with opened(tmp_path) as world:
         assert world.caught_up == 0
 
@@ -205,7 +207,7 @@ def test_a_follower_has_the_site_as_it_is_now(world: World) -> None:
         world.clock_ms += 60_000
         answer = world.submit(*operations)
         assert follower.poll()
-        assert follower.record == answer.record
+        assert follower.record == answer.number
         now = follower.site
         assert [now.people, now.bindings, now.leaves, [one.fence_id for one in now.fences]] == whole()
     assert not follower.poll()
@@ -223,9 +225,9 @@ def test_a_change_is_asked_for_from_another_process(world: World) -> None:
         with pytest.raises(ChangeRefused) as refused:
             client.submit([end("leaves", leave_id="L8")], by="li", reason="why")
         assert [fault.code for fault in refused.value.faults] == ["not_in_force"]
-        with pytest.raises(ChangedMeanwhile) as stale:
+        with pytest.raises(ChangeRefused) as stale:
             client.submit([HANDED_OVER], by="li", reason="why", expected={("people", "P1"): 0})
-        assert stale.value.stale == {("people", "P1"): answer.record}
+        assert [fault.code for fault in stale.value.faults] == ["changed_meanwhile"]
     finally:
         mail.stop()
     asked = "SELECT count(*) FROM request"
@@ -235,7 +237,7 @@ def test_a_change_is_asked_for_from_another_process(world: World) -> None:
 def test_where_nobody_takes_changes_nothing_is_taken_later(world: World) -> None:
     mailbox = Mailbox(world.registry.file)
     with pytest.raises(DeskSilent) as silent:
-        DeskClient(mailbox, system_now_ms, patience_s=0.2).submit([STRICT], by="li", reason="why", id="c1")
+        DeskClient(mailbox, system_now_ms).submit([STRICT], by="li", reason="why", id="c1", timeout_s=0.2)
     assert not silent.value.may_be_taken
     mail = DeskMail(mailbox, world.desk, system_now_ms)
     mail.start()
@@ -249,7 +251,7 @@ def test_who_left_in_the_midst_is_told_that_it_may_be_taken(world: World) -> Non
     mailbox = Mailbox(world.registry.file)
     taken_up = _in_thread(lambda: _wait_for(lambda: mailbox.begun(system_now_ms())))
     with pytest.raises(DeskSilent) as silent:
-        DeskClient(mailbox, system_now_ms, patience_s=2.0).submit([STRICT], by="li", reason="why", id="c1")
+        DeskClient(mailbox, system_now_ms).submit([STRICT], by="li", reason="why", id="c1", timeout_s=2.0)
     taken_up.join()
     assert silent.value.may_be_taken
     assert "asking again with the id c1" in str(silent.value)
@@ -258,10 +260,10 @@ def test_who_left_in_the_midst_is_told_that_it_may_be_taken(world: World) -> Non
 def test_what_nobody_waits_for_any_longer_is_not_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asked was killed; their request lies there past its time."""
     mailbox = Mailbox(world.registry.file)
-    late = DeskClient(mailbox, lambda: system_now_ms() - 3_600_000, patience_s=0.1)
+    late = DeskClient(mailbox, lambda: system_now_ms() - 3_600_000)
     monkeypatch.setattr(Mailbox, "withdraw", lambda *_: True)
     with pytest.raises(DeskSilent):
-        late.submit([STRICT], by="li", reason="why")
+        late.submit([STRICT], by="li", reason="why", timeout_s=0.1)
     assert mailbox.begun(system_now_ms()) is None
 
 

@@ -12,7 +12,6 @@ from minimal_site import write_site
 from site_operations import NOW_MS, device, end, fence, leave, person, put
 
 from pipeline.log.site_record import SiteChange, SiteRecord
-from pipeline.registry.history import HistoryFilter
 from pipeline.registry.registry import Registry, RegistryEmpty
 from pipeline.sites.changes import resolved
 from pipeline.sites.documents import SiteDocuments
@@ -106,13 +105,13 @@ def test_the_first_import_stands(registry: Registry, documents: SiteDocuments, t
 
 
 def test_which_record_an_id_is_of(registry: Registry) -> None:
-    assert registry.version_of("people", "P1") == 0
-    assert registry.version_of("leaves", "L9") is None
+    assert registry.made_by(("people", "P1")) == 0
+    assert registry.made_by(("leaves", "L9")) is None
     changed(registry, FIRST, CHANGES[3] | {"row": leave()})
-    assert registry.version_of("leaves", "L9") == FIRST
-    assert registry.version_of("people", "P1") == 0
+    assert registry.made_by(("leaves", "L9")) == FIRST
+    assert registry.made_by(("people", "P1")) == 0
     changed(registry, FIRST + 1, CHANGES[4])  # it had not begun
-    assert registry.version_of("leaves", "L9") is None
+    assert registry.made_by(("leaves", "L9")) is None
 
 
 def test_history_tells_who_changed_what(registry: Registry) -> None:
@@ -120,11 +119,8 @@ def test_history_tells_who_changed_what(registry: Registry) -> None:
     changed(registry, FIRST + 1, CHANGES[1], by="wang", hours=1)
     changed(registry, FIRST + 2, CHANGES[2], put("people", **person(name="Li")), by="li", hours=2)
 
-    def told(before: int | None = None, most: int = 9, **wanted: Any) -> list[int]:
-        return [
-            entry.record - FIRST
-            for entry in registry.history(HistoryFilter(**wanted), before=before, most=most)
-        ]
+    def told(**wanted: Any) -> list[int]:
+        return [entry.number - FIRST for entry in registry.history(**wanted)]
 
     assert told() == [2, 1, 0]
     assert told(id="P1") == [2, 0]
@@ -133,8 +129,8 @@ def test_history_tells_who_changed_what(registry: Registry) -> None:
     assert told(by="wang") == [1]
     assert told(from_ms=NOW_MS + 3_600_000) == [2, 1]
     assert told(to_ms=NOW_MS + 3_600_000) == [0]
-    assert (told(most=2), told(before=FIRST + 1)) == ([2, 1], [0])
-    entry = registry.history(HistoryFilter(id="D1"))[0]
+    assert (told(limit=2), told(before=FIRST + 1)) == ([2, 1], [0])
+    entry = registry.history(id="D1")[0]
     assert (entry.id, entry.by, entry.reason, entry.operations) == ("c101", "wang", "why", [CHANGES[1]])
     assert registry.answered("c101") == entry
     assert registry.answered("c999") is None
