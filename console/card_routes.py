@@ -21,6 +21,9 @@ from sinks.positions import Contact
 
 router = APIRouter(prefix="/v1", tags=["places"])
 
+#: How long a leave that is over stands on the card.
+LEAVES_MS = 60 * 86_400_000
+
 
 @router.get(
     "/people/{person_id}/card", responses={404: {"description": "nobody of this id within the office"}}
@@ -56,6 +59,8 @@ def card(
             "valid_from": _bound(person.valid_from_ms),
             "valid_to": _bound(person.valid_to_ms),
             "devices": _devices(parts, now, caller, person_id, now_ms),
+            "leaves": _leaves(parts, now, caller, person_id, now_ms),
+            "may_change": parts.desk is not None and caller.may(Right.CHANGE),
         }
     )
 
@@ -82,10 +87,13 @@ def _devices(
         if contact.office_id in caller.offices
     }
     found = []
-    for binding in now.directory.devices_of(person_id, now_ms):
+    for binding in now.directory.devices_of(person_id, now_ms, is_upcoming=True):
         position = latest.get(binding.device_id)
         last = None if position is None else moving_json(position)
-        found.append(_device(binding, now) | {"contact": heard.get(binding.device_id), "last": last})
+        record = _record(parts, "devices", binding.device_id)
+        found.append(
+            _device(binding, now) | {"record": record, "contact": heard.get(binding.device_id), "last": last}
+        )
     return found
 
 
@@ -104,8 +112,39 @@ def _device(binding: Binding, now: SiteNow) -> dict[str, Any]:
         "device_id": binding.device_id,
         "kind": binding.kind,
         "since": _bound(binding.valid_from_ms),
+        "until": _bound(binding.valid_to_ms),
         "silence_s": [ms / 1000 for ms in now.site.policy.silence_ms[binding.kind]],
     }
+
+
+def _leaves(
+    parts: ConsoleParts, now: SiteNow, caller: Caller, person_id: str, now_ms: int
+) -> list[dict[str, Any]]:
+    """A person's leaves, those to come and those that ended within the last weeks, the latest first."""
+    found = [leave for leave in now.directory.leaves_of(person_id) if leave.valid_to_ms > now_ms - LEAVES_MS]
+    found.sort(key=lambda leave: (leave.valid_from_ms, leave.leave_id), reverse=True)
+    mask = None if caller.may(Right.NAME) else now.directory.mask
+    return [
+        {
+            "leave_id": leave.leave_id,
+            "record": _record(parts, "leaves", leave.leave_id),
+            "valid_from": _bound(leave.valid_from_ms),
+            "valid_to": _bound(leave.valid_to_ms),
+            "approved_at": _bound(leave.approved_at_ms),
+            "category": leave.category if mask is None else mask.text(leave.category),
+            "module": leave.module if mask is None else mask.text(leave.module),
+            "fence_ids": list(leave.fence_ids),
+            "lon": leave.lon,
+            "lat": leave.lat,
+            "radius_m": leave.radius_m,
+        }
+        for leave in found
+    ]
+
+
+def _record(parts: ConsoleParts, table: str, row_id: str) -> int | None:
+    """The record by which a change of a row says what it is about; None where nothing changes."""
+    return None if parts.desk is None else parts.desk.registry.made_by((table, row_id))
 
 
 def _bound(ms: int) -> str | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from console.gazetteer import Gazetteer
 from console.masking import NameMask
 from pipeline.sites.offices import offices_above
-from pipeline.sites.records import Binding, Office, Person, Site
+from pipeline.sites.records import Binding, Leave, Office, Person, Site
 
 
 class SiteDirectory:
@@ -30,6 +30,9 @@ class SiteDirectory:
         for binding in sorted(site.bindings, key=lambda row: row.valid_from_ms):
             self._bindings[binding.device_id].append(binding)
             self._bound[binding.person_id].append(binding)
+        self._leaves: dict[str, list[Leave]] = defaultdict(list)
+        for leave in site.leaves:
+            self._leaves[leave.person_id].append(leave)
         spans = [(row.valid_from_ms, row.valid_to_ms) for row in site.people]
         spans += [(row.valid_from_ms, row.valid_to_ms) for row in site.bindings]
         self._turns = sorted({ms for span in spans for ms in span})
@@ -77,13 +80,17 @@ class SiteDirectory:
             return None
         return self.person(person_id, at_ms)
 
-    def devices_of(self, person_id: str, at_ms: int) -> list[Binding]:
-        """The devices that are a person's at a time, by id."""
+    def devices_of(self, person_id: str, at_ms: int, *, is_upcoming: bool = False) -> list[Binding]:
+        """The devices that are a person's at a time, by id; also those that come to be it later."""
         bound = self._bound.get(person_id, ())
         return sorted(
-            (row for row in bound if row.valid_from_ms <= at_ms < row.valid_to_ms),
-            key=lambda row: row.device_id,
+            (row for row in bound if (is_upcoming or row.valid_from_ms <= at_ms) and at_ms < row.valid_to_ms),
+            key=lambda row: (row.device_id, row.valid_from_ms),
         )
+
+    def leaves_of(self, person_id: str) -> list[Leave]:
+        """All leaves of a person."""
+        return list(self._leaves.get(person_id, ()))
 
     def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
         """What a device was at a time, else before it, else when it was first bound; None for none."""

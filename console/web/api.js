@@ -13,6 +13,8 @@ export class Refusal extends Error {
     this.state = body?.state ?? null;
     /** @type {string | null} */
     this.holder = body?.holder ?? null;
+    /** What is wrong with a change of the site, one entry each. @type {{code: string, field: string, wrong: string, expected: string}[]} */
+    this.faults = body?.faults ?? [];
   }
 }
 
@@ -47,6 +49,17 @@ export class Api {
       ? { method: "POST" }
       : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
     return (await this.ask(path, options)).json();
+  }
+
+  /**
+   * A change of one row of the site, where it stands as it was seen.
+   * @param {"PUT" | "DELETE"} method @param {string} path @param {number | null} record null: there is none yet @param {object} [body]
+   */
+  async change(method, path, record, body) {
+    /** @type {Record<string, string>} */
+    const headers = record === null ? { "If-None-Match": "*" } : { "If-Match": `"${record}"` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    return (await this.ask(path, { method, headers, body: body && JSON.stringify(body) })).json();
   }
 
   /**

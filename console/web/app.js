@@ -70,6 +70,10 @@ class Room {
       onTrack: (parts, now, isNew) => this.map?.showTrack(parts, now, isNew),
       onMap: (personId) => this.focusPerson(personId),
       onClose: () => this.cardClosed(),
+      onChanged: () => this.followChange(),
+      pickPlace: (picked) => { if (this.map !== null) this.map.onPlace = picked; },
+      onLeaves: (circles) => this.map?.showLeaves(circles),
+      onChosen: (circle) => this.map?.showWhole(circle),
     });
     this.alerted = new Alerted(api);
     /** @type {import("./map.js").PlaceMap | null} */
@@ -146,6 +150,13 @@ class Room {
     this.drawLegend();
     await this.card.reread();
     await this.gather();
+  }
+
+  /** What was changed here is seen at once. */
+  async followChange() {
+    const told = statusOf(await this.api.read("/v1/status"));
+    this.heard(told);
+    await this.followSite(told);
   }
 
   /** @param {import("./records.js").Status | null} status */

@@ -29,7 +29,7 @@ function count(look) {
  * @param {{onZoom: (steps: number) => void, onHome: () => void, hasCounties: boolean, attribution: string}} options
  */
 export function drawLegend({ onZoom, onHome, hasCounties, attribution }) {
-  const ground = ["keep_in", "keep_out", ...(hasCounties ? ["county"] : [])];
+  const ground = ["keep_in", "keep_out", "leave", ...(hasCounties ? ["county"] : [])];
   find("legend").replaceChildren(
     make("div", { className: "map-buttons" },
       ...[["+", 1], ["−", -1]].map(([sign, step]) => make("button", { type: "button", "aria-label": `${word("map")} ${sign}`,

@@ -12,7 +12,7 @@ import { trackMarks } from "./track.js";
 /** @typedef {import("./geometry.js").Box} Box */
 
 const NOTHING = /** @type {GeoJSON.FeatureCollection} */ ({ type: "FeatureCollection", features: [] });
-const GROUND = ["counties", "fences", "names", "chosen", "evidence", "track", "followed"];
+const GROUND = ["counties", "fences", "names", "chosen", "leaves", "evidence", "track", "followed"];
 const FONTS = ["WenQuanYi Micro Hei", "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "sans-serif"];
 /** A fence many times larger than what happened is shown only in part. */
 const WHOLE_FENCE_TIMES = 8;
@@ -48,6 +48,8 @@ function style() {
         { filter: KEEP_OUT }),
       layer("chosen-area", "chosen", "fill", { "fill-color": shade, "fill-opacity": 0.16 }),
       layer("chosen-line", "chosen", "line", { "line-color": shade, "line-width": 3.5 }),
+      layer("leave-area", "leaves", "fill", { "fill-color": "#0b5cad", "fill-opacity": 0.12 }),
+      layer("leave-line", "leaves", "line", { "line-color": "#0b5cad", "line-width": 2, "line-dasharray": [2, 1.5] }),
       layer("county-name", "names", "symbol", { "text-color": "#565c66", ...halo },
         { layout: { ...label(["get", "name"], 14), "text-letter-spacing": 0.15 }, filter: ["==", ["get", "of"], "county"] }),
       layer("fence-name", "names", "symbol", { "text-color": shade, ...halo },
@@ -81,6 +83,8 @@ export class PlaceMap {
   /** @param {HTMLElement} box @param {(position: Position) => void} onPerson */
   constructor(box, onPerson) {
     this.onPerson = onPerson;
+    /** Who waits for a place to be clicked. @type {((place: {lon: number, lat: number}) => void) | null} */
+    this.onPlace = null;
     /** @type {Position[]} */
     this.positions = [];
     this.points = new PointLayer();
@@ -96,9 +100,13 @@ export class PlaceMap {
     this.ready.then(() => this.map.addLayer(/** @type {any} */ (this.points)));
     this.map.addControl(new maplibre.ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-left");
     this.basemap = new Basemap(this.map, FONTS);
-    this.map.on("click", (event) => this.pick(event.point));
+    this.map.on("click", (event) => {
+      if (this.onPlace !== null) this.onPlace({ lon: event.lngLat.lng, lat: event.lngLat.lat });
+      else this.pick(event.point);
+    });
     this.map.on("mousemove", (event) => {
-      this.map.getCanvas().style.cursor = this.nearest(event.point) === null ? "" : "pointer";
+      const usual = this.nearest(event.point) === null ? "" : "pointer";
+      this.map.getCanvas().style.cursor = this.onPlace === null ? usual : "crosshair";
     });
   }
 
@@ -172,6 +180,20 @@ export class PlaceMap {
   /** A ring around where somebody is now. @param {Position | null} position */
   async follow(position) {
     await this.put("followed", position === null ? [] : [point(position.lon, position.lat, { name: position.who })]);
+  }
+
+  /** Circles that somebody may be in while on leave. @param {{lon: number, lat: number, radius_m: number}[]} circles */
+  async showLeaves(circles) {
+    await this.put("leaves", circles.map(({ lon, lat, radius_m }) => (
+      { type: "Feature", geometry: circle(lon, lat, radius_m), properties: {} })));
+  }
+
+  /** The view shows all of a circle, and moves only where it does not. @param {{lon: number, lat: number, radius_m: number}} around */
+  showWhole({ lon, lat, radius_m }) {
+    const box = boxOfFeatures([{ type: "Feature", geometry: circle(lon, lat, radius_m), properties: {} }]);
+    const seen = this.map.getBounds();
+    if (box === null || (seen.contains([box[0], box[1]]) && seen.contains([box[2], box[3]]))) return;
+    this.show(box, true);
   }
 
   /** Where somebody was over a period; nothing is drawn across a gap. @param {import("./track.js").TrackFix[][]} parts @param {import("./track.js").TrackFix | null} now @param {boolean} fly */

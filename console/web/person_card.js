@@ -4,6 +4,7 @@ import { Refusal } from "./api.js";
 import { find, make, toast } from "./dom.js";
 import { alertOf } from "./records.js";
 import { severityMark } from "./severity.js";
+import { SiteForms } from "./site_forms.js";
 import { stretches, whereAt } from "./track.js";
 import { fromLocal, fullMoment, length, moment, span, toLocal } from "./units.js";
 import { coded, word } from "./words.js";
@@ -22,7 +23,10 @@ export class PersonCard {
   /**
    * @param {import("./api.js").Api} api @param {import("./records.js").SiteView} site @param {import("./freshness.js").Freshness} freshness
    * @param {{onAlert: (key: string) => void, onTrack: (parts: TrackFix[][], now: TrackFix | null, isNew: boolean) => void,
-   *   onMap: (personId: string) => void, onClose: () => void}} told
+   *   onMap: (personId: string) => void, onClose: () => void, onChanged: () => Promise<void>,
+   *   pickPlace: (picked: ((place: {lon: number, lat: number}) => void) | null) => void,
+   *   onChosen: (circle: {lon: number, lat: number, radius_m: number}) => void,
+   *   onLeaves: (circles: {lon: number, lat: number, radius_m: number}[]) => void}} told
    */
   constructor(api, site, freshness, told) {
     this.api = api;
@@ -40,10 +44,23 @@ export class PersonCard {
     this.fixes = [];
     /** @type {{from: number, to: number, at: number} | null} */
     this.shown = null;
+    /** The circle that is being chosen. @type {{lon: number, lat: number, radius_m: number} | null} */
+    this.chosen = null;
+    this.forms = new SiteForms(api, site, freshness, {
+      onChanged: () => told.onChanged().catch(() => {}).then(() => this.reread()),
+      onClosed: () => find("person-more").hidden = false,
+      pickPlace: told.pickPlace,
+      showPlace: (place, radius_m) => {
+        this.chosen = place === null ? null : { ...place, radius_m };
+        this.drawLeaves();
+        if (this.chosen !== null) told.onChosen(this.chosen);
+      },
+    });
   }
 
   /** @param {string} personId */
   async open(personId) {
+    if (this.isOpen) this.forms.close();
     this.personId = personId;
     this.fixes = [];
     this.shown = null;
@@ -85,7 +102,9 @@ export class PersonCard {
   }
 
   close() {
+    this.forms.close();
     this.personId = this.card = this.shown = null;
+    this.drawLeaves();
     this.box.hidden = true;
     this.told.onTrack([], null, false);
     this.told.onClose();
@@ -102,13 +121,15 @@ export class PersonCard {
     const { card } = this;
     this.box.replaceChildren(
       make("div", { className: "head" },
-        make("h2", {}, card.person_name ?? card.person_id),
+        make("h2", { id: "person-name" }),
         make("button", { type: "button", onclick: () => this.told.onMap(card.person_id) }, word("on_the_map")),
         make("button", { type: "button", className: "quiet", "aria-label": word("close_card"), title: `${word("close_card")} (Esc)`,
           onclick: () => this.close() }, "✕")),
-      make("div", { id: "person-now" }),
+      make("div", { id: "person-now" }), this.forms.box,
+      make("div", { id: "person-more" }),
       make("h3", {}, word("track_title")), this.trackForm(), make("div", { id: "track-shown" }),
       make("h3", {}, word("their_alerts")), this.alertList());
+    this.forms.rewrite();
     this.drawNow();
     this.drawTrack();
   }
@@ -116,9 +137,68 @@ export class PersonCard {
   /** What the site says of the person, and what their devices told last. */
   drawNow() {
     const { devices } = this.card;
+    find("person-name").textContent = this.card.person_name ?? this.card.person_id;
     find("person-now").replaceChildren(
       this.facts(), ...devices.map((/** @type {any} */ device) => this.device(device)),
-      ...(devices.length === 0 ? [make("p", { className: "hint" }, word("no_device"))] : []));
+      ...(devices.length === 0 ? [make("p", { className: "hint" }, word("no_device"))] : []),
+      make("h3", {}, word("leaves_title")), this.leaveList());
+    find("person-more").replaceChildren(...this.changeButtons());
+    find("person-more").hidden = !this.forms.box.hidden;
+    this.drawLeaves();
+  }
+
+  /** What whoever may change the site can do here. */
+  changeButtons() {
+    const { may_change, person_id } = this.card;
+    if (!may_change) return [];
+    /** @param {string} text @param {() => void} onclick */
+    const button = (text, onclick) => make("button", { type: "button", onclick }, word(text));
+    return [make("div", { className: "change-buttons" },
+      button("leave_new", () => this.openForm(() => this.forms.grantLeave(person_id))),
+      button("device_new", () => this.openForm(() => this.forms.addDevice(person_id))))];
+  }
+
+  /** @param {() => void} open */
+  openForm(open) {
+    open();
+    find("person-more").hidden = true;
+  }
+
+  /** @param {string} label @param {string} about @param {() => void} open */
+  endButton(label, about, open) {
+    if (!this.card.may_change) return null;
+    return make("button", { type: "button", className: "quiet end", "aria-label": about, onclick: () => this.openForm(open) }, label);
+  }
+
+  leaveList() {
+    const { leaves } = this.card;
+    if (leaves.length === 0) return make("p", { className: "hint" }, word("no_leaves"));
+    return make("ol", { className: "leaves" }, ...leaves.map((/** @type {import("./site_forms.js").Leave} */ leave) => this.leave(leave)));
+  }
+
+  /** @param {import("./site_forms.js").Leave} leave */
+  leave(leave) {
+    const now = this.freshness.now_ms;
+    const [from, to] = [leave.valid_from, leave.valid_to].map((text) => (text === null ? null : Date.parse(text)));
+    const state = to !== null && to <= now ? "over" : from !== null && from > now ? "coming" : "valid";
+    const named = leave.fence_ids.map((fenceId) => this.site.fenceName(fenceId));
+    const circle = leave.lon === null ? [] : [word("leave_around", { radius: length(leave.radius_m ?? 0) })];
+    const period = `${from === null ? "" : moment(from)} → ${to === null ? word("leave_open") : moment(to)}`;
+    return make("li", { className: `leave ${state}` },
+      make("div", { className: "leave-head" }, make("strong", {}, coded("leave", leave.category) || word("leave_word")),
+        make("span", { className: "state" }, word(`leave_${state}`)),
+        state === "over" ? null : this.endButton(word("leave_end"), word("leave_end_title", { id: leave.leave_id }), () => this.forms.endLeave(leave))),
+      make("p", {}, period), make("p", { className: "hint" }, [...named, ...circle, leave.module && coded("approver", leave.module),
+        leave.approved_at === null ? "" : word("leave_approved_on", { time: moment(Date.parse(leave.approved_at)) }), leave.leave_id]
+        .filter(Boolean).join(" · ")));
+  }
+
+  /** The circles of leaves that hold now, and the one that is being chosen. */
+  drawLeaves() {
+    const now = this.freshness.now_ms;
+    const held = (this.card?.leaves ?? []).filter((/** @type {import("./site_forms.js").Leave} */ leave) => leave.lon !== null
+      && Date.parse(leave.valid_from ?? "1970-01-01") <= now && now < Date.parse(leave.valid_to ?? "9999-01-01"));
+    this.told.onLeaves(this.chosen === null ? held : [...held, this.chosen]);
   }
 
   facts() {
@@ -143,7 +223,13 @@ export class PersonCard {
         [word("last_place"), moment(Date.parse(last.event_time))], [word("place_came"), this.aged(last.arrival_time)],
         [word("evidence_accuracy"), last.accuracy_m === null ? "–" : `± ${length(last.accuracy_m)}`]]),
     ];
-    return make("div", { className: "device" }, make("h3", {}, `${coded("device", device.kind)} ${device.device_id}`),
+    const name = `${coded("device", device.kind)} ${device.device_id}`;
+    if (device.since !== null && Date.parse(device.since) > this.freshness.now_ms) {
+      rows.unshift([word("device_since"), moment(Date.parse(device.since))]);
+    }
+    if (device.until !== null) rows.push([word("device_until"), moment(Date.parse(device.until))]);
+    return make("div", { className: "device" }, make("div", { className: "device-head" }, make("h3", {}, name),
+      this.endButton(word("device_end"), word("device_end_title", { id: name }), () => this.forms.endDevice(device))),
       make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
   }
 

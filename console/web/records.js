@@ -115,8 +115,10 @@ export class SiteView {
     /** When versions of fences begin or end, in order. @type {number[]} */
     this.turns = this.fences.features.flatMap(({ properties }) => [ms(properties?.valid_from), ms(properties?.valid_to)])
       .filter((at_ms) => at_ms !== null).sort((a, b) => a - b);
+    /** @type {Map<string, string>} */
     this.fenceNames = new Map(this.fences.features.map((fence) => [
       fence.properties?.fence_id, fence.properties?.name || fence.properties?.fence_id]));
+    /** @type {Map<string, string>} */
     this.officeNames = new Map(this.offices.map((office) => [office.office_id, office.name]));
   }
 

@@ -1,5 +1,6 @@
 /** Every word of the page in Chinese and English, and the language in use. */
 
+import { SITE_WORDS } from "./words_site.js";
 import { WATCH_WORDS } from "./words_watch.js";
 
 /** @typedef {"zh" | "en"} Language */
@@ -7,6 +8,7 @@ import { WATCH_WORDS } from "./words_watch.js";
 /** @type {Record<string, [string, string]>} */
 const WORDS = {
   ...WATCH_WORDS,
+  ...SITE_WORDS,
   subtitle: ["社区矫正电子围栏", "community supervision"],
   skip_to_board: ["跳到预警列表", "Skip to the alerts"],
   leave: ["退出", "Log out"],

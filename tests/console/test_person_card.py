@@ -52,6 +52,8 @@ def test_what_is_on_a_card(world: World, client: TestClient) -> None:
             "device_id": "D1",
             "kind": "phone",
             "since": None,
+            "until": None,
+            "record": 0,
             "silence_s": [3600, 10800, 21600],
             "contact": {
                 "arrival_time": "2025-07-14T03:56:01.000Z",
@@ -82,6 +84,22 @@ def test_what_is_on_a_card(world: World, client: TestClient) -> None:
         "is_supervised": True,
         "valid_from": "2025-01-01T00:00:00.000Z",
         "valid_to": None,
+        "leaves": [
+            {
+                "leave_id": "L1",
+                "record": 0,
+                "valid_from": "2025-07-01T00:00:00.000Z",
+                "valid_to": "2025-07-02T00:00:00.000Z",
+                "approved_at": None,
+                "category": "work",
+                "module": "travel",
+                "fence_ids": ["home"],
+                "lon": 106.6,
+                "lat": 29.6,
+                "radius_m": 2000.0,
+            }
+        ],
+        "may_change": True,
     }
 
 
