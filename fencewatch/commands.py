@@ -10,6 +10,7 @@ import typer
 
 from fencewatch import __version__, printing
 from fencewatch.audit_commands import audit_app
+from fencewatch.backup_command import backup_app
 from fencewatch.clock_commands import clock_app
 from fencewatch.data_commands import data_app
 from fencewatch.faults import exit_codes
@@ -38,6 +39,7 @@ app.add_typer(live_app)
 app.add_typer(login_app)
 app.add_typer(audit_app, name="audit")
 app.add_typer(operations_app)
+app.add_typer(backup_app)
 app.add_typer(reject_app, name="rejects")
 app.add_typer(token_app, name="token")
 app.add_typer(queue_app, name="queue")

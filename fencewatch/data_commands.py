@@ -21,25 +21,15 @@ data_app = typer.Typer(
 @data_app.command("verify", epilog="Example: fencewatch data verify --data fencewatch-data")
 def data_verify(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Read all that is kept, also while it is in use; exit code 1 where something is wrong."""
-    from pipeline.upkeep.verify import Verified, verify
-
-    def as_object(found: Verified) -> dict[str, object]:
-        wrong = [{"file": str(one.path), "wrong": one.wrong, "todo": one.todo} for one in found.findings]
-        return {
-            "store": found.store.value, "state": found.state, "identity": found.identity,
-            "position": found.position, "holds": found.holds, "wrong": wrong,
-        }  # fmt: skip
+    from pipeline.upkeep.verify import verify
 
     with exit_codes():
         stores = verify(_there(data))
     if as_json:
-        print(json.dumps({"stores": [as_object(found) for found in stores]}, ensure_ascii=False))
+        print(json.dumps({"stores": [found.as_json() for found in stores]}, ensure_ascii=False))
     else:
         for found in stores:
-            whose = "" if found.identity is None else f"of {found.identity[:8]}, record {found.position:>8}"
-            print(f"{found.store:<17} {found.state:<8} {whose:<30} {found.holds}".rstrip())
-            for finding in found.findings:
-                print(f"  {finding}")
+            print(*found.lines(), sep="\n")
     if any(found.findings for found in stores):
         raise typer.Exit(1)
 

@@ -50,6 +50,7 @@ LIVE = (
     "serve",
     "clock",
     "operations",
+    "backup",
     "token",
     "queue",
     "rejects",

@@ -34,6 +34,20 @@ class Verified:
     holds: str
     findings: tuple[Finding, ...]
 
+    def as_json(self) -> dict[str, object]:
+        """For machines."""
+        wrong = [{"file": str(one.path), "wrong": one.wrong, "todo": one.todo} for one in self.findings]
+        return {
+            "store": self.store.value, "state": self.state, "identity": self.identity,
+            "position": self.position, "holds": self.holds, "wrong": wrong,
+        }  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """For people: the store, and a line for each thing that is wrong."""
+        whose = "" if self.identity is None else f"of {self.identity[:8]}, record {self.position:>8}"
+        said = f"{self.store:<17} {self.state:<8} {whose:<30} {self.holds}".rstrip()
+        return [said, *(f"  {finding}" for finding in self.findings)]
+
 
 def verify(data: Path) -> list[Verified]:
     """Every store of a data directory, also while it is in use; nothing is changed."""

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from live.backup_copy import back_up
 from live.eventful_hours import START_MS, eventful_hours, write_eventful_site
 from live.killed_stream import AFTERMATH_MS, SPEED, check_facts, replayed
 from live.officers import Officers
 from live_system import RUN, SERVE, LiveSystem, settled, until
+from replay.command_line import surroundings
 
 from pipeline.host.clock import SimulatedClock
 from pipeline.log.journal import JournalReader
+from sinks.alert import instant_text
 
 SEED = 7
 #: The step at which the copying begins, of some 240, and how many more are sent while it goes on at least.
 BACKUP_STEP, MEANWHILE = 120, 12
+#: So many copies are made, and the last is gone on from.
+COPIES = 2
+
+
+def back_up(system: LiveSystem, targets: list[Path]) -> None:
+    """One copy after another, while both processes work; each is found sound by the command itself."""
+    for target in targets:
+        words = system.words("backup", target, "--data", system.data, "--json")
+        done = subprocess.run(words, env=surroundings(), capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        told = json.loads(done.stdout)
+        assert told["clock"] == instant_text(log_clock_ms(target))
 
 
 def log_clock_ms(data: Path) -> int:
@@ -32,7 +47,7 @@ def log_clock_ms(data: Path) -> int:
 def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
     steps, site = eventful_hours(SEED), write_eventful_site(tmp_path / "site")
     expected = replayed(tmp_path, site, steps)
-    saved = tmp_path / "saved"
+    copies = [tmp_path / f"saved{n}" for n in range(COPIES)]
     with LiveSystem(tmp_path / "first", site, START_MS, SPEED) as first, ThreadPoolExecutor() as pool:
         first.start(SERVE, RUN)
         officers, copying = Officers(first), None
@@ -42,7 +57,7 @@ def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
                 officers.work(6)
             if number == BACKUP_STEP:
                 until(lambda: bool(first.checkpoints()), "kept state")
-                copying = pool.submit(back_up, first, saved)
+                copying = pool.submit(back_up, first, copies)
             if copying is not None and copying.done() and number >= BACKUP_STEP + MEANWHILE:
                 break
         assert copying is not None
@@ -51,7 +66,7 @@ def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
         first.stop(SERVE, RUN)
     with LiveSystem(tmp_path / "second", site, START_MS, SPEED) as second:
         shutil.rmtree(second.data)
-        saved.rename(second.data)
+        copies[-1].rename(second.data)
         second.operator = bearer
         reached_ms = log_clock_ms(second.data)
         assert steps[BACKUP_STEP].at_ms <= reached_ms < steps[-1].at_ms, "the log was copied in the midst"
