@@ -99,7 +99,7 @@ class MemoryDesk:
 
     def _check(self, expected: Mapping[Key, int | None]) -> None:
         faults = [
-            ChangeFault(0, *key, "", f"was made by {self.made_by(key)}", f"{record}", "changed_meanwhile")  # type: ignore[arg-type]
+            ChangeFault(0, *key, "", f"was made by {self.made_by(key)}", f"{record}", "changed_meanwhile")
             for key, record in expected.items()
             if self.made_by(key) != record
         ]
