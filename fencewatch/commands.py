@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fencewatch import __version__, printing
+from fencewatch import __version__, fence_commands, printing
 from fencewatch.audit_commands import audit_app
 from fencewatch.backup_command import backup_app
 from fencewatch.clock_commands import clock_app
@@ -34,6 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
+fence_commands.add_commands(site_app)
 app.add_typer(site_app, name="site")
 app.add_typer(live_app)
 app.add_typer(login_app)
