@@ -112,6 +112,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(parts.queue.set_offices, live_site.now.parents)
     if writer is not None:
         await run_in_threadpool(writer.start)
+    if parts.desk is not None:
+        await run_in_threadpool(parts.desk.start, writer)
     app.state.refusals.start()
     app.state.live.start()
     try:
@@ -121,6 +123,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.feed.stop()
         await app.state.position_feed.stop()
         await run_in_threadpool(app.state.live.stop)
+        if parts.desk is not None:
+            await run_in_threadpool(parts.desk.stop)
         if writer is not None:
             await run_in_threadpool(writer.stop)
         await run_in_threadpool(app.state.refusals.stop)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pipeline.ingest import JournalWriter
 from pipeline.sites.documents import Document
 from pipeline.sites.records import Site
 from pipeline.sites.site_versions import Key
@@ -83,10 +84,14 @@ class KeepsSite(Protocol):
 class SiteDesk:
     """Both of a running system; ``follow`` tells a listener of each later site and the record that made it.
 
-    ``number`` is the record up to which the site that the console was started with has come.
+    ``number`` is the record up to which the site that the console was started with has come. ``start`` is
+    called when the log can be written, with whoever writes it here (None: another process does), ``stop``
+    before it no longer can.
     """
 
     changes: TakesChanges
     registry: KeepsSite
     follow: Callable[[Callable[[Site, int], object]], object]
     number: int = 0
+    start: Callable[[JournalWriter | None], object] = lambda _: None
+    stop: Callable[[], object] = lambda: None

@@ -15,11 +15,14 @@ from fencewatch.startup import require_one_home
 SEVERAL = ("--pings", "--confirmations")
 #: Commands that keep nothing, and write where and for whom their user says.
 ELSEWHERE = frozenset(("replay", "simulate", "site", "bench"))
+#: What of these works on a data directory all the same.
+OF_A_DIRECTORY = (["import"], ["diff"], ["export"], ["history"], ["fences"])
 
 
 def main() -> None:
     """The console script: checks where the packages come from, then does what the arguments say."""
-    if not ELSEWHERE.intersection(sys.argv[1:2]):
+    is_elsewhere = ELSEWHERE.intersection(sys.argv[1:2]) and sys.argv[2:3] not in OF_A_DIRECTORY
+    if not is_elsewhere:
         os.umask(0o077)  # what a data directory holds is for its owner alone
     if sys.argv[1:2] in (["run"], ["serve"]):
         # Importing takes a second; whoever is told to end before the work has begun ends well.

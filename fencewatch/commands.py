@@ -20,6 +20,7 @@ from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
 from fencewatch.reject_commands import reject_app
+from fencewatch.site_commands import add_commands as add_site_commands
 from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 site_app = typer.Typer(help="Look after a site.", no_args_is_help=True, rich_markup_mode=None)
 fence_commands.add_commands(site_app)
+add_site_commands(site_app)
 app.add_typer(site_app, name="site")
 app.add_typer(live_app)
 app.add_typer(login_app)

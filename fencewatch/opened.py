@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from console.county_lines import bounds_around
 from console.gazetteer import Gazetteer, packaged_places
 from console.parts import ConsoleParts
+from console.site_desk import SiteDesk
 from console.tile_archive import TileArchive, WrongArchive
 from fencewatch import __version__
 from fencewatch.config import ACCESSES, FIGURES, Settings
 from fencewatch.entrance import entered, problems_of, report_damage
 from fencewatch.leases import lease_ms
+from fencewatch.opened_registry import first_documents, opened_site
 from fencewatch.opened_tokens import opened_tokens
 from pipeline.errors import InputError
 from pipeline.host.clock import clock_of, doubt_of, steady_clock_of, system_now_ms
@@ -25,9 +27,9 @@ from pipeline.host.steady_clock import SteadyClock
 from pipeline.ingest.inbox import Inbox
 from pipeline.ingest.inbox_folder import InboxFolder
 from pipeline.ingest.journal_writer import log_writer
+from pipeline.ingest.running_site import RunningSite
 from pipeline.log.journal import Journal, JournalReader
 from pipeline.reading import DeviceIds
-from pipeline.sites.load import load_site
 from pipeline.sites.named_places import load_places
 from pipeline.sites.records import Site
 from pipeline.upkeep.store import Store
@@ -50,7 +52,7 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
 
     Raises SiteError for a broken site, JournalError where another process writes the journal.
     """
-    site = load_site(settings.site)
+    documents = first_documents(settings)
     data = settings.data
     clock = clock_of(data)
     entered(data)
@@ -61,6 +63,8 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
         positions = PositionStore.open(settings.positions)
         stack.callback(positions.close)
         journal = stack.enter_context(_opened_journal(settings))
+        running = stack.enter_context(opened_site(settings, documents))
+        site = running.site
         rejects = RejectStore.open(settings.rejects)
         stack.callback(rejects.close)
         queue = stack.enter_context(DisposalQueue.open(settings.queue))
@@ -90,6 +94,9 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             security_log=data / SECURITY,
             operations=OperationsLog(data / OPERATIONS),
             streams_per_token=settings.streams_per_token,
+            desk=SiteDesk(
+                running, running.registry, running.follow, running.number, running.start, running.stop
+            ),
             version=__version__,
             store_problems=problems_of(data, Standing(data)),
         )
@@ -126,7 +133,7 @@ def _opened_journal(settings: Settings) -> Iterator[Journal | JournalReader]:
 
 
 @contextmanager
-def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
+def opened_inbox(settings: Settings, running: RunningSite, stop: Event) -> Iterator[None]:
     """Files of the inbox go into the log meanwhile, and the clock beside them; nothing where there is none.
 
     Leaving it sets ``stop``, as does a fault, which is then raised. Raises JournalError where another process
@@ -135,6 +142,7 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
     if settings.inbox is None:
         yield
         return
+    site = running.site
     folder, clock = InboxFolder(settings.inbox), clock_of(settings.data)
     with Journal(settings.journal) as journal:
         report_damage(settings.data, journal)
@@ -148,17 +156,37 @@ def opened_inbox(settings: Settings, site: Site, stop: Event) -> Iterator[None]:
             kept_ms=settings.log_kept_ms,
             pace=pace(settings.data, LOG_PACE),
         )
-        devices = DeviceIds(sorted({binding.device_id for binding in site.bindings}))
-        inbox = Inbox(folder, journal, writer, lambda: devices, report=_report, stop=stop)
+        devices = _Devices(site)
+        running.follow(devices.follow)
+        inbox = Inbox(folder, journal, writer, lambda: devices.now, report=_report, stop=stop)
         writer.start()
+        running.start(writer)
         inbox.start()
         try:
             yield
         finally:
             stop.set()
             inbox.finish()
+            running.stop()
             writer.stop()
     inbox.reraise()
+
+
+class _Devices:
+    """The devices that rows may come from, as the site is now."""
+
+    def __init__(self, site: Site) -> None:
+        self._bindings = site.bindings
+        self.now = _device_ids(site)
+
+    def follow(self, site: Site, _: int) -> None:
+        """Made anew only where a binding is another: there may be a million."""
+        if site.bindings is not self._bindings:
+            self._bindings, self.now = site.bindings, _device_ids(site)
+
+
+def _device_ids(site: Site) -> DeviceIds:
+    return DeviceIds(sorted({binding.device_id for binding in site.bindings}))
 
 
 def _steady_clock(settings: Settings, journal: Journal) -> SteadyClock | None:

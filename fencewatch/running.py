@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import signal
 import sys
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import date, timedelta
-from pathlib import Path
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
@@ -22,15 +20,17 @@ from fencewatch.entrance import entered, report, settled
 from fencewatch.housekeeping import Housekeeping
 from fencewatch.memory import memory_warning, rooms
 from fencewatch.opened import opened_inbox
+from fencewatch.opened_registry import first_documents, opened_site
 from fencewatch.patience import Patience
 from geofences.instant import EPOCH
 from pipeline.host.clock import clock_of
 from pipeline.ingest.refusals import refused_rows
+from pipeline.ingest.running_site import RunningSite
 from pipeline.reading.rows import DUPLICATE, REASONS
+from pipeline.registry.catching_up import catch_up
 from pipeline.runtime.live import LiveEngine, LiveRequest
 from pipeline.runtime.whereabouts import Locator, Whereabouts
-from pipeline.sites.documents import FILES, HOLIDAYS
-from pipeline.sites.load import load_site
+from pipeline.sites.documents import HOLIDAYS
 from pipeline.sites.records import Site
 from pipeline.stream.intake import Reject
 from pipeline.stream.items import Accepted, AlertUpdate
@@ -55,21 +55,25 @@ def run(settings: Settings) -> None:
 
     With an inbox the journal is written here as well.
     """
-    site = load_site(settings.site)
+    documents = first_documents(settings)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     found = entered(settings.data)
     operations = OperationsLog(settings.data / OPERATIONS)
     patience = Patience(operations, clock_of(settings.data).now_ms, stop)
-    with patience.done(settings.queue, lambda: DisposalQueue.open(settings.queue)) as queue:
+    with (
+        opened_site(settings, documents) as running,
+        patience.done(settings.queue, lambda: DisposalQueue.open(settings.queue)) as queue,
+    ):
+        site = running.site
         parents = {office.office_id: office.parent_id for office in site.offices}
         patience.done(settings.queue, lambda: queue.set_offices(parents))
-        outputs = Outputs(settings, site, queue, patience)
+        outputs = Outputs(settings, running, queue, patience)
         engine = LiveEngine(
             LiveRequest(
                 site=site,
-                fingerprint=fingerprint(settings.site),
+                fingerprint=running.registry.fingerprint,
                 journal=settings.journal,
                 state=settings.state,
                 write_alerts=outputs.write_alerts,
@@ -81,7 +85,7 @@ def run(settings: Settings) -> None:
             ),
             stop,
         )
-        with closing(engine), opened_inbox(settings, site, stop), outputs.figures_saved(engine):
+        with closing(engine), opened_inbox(settings, running, stop), outputs.figures_saved(engine):
             outputs.standing = patience.done(settings.queue, lambda: settled(settings.data, found))
             if (warning := holidays_warning(site, clock_of(settings.data).now_ms())) is not None:
                 print(warning, file=sys.stderr, flush=True)
@@ -90,19 +94,6 @@ def run(settings: Settings) -> None:
                 print(warning, file=sys.stderr, flush=True)
             print(f"judging the log of {settings.data}", flush=True)
             engine.run()
-
-
-def fingerprint(site: Path) -> str:
-    """What the files of a site hold, as one name; its holidays count as if there were none."""
-    digest = hashlib.sha256()
-    for name in FILES:
-        path = site / name
-        # A new year's days off are published, and added, while a system runs. They say only what is yet to
-        # come: of a year that the table lacks nothing has been judged.
-        counts = name != HOLIDAYS and path.exists()
-        digest.update(f"{name} {path.stat().st_size if counts else -1}\n".encode())
-        digest.update(path.read_bytes() if counts else b"")
-    return digest.hexdigest()
 
 
 def holidays_warning(site: Site, now_ms: int) -> str | None:
@@ -115,14 +106,19 @@ def holidays_warning(site: Site, now_ms: int) -> str | None:
         return None
     return (
         f"warning: {HOLIDAYS}: the public holidays of {last + 1} are missing; schedules use them, and the "
-        f"engine stops where {last} ends; expected the year in the site's {HOLIDAYS}, and then a restart"
+        f"engine stops where {last} ends; expected the year in the site's {HOLIDAYS}, and then "
+        "`fencewatch site import` of it"
     )
 
 
 class Outputs:
     """Where the engine's findings go; alerts are durable at once, rows at the end of an epoch."""
 
-    def __init__(self, settings: Settings, site: Site, queue: DisposalQueue, patience: Patience) -> None:
+    def __init__(
+        self, settings: Settings, running: RunningSite, queue: DisposalQueue, patience: Patience
+    ) -> None:
+        site = running.site
+        self._registry = running.registry
         self._settings = settings
         self._patience = patience
         self._now_ms = clock_of(settings.data).now_ms
@@ -170,6 +166,8 @@ class Outputs:
             raise StoresDisagree(found)
         self._patience.done(self._settings.queue, lambda: self._queue.reached(offset))
         self._patience.done(self._settings.positions, lambda: self._positions.reached(offset))
+        # Whoever takes changes may have been killed before the registry had one of them.
+        catch_up(self._registry, self._settings.journal)
         for store in (Store.TRACKS, Store.STATE):
             mark_reached(data, store, offset)
 

@@ -6,10 +6,8 @@ PipelineError
     ├── TooManyRows         more of them than one message may have
     ├── OtherDevice         a device sends for another
     └── WriterStopped       nothing can be made durable at the moment
-        └── ClockInDoubt    whether rows are of the future is known only when the time is
-
-PipelineError
-└── DeskSilent              nobody takes changes of the site at the moment, or has not answered yet
+        ├── ClockInDoubt    whether rows are of the future is known only when the time is
+        └── DeskSilent      nobody takes changes of the site at the moment, or has not answered yet
 """
 
 from __future__ import annotations
@@ -37,7 +35,11 @@ class WriterStopped(GatewayError):  # noqa: N818 - the same
     """Nothing can be made durable at the moment."""
 
 
-class DeskSilent(PipelineError):  # noqa: N818 - the same
+class ClockInDoubt(WriterStopped):
+    """These rows cannot, until it is known what time it is; sent again later they can."""
+
+
+class DeskSilent(WriterStopped):
     """No change is taken at the moment. ``may_be_taken``: this one may have been, as its id will tell."""
 
     def __init__(self, said: str, *, may_be_taken: bool) -> None:
@@ -49,7 +51,3 @@ def unanswered(change_id: str) -> DeskSilent:
     """Somebody has begun on a change, and does not come to an end."""
     said = f"no answer yet; whether it was taken is told by asking again with the id {change_id}"
     return DeskSilent(said, may_be_taken=True)
-
-
-class ClockInDoubt(WriterStopped):
-    """These rows cannot, until it is known what time it is; sent again later they can."""

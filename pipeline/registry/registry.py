@@ -58,22 +58,41 @@ class Registry:
         record: int,
         at_ms: int,
         source: str,
+        fingerprint: str = "",
+        seen: str = "",
         progress: Callable[[int], object] = lambda _: None,
     ) -> bool:
         """The site that everything begins with, as of a place in the log; False where another was first.
 
-        Changes that stand before ``record`` are not taken. ``documents`` must be sound.
+        Changes that stand before ``record`` are not taken. ``documents`` must be sound. ``source`` is where
+        they are from, ``fingerprint`` and ``seen`` what its files held.
         """
         with self.file.writing() as connection:
             if connection.execute("SELECT 1 FROM registry").fetchone() is not None:
                 return False
             site_rows.insert_documents(connection, documents, progress)
             connection.execute(
-                "INSERT INTO registry (slot, record, at_ms, source, last_record) VALUES (1, ?, ?, ?, ?)",
-                (record, at_ms, source, record - 1),
+                "INSERT INTO registry (slot, record, at_ms, source, fingerprint, seen, last_record)"
+                " VALUES (1, ?, ?, ?, ?, ?, ?)",
+                (record, at_ms, source, fingerprint, seen, record - 1),
             )
             connection.execute("UPDATE bearing SET position = max(position, ?)", (record,))
         return True
+
+    def see(self, seen: str) -> None:
+        """The files of a directory hold nothing that is not here, or was imported."""
+        with self.file.writing() as connection:
+            connection.execute("UPDATE registry SET seen = ?", (seen,))
+
+    @property
+    def seen(self) -> str:
+        """What the files of the directory held that was imported last."""
+        return str(self._begun_with("seen"))
+
+    @property
+    def fingerprint(self) -> str:
+        """What the files held that all began with; a state of before there were registries bears the same."""
+        return str(self._begun_with("fingerprint"))
 
     def take(self, found: SiteRecord) -> bool:
         """Makes a change of the log; False where it was made already. Records must come in order."""
@@ -118,7 +137,11 @@ class Registry:
         return self.documents_at(self.last_record)
 
     def documents_at(self, record: int) -> SiteDocuments:
-        """The whole site as it was when a record had been taken, whether it was a change or not."""
+        """The whole site as it was when a record had been taken, whether it was a change or not.
+
+        Its holidays are those of now: years are only ever added, and of one that a table lacks nothing was
+        judged. So an engine that stopped where a table ends goes on from there once the year is known.
+        """
         return site_rows.documents_at(self.file.reading(), max(record, 0))
 
     def versions(self, key: Key) -> Sequence[Document]:
@@ -178,7 +201,11 @@ class Registry:
         return None if row is None else entry_of(row)
 
     def _last_record(self) -> int:
-        row = self.file.reading().execute("SELECT last_record FROM registry").fetchone()
+        return int(self._begun_with("last_record"))
+
+    def _begun_with(self, column: str) -> int | str:
+        row = self.file.reading().execute(f"SELECT {column} FROM registry").fetchone()
         if row is None:
             raise RegistryEmpty("the registry holds no site yet; `fencewatch site import` fills it")
-        return int(row[0])
+        found: int | str = row[0]
+        return found

@@ -6,6 +6,8 @@ CREATE TABLE IF NOT EXISTS registry (
     record BIGINT NOT NULL,
     at_ms BIGINT NOT NULL,
     source TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    seen TEXT NOT NULL,
     last_record BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS site_row (

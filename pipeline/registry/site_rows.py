@@ -115,7 +115,10 @@ def text(connection: sqlite3.Connection, name: str) -> str:
 
 
 def documents_at(connection: sqlite3.Connection, record: int) -> SiteDocuments:
-    """The whole site as it was when a record had been taken."""
+    """The whole site as it was when a record had been taken; its holidays are those of now.
+
+    Years of holidays are only ever added, and of a year that a table lacks nothing was judged.
+    """
     found: dict[str, list[Any]] = {kind: [] for kind in (*VERSIONED, _TEXT)}
     asked = f"SELECT kind, id, document FROM site_row WHERE {_AT} ORDER BY place"
     texts = {}
@@ -124,5 +127,6 @@ def documents_at(connection: sqlite3.Connection, record: int) -> SiteDocuments:
             texts[name] = json.loads(document)
         else:
             found[kind].append(json.loads(document))
+    texts["holidays"] = text(connection, "holidays")
     rows = {kind: tuple(found[kind]) for kind in TABLES}
     return SiteDocuments(rows, tuple(found[FENCES]), **texts)

@@ -77,6 +77,11 @@ def place_of(edit: Edit) -> tuple[str, int]:
     return edit["drop"]["id"], instant_ms(text) if text else BEGIN_MS
 
 
+def about(edit: Edit) -> Key:
+    """The table and the id that an edit is about; holidays have no id."""
+    return edit["table"], "" if edit["table"] == HOLIDAYS else place_of(edit)[0]
+
+
 def apply_edits(site: IndexedSite, edits: Iterable[Edit]) -> None:
     """The same in place, where each change must cost no more than the rows it is about."""
     by_key: dict[Key, list[Edit]] = {}

@@ -10,9 +10,10 @@ import pytest
 from bytewax.recovery import init_db_dir
 from live_system import RUN, SERVE, LiveSystem, until
 from minimal_site import WHOLE, write_site
-from replay.command_line import run_fencewatch
+from replay.command_line import invoked, run_fencewatch
 
-from fencewatch.running import fingerprint, holidays_warning
+from fencewatch.opened_registry import fingerprint
+from fencewatch.running import holidays_warning
 from geofences.instant import instant_ms
 from pipeline.runtime.live import LiveEngine, LiveRequest, StateUnusable, _prepared
 from pipeline.sites.load import load_site
@@ -58,7 +59,7 @@ def test_a_second_engine_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_new_year_of_holidays_may_be_added_to_a_kept_state(tmp_path: Path) -> None:
-    """Where the table ends the engine stops; with the year added it goes on where it was."""
+    """Where the table ends the engine stops; with the year imported it goes on where it was."""
     (tmp_path / "site").mkdir()
     site = write_site(tmp_path / "site", ON_HOLIDAYS)
     row = {"device_id": "D1", "lon": 106.5, "lat": 29.6}
@@ -72,6 +73,8 @@ def test_a_new_year_of_holidays_may_be_added_to_a_kept_state(tmp_path: Path) -> 
         run = system._processes.pop(RUN)
         assert run.wait(60) == 2
         (site / "holidays.toml").write_text(NEXT_YEAR)
+        done = invoked("site", "import", site, "--data", system.data)
+        assert done.exit_code == 0, done.output
         system.start(RUN)
         until(
             lambda: system.is_at_work(RUN) and system.figures().clock_ms == instant_ms(time), "the new year"

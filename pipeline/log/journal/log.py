@@ -8,7 +8,7 @@ from itertools import groupby
 
 from pipeline.log.journal.reader import BYTES_MOST, RECORDS_MOST, JournalReader
 from pipeline.log.marks import ClockMark
-from pipeline.log.record import MARKS, Record
+from pipeline.log.record import MARKS, SITE, Record
 from pipeline.log.rows import RowDecoder
 from pipeline.reading.raw_batch import RawBatch
 
@@ -27,6 +27,8 @@ class Logged:
 def logged(records: Sequence[Record], decoder: RowDecoder) -> list[Logged]:
     """Records as the engine takes them; rows between two marks are one batch."""
     found: list[Logged] = []
+    # A change of the site is no row; who follows the site has it from the registry.
+    records = [record for record in records if record.kind != SITE]
     for is_mark, run in groupby(records, lambda record: record.kind in MARKS):
         same = list(run)
         if is_mark:

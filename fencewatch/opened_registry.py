@@ -1,0 +1,134 @@
+"""The registry of a data directory as `run` and `serve` open it: filled at the first start, kept later."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from fencewatch.config import Settings
+from pipeline.errors import InputError, SiteError
+from pipeline.host.clock import clock_of
+from pipeline.ingest.running_site import RunningSite
+from pipeline.log.journal.errors import JournalError
+from pipeline.log.journal.high_water_mark import HighWaterMarkReader
+from pipeline.registry.catching_up import catch_up
+from pipeline.registry.registry import REGISTRY, Registry
+from pipeline.sites.documents import FILES, HOLIDAYS, SiteDocuments
+from pipeline.sites.findings import Findings
+from pipeline.sites.load import load_documents, read_documents, site_of
+from pipeline.sites.site_difference import site_difference
+
+#: So many lines of what differs are said at a start; `fencewatch site diff` says all.
+_SAID_MOST = 10
+
+
+def first_documents(settings: Settings) -> SiteDocuments | None:
+    """The configured site, for a directory that has no registry yet; None where it has one.
+
+    Raises SiteError for a broken site, and InputError where the state was kept for another one: before
+    anything is made in the directory.
+    """
+    if (settings.data / REGISTRY).exists():
+        return None
+    recorded = settings.state / "site-fingerprint"
+    if recorded.exists() and recorded.read_text().partition(" ")[2] != fingerprint(settings.site):
+        raise InputError(
+            f"{settings.state}: this state was kept for another site or an earlier version of it; expected "
+            "the site it was begun with, since there is no registry yet, and then the changed one by "
+            "`fencewatch site import`"
+        )
+    return load_documents(settings.site)
+
+
+@contextmanager
+def opened_site(settings: Settings, documents: SiteDocuments | None) -> Iterator[RunningSite]:
+    """The site that the registry holds, with all that the log says of it.
+
+    A registry that holds nothing gets the ``documents``, or else the configured site. A configured site that
+    is another by now is told of on standard error, and nothing else comes of it.
+    """
+    with closing(Registry.open(settings.data / REGISTRY)) as registry:
+        if not registry.is_begun:
+            begin(registry, settings.data, documents or load_documents(settings.site), settings.site)
+        _catch_up(registry, settings.journal)
+        number = registry.last_record
+        now = registry.documents
+        site = site_of(now, findings := Findings())
+        if site is None:  # sound when it was taken: another version of the program checks otherwise
+            raise SiteError(findings.faults)
+        _say_difference(settings, registry, now)
+        yield RunningSite(registry, site, number, settings.journal)
+
+
+def begin(
+    registry: Registry,
+    data: Path,
+    documents: SiteDocuments,
+    source: Path,
+    progress: Callable[[int], object] = lambda _: None,
+) -> bool:
+    """Fills a registry, as of the end of the log; False where somebody else did meanwhile."""
+    journal = data / "journal"
+    record = max(HighWaterMarkReader(journal).read(), 0)
+    seen = directory_digest(source)
+    return registry.begin(
+        documents,
+        record=record,
+        at_ms=clock_of(data).now_ms(),
+        source=str(source),
+        fingerprint=fingerprint(source),
+        seen=seen,
+        progress=progress,
+    )
+
+
+def fingerprint(site: Path) -> str:
+    """What the files of a site hold, as one name; its holidays count as if there were none."""
+    # A new year's days off are published, and added, while a system runs. They say only what is yet to
+    # come: of a year that the table lacks nothing has been judged.
+    return _digest(site, without=HOLIDAYS)
+
+
+def directory_digest(site: Path) -> str:
+    """The same, holidays included."""
+    return _digest(site, without=None)
+
+
+def _digest(site: Path, without: str | None) -> str:
+    digest = hashlib.sha256()
+    for name in FILES:
+        path = site / name
+        counts = name != without and path.exists()
+        digest.update(f"{name} {path.stat().st_size if counts else -1}\n".encode())
+        digest.update(path.read_bytes() if counts else b"")
+    return digest.hexdigest()
+
+
+def _catch_up(registry: Registry, journal: Path) -> None:
+    if not journal.exists():
+        return
+    try:
+        catch_up(registry, journal)
+    except JournalError as damage:
+        print(f"warning: changes of the site may be missing: {damage}", file=sys.stderr, flush=True)
+
+
+def _say_difference(settings: Settings, registry: Registry, now: SiteDocuments) -> None:
+    """What an import of the configured directory would do, where it is not what was imported last."""
+    site = settings.site
+    if not site.is_dir() or directory_digest(site) == registry.seen:
+        return
+    given = read_documents(site, findings := Findings())
+    if given is None:
+        lines = [f"it has {len(findings.faults)} faults; `fencewatch site check` lists them"]
+    else:
+        lines = site_difference(now, given, clock_of(settings.data).now_ms()).lines()
+    if not lines:
+        registry.see(directory_digest(site))
+        return
+    said = [*lines[:_SAID_MOST], *([f"… {len(lines)} in all"] if len(lines) > _SAID_MOST else [])]
+    head = f"warning: {site} differs from the registry, by which all goes on; `fencewatch site import` takes:"
+    print(head, *(f"  {line}" for line in said), sep="\n", file=sys.stderr, flush=True)
