@@ -264,7 +264,7 @@ class JournalWriter:
                 if last_ms - first_ms > DAY_MS:
                     self._pace.report_more(now_ms, "log", -(-(last_ms - first_ms) // DAY_MS))
                 self._journal.drop_old(min(last_ms, first_ms + DAY_MS) + 1)
-        except OSError as failure:
+        except (OSError, PipelineError) as failure:  # a segment that is damaged, say
             _log.error("old parts of the log cannot be removed: %s", failure)
 
     def _append(self, entries: Sequence[Entry]) -> None:

@@ -16,9 +16,15 @@ from pipeline.host.disk import LockedError, acquire_lock, put_file, sync_directo
 from pipeline.log.journal.frame import Head
 from pipeline.log.journal.high_water_mark import HighWaterMarkWriter
 from pipeline.log.journal.scan import Scan, scan
-from pipeline.log.journal.segment import create_segment, read_head, segment_firsts, segment_path
-from pipeline.upkeep.store import FILES, FOLLOWING, Store
-from pipeline.upkeep.stores import Finding, Look, look, stamp, write_root
+from pipeline.log.journal.segment import (
+    create_segment,
+    foreign_segments,
+    read_head,
+    segment_firsts,
+    segment_path,
+)
+from pipeline.upkeep.store import FILES, FOLLOWING, Store, write_root
+from pipeline.upkeep.stores import Finding, Look, look, stamp
 from pipeline.upkeep.verify import log_findings, verify
 from sinks.alert import instant_text
 from sinks.bearing import BEARING, Bearing, witness_of
@@ -109,8 +115,9 @@ def _log(data: Path, clock_ms: int | None) -> Iterator[str]:
         if log.exists or journal.is_dir():
             yield f"{journal}: set aside as {aside(data, journal)}"
         reached = max(reached, witness_of(journal).recorded())
+        journal.mkdir(mode=0o700)
+        stamp(data, Store.LOG, Bearing(seen.root))  # first: its segments bear a mark of it
         begin_log(journal, seen.consumed, reached, clock_ms)
-        stamp(data, Store.LOG, Bearing(seen.root))
         yield f"{journal}: a new log begins at record {reached}; what was not judged of the old one is lost"
         return
     if not log.exists:
@@ -126,11 +133,11 @@ def _segments(data: Path, *, is_written: bool) -> Iterator[str]:
     """Damaged segments, but for the last where it is being written to."""
     journal = data / Store.LOG
     damaged = sorted({finding.path for finding in log_findings(journal)})
-    last = segment_path(journal, max(segment_firsts(journal), default=0))
+    last, foreign = segment_path(journal, max(segment_firsts(journal), default=0)), foreign_segments(journal)
     for path in damaged:
         if is_written and path == last:
             raise CannotRepair(f"{path}: it is being written to; stop `fencewatch serve` and repair again")
-        if path != last or scan(path).holes():
+        if path != last or scan(path).holes() or path in foreign:
             yield from split(data, path)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pipeline.log.journal.consumer_offsets import ConsumerOffsets
 from pipeline.log.journal.errors import JournalDamagedError
 from pipeline.log.journal.high_water_mark import HighWaterMarkReader, high_water_mark_path
 from pipeline.log.journal.segment import find_end, segment_firsts, segment_path
 from sinks.bearing import (
+    BEARING,
     Bearing,
     BearingFile,
+    SealedFile,
     bearing_in,
     witness_of,
 )  # fmt: skip
@@ -145,6 +149,26 @@ def _seen_log(path: Path, inode: int, is_quick: bool) -> Seen:
         with suppress(JournalDamagedError):
             end = find_end(segment_path(path, firsts[-1]), told).number
     return Seen(Store.LOG, path, True, BearingFile(path).read(), max(end, 0), 0, told, inode)
+
+
+def consumed_of(journal: Path) -> int:
+    """The record that the engine is past; 0 where it never was, or nobody can tell."""
+    with suppress(OSError, ValueError):
+        return ConsumerOffsets(journal).lowest() or 0
+    return 0
+
+
+def write_root(data: Path, identity: str, born: Iterable[Store]) -> None:
+    """What a directory says of itself: its identity, and which stores it has had."""
+    SealedFile(data / BEARING).write({"identity": identity, "stores": sorted(born)})
+
+
+def read_root(data: Path) -> tuple[str | None, frozenset[Store]]:
+    """What it said; None and nothing where it never did. Raises SinkFailed."""
+    recorded = SealedFile(data / BEARING).read()
+    if recorded is None:
+        return None, frozenset()
+    return str(recorded["identity"]), frozenset(map(Store, recorded["stores"]))
 
 
 def inode_of(path: Path) -> int:

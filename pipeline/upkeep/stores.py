@@ -12,24 +12,25 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError, PipelineError
-from pipeline.log.journal.consumer_offsets import ConsumerOffsets
-from pipeline.log.journal.segment import segment_firsts
-from pipeline.upkeep.store import FILES, FOLLOWING, Seen, Store, inode_of, opened_to_read, seen_store
-from sinks.bearing import (
-    BEARING,
-    WITNESSES,
-    Bearing,
-    BearingFile,
-    SealedFile,
-    can_bear,
-    put_bearing,
-    witness_of,
+from pipeline.log.journal.segment import foreign_segments, segment_firsts
+from pipeline.upkeep.store import (
+    FILES,
+    FOLLOWING,
+    Seen,
+    Store,
+    consumed_of,
+    inode_of,
+    opened_to_read,
+    read_root,
+    seen_store,
+    write_root,
 )  # fmt: skip
+from sinks.bearing import BEARING, WITNESSES, Bearing, BearingFile, can_bear, put_bearing, witness_of
 from sinks.errors import SinkFailed
 from sinks.sqlite import sqlite3
 
@@ -81,6 +82,7 @@ class Look:
     consumed: int = 0
     log_first: int = 0
     damage: str | None = None
+    foreign: tuple[Path, ...] = ()
 
     def findings(self) -> list[Finding]:
         """Everything that does not fit, gravest first."""
@@ -89,6 +91,9 @@ class Look:
     def _findings(self) -> Iterator[Finding]:
         if self.damage is not None:
             yield Finding(Store.LOG, self.data / BEARING, self.damage, f"{_REPAIR} writes it anew")
+        for path in self.foreign:
+            todo = f"put the right one back, or {_REPAIR} sets it aside and goes on behind it"
+            yield Finding(Store.LOG, path, "the segment is of another data directory", todo)
         log = self.stores[Store.LOG]
         for seen in self.stores.values():
             if (found := self._own(seen)) is not None:
@@ -205,10 +210,10 @@ def look(data: Path, *, is_quick: bool = False) -> Look:
     # that is written or made while this looks lets another store seem older than it is, or gone.
     root, born, damage = None, frozenset[Store](), None
     try:
-        root, born = _read_root(data)
+        root, born = read_root(data)
     except SinkFailed as error:
         damage = str(error).partition(": ")[2]
-    consumed = _consumed(data / Store.LOG)
+    consumed = consumed_of(data / Store.LOG)
     last_log = sorted(Store, key=lambda store: store is Store.LOG)
     stores = {store: seen_store(data, store, is_quick) for store in last_log}
     borne = {seen.bearing.identity for seen in stores.values() if seen.bearing is not None}
@@ -216,7 +221,8 @@ def look(data: Path, *, is_quick: bool = False) -> Look:
         root = next(iter(borne))
     journal = data / Store.LOG
     first = min(segment_firsts(journal), default=0) if stores[Store.LOG].exists else 0
-    return Look(data, root, born, stores, consumed, first, damage)
+    foreign = foreign_segments(journal) if stores[Store.LOG].exists and not is_quick else ()
+    return Look(data, root, born, stores, consumed, first, damage, tuple(foreign))
 
 
 def enter(data: Path) -> list[Finding]:
@@ -227,9 +233,16 @@ def enter(data: Path) -> list[Finding]:
     """
     data.mkdir(parents=True, exist_ok=True)
     with _locked(data):
-        found = look(data).findings()
-    if ends := [finding for finding in found if finding.ends]:
-        raise StoresUnfit(ends)
+        seen = look(data)
+        found = seen.findings()
+        if ends := [finding for finding in found if finding.ends]:
+            raise StoresUnfit(ends)
+        if seen.root is None and not any(part.exists for part in seen.stores.values()):
+            # Before there is a log, so that its very first segment bears a mark of it.
+            identity = secrets.token_hex(16)
+            write_root(data, identity, ())
+            (data / Store.LOG).mkdir(mode=0o700, exist_ok=True)
+            stamp(data, Store.LOG, Bearing(identity))
     return found
 
 
@@ -283,18 +296,6 @@ def give_up(data: Path, store: Store, identity: str, upto: int) -> None:
     stamp(data, store, bearing.lacking(upto))
 
 
-def write_root(data: Path, identity: str, born: Iterable[Store]) -> None:
-    """What a directory says of itself: its identity, and which stores it has had."""
-    SealedFile(data / BEARING).write({"identity": identity, "stores": sorted(born)})
-
-
-def _read_root(data: Path) -> tuple[str | None, frozenset[Store]]:
-    recorded = SealedFile(data / BEARING).read()
-    if recorded is None:
-        return None, frozenset()
-    return str(recorded["identity"]), frozenset(map(Store, recorded["stores"]))
-
-
 class Standing:
     """The stores that a process has open, as they were then: whether anybody took or replaced one since."""
 
@@ -341,9 +342,3 @@ def stamp(data: Path, store: Store, bearing: Bearing) -> None:
             put_bearing(connection, bearing)
     except sqlite3.Error as error:
         raise SinkFailed(f"{data / store}: cannot be used: {error}") from error
-
-
-def _consumed(journal: Path) -> int:
-    with suppress(OSError, ValueError):
-        return ConsumerOffsets(journal).lowest() or 0
-    return 0

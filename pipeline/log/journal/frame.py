@@ -4,7 +4,8 @@ All numbers are little-endian. A head is magic, salt, first record number, the n
 before it, start of the clock, clock, CRC-32. A frame is a sync word, payload length, record number, clock,
 how many records before it in the same write, kind, CRC-32, payload. The sync word and the seed of the
 checksums come from the segment's salt, drawn at random: nothing that a payload holds and no old block of
-the disk passes for a frame.
+the disk passes for a frame. The second half of the salt is a mark of the data directory's identity, as the
+magic says; in a log that was begun before there were identities it is random as well.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import NamedTuple
 
 from pipeline.log.record import Record
 
-MAGIC = b"FWJOURN1"
-SALT_BYTES = 8
+_UNMARKED, _MARKED = b"FWJOURN1", b"FWJOURN2"
+#: The part of a salt that is always random, and all of it.
+SYNC_BYTES, SALT_BYTES = 4, 8
 _HEAD = struct.Struct("<8s8sQQqq")
 _FRAME = struct.Struct("<4sIQqIB3x")
 _CRC = struct.Struct("<I")
@@ -49,11 +51,17 @@ class Head:
     after: int
     start_ms: int
     clock_ms: int
+    is_marked: bool = False
+
+    @property
+    def mark(self) -> bytes | None:
+        """Which data directory the segment is of; None where it does not say."""
+        return self.salt[SYNC_BYTES:] if self.is_marked else None
 
     @property
     def sync(self) -> bytes:
         """What every frame of the segment begins with."""
-        return self.salt[:4]
+        return self.salt[:SYNC_BYTES]
 
     @property
     def seed(self) -> int:
@@ -62,7 +70,8 @@ class Head:
 
     def encoded(self) -> bytes:
         """The head as it stands in the file."""
-        body = _HEAD.pack(MAGIC, self.salt, self.first, self.after, self.start_ms, self.clock_ms)
+        magic = _MARKED if self.is_marked else _UNMARKED
+        body = _HEAD.pack(magic, self.salt, self.first, self.after, self.start_ms, self.clock_ms)
         return body + _CRC.pack(zlib.crc32(body))
 
 
@@ -77,9 +86,17 @@ class Frame(NamedTuple):
 def head_of(content: bytes) -> Head:
     """The head at the front of a segment; raises FrameError where it is none."""
     body, crc = content[: _HEAD.size], content[_HEAD.size : HEAD_BYTES]
-    if len(crc) < _CRC.size or body[: len(MAGIC)] != MAGIC or _CRC.unpack(crc)[0] != zlib.crc32(body):
+    if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(body):
         raise FrameError("the head of the segment is not whole")
-    return Head(*_HEAD.unpack(body)[1:])
+    magic, salt, first, after, start_ms, clock_ms = _HEAD.unpack(body)
+    if magic not in (_UNMARKED, _MARKED):
+        raise FrameError("the head of the segment is of a later version")
+    return Head(salt, first, after, start_ms, clock_ms, magic == _MARKED)
+
+
+def mark_of(identity: str) -> bytes:
+    """What the segments of a data directory bear of its identity."""
+    return zlib.crc32(identity.encode()).to_bytes(SALT_BYTES - SYNC_BYTES, "little")
 
 
 def frame_of(head: Head, record: Record, back: int) -> bytes:

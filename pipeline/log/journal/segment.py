@@ -6,15 +6,27 @@ import mmap
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geofences.instant import BEGIN_MS
 from pipeline.host.disk import put_file
 from pipeline.log.journal.errors import JournalDamagedError
-from pipeline.log.journal.frame import HEAD_BYTES, SALT_BYTES, Frame, FrameError, Head, frame_at, head_of
+from pipeline.log.journal.frame import (
+    HEAD_BYTES,
+    SALT_BYTES,
+    SYNC_BYTES,
+    Frame,
+    FrameError,
+    Head,
+    frame_at,
+    head_of,
+    mark_of,
+)
 from pipeline.log.record import START
+from sinks.bearing import BearingFile
+from sinks.errors import SinkFailed
 
 _NAME = re.compile(r"(\d{20})\.journal")
 
@@ -32,23 +44,52 @@ def segment_firsts(directory: Path) -> list[int]:
 
 def create_segment(directory: Path, first: int, after: int, start_ms: int, clock_ms: int) -> Head:
     """A new segment without records, durable under its name."""
-    head = Head(os.urandom(SALT_BYTES), first, after, start_ms, clock_ms)
+    mark = _mark_in(directory)
+    salt = os.urandom(SALT_BYTES) if mark is None else os.urandom(SYNC_BYTES) + mark
+    head = Head(salt, first, after, start_ms, clock_ms, is_marked=mark is not None)
     put_file(segment_path(directory, first), head.encoded())
     return head
 
 
 def read_head(path: Path) -> Head:
-    """The head of a segment; raises JournalDamagedError where it has none."""
-    with path.open("rb") as file:
-        content = file.read(HEAD_BYTES)
+    """The head of a segment; raises JournalDamagedError where it has none, or is of another directory."""
     first = int(path.stem)
     try:
-        head = head_of(content)
+        head = _head_in(path)
     except FrameError as bad:
         raise JournalDamagedError(path, 0, first, str(bad)) from None
     if head.first != first:
         raise JournalDamagedError(path, 0, first, f"the segment says that it begins at record {head.first}")
+    if _is_foreign(head, _mark_in(path.parent)):
+        raise JournalDamagedError(path, 0, first, "the segment is of another data directory")
     return head
+
+
+def foreign_segments(directory: Path) -> list[Path]:
+    """Segments of another data directory, that somebody put among those of a log."""
+    mark, found = _mark_in(directory), []
+    for path in (segment_path(directory, first) for first in segment_firsts(directory)):
+        with suppress(FrameError, FileNotFoundError):  # damaged, or let go of: found elsewhere
+            if _is_foreign(_head_in(path), mark):
+                found.append(path)
+    return found
+
+
+def _head_in(path: Path) -> Head:
+    with path.open("rb") as file:
+        return head_of(file.read(HEAD_BYTES))
+
+
+def _mark_in(directory: Path) -> bytes | None:
+    """The mark of whose a log is; None before it was told, and where that cannot be read."""
+    with suppress(SinkFailed):
+        if (bearing := BearingFile(directory).read()) is not None:
+            return mark_of(bearing.identity)
+    return None
+
+
+def _is_foreign(head: Head, mark: bytes | None) -> bool:
+    return None not in (head.mark, mark) and head.mark != mark
 
 
 @dataclass(frozen=True, slots=True)
