@@ -15,6 +15,7 @@ from console.masking import NameMask
 from console.rights import Right
 from fencewatch.config import ACCESSES, QUEUE, read_settings
 from fencewatch.faults import ending_with_the_reader, exit_codes
+from fencewatch.kept_site import kept_names, kept_registry
 from fencewatch.terminal_masking import WITHHELD
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from fencewatch.terminal_user import TerminalUser, terminal_user
@@ -72,7 +73,8 @@ class AuditDesk:
         self._record(person)
         found = self.accesses.entries(person_id=person, after=after, limit=limit, offices=self._offices())
         if not self.user.may(Right.NAME):
-            mask = None if config is None else NameMask(_names(config))
+            names = _names(self.data, config)
+            mask = None if names is None else NameMask(names)
             found = [replace(look, purpose=_masked(look.purpose, mask)) for look in found]
         if as_json:
             print(json.dumps({"items": [_json(look) for look in found]}, ensure_ascii=False))
@@ -171,7 +173,13 @@ def _words(report: dict[str, Any]) -> str:
     return f"{whole}\n  keep: {report['head']}"
 
 
-def _names(config: Path) -> set[str]:
+def _names(data: Path, config: Path | None) -> set[str] | None:
+    """What people are called by the running site, else the configured one; None where neither is known."""
+    with kept_registry(data) as registry:
+        if registry is not None:
+            return kept_names(registry)
+    if config is None:
+        return None
     from pipeline.sites.load import load_site
 
     return {person.name for person in load_site(read_settings(config).site).people}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,14 @@ from console.fence_places import Box, FencePlaces
 from console.rights import Right
 from console.site_directory import SiteDirectory
 from console.site_map import fence_features, seen_fences
-from fencewatch.entrance import fit
+from fencewatch.kept_site import kept_site
 from fencewatch.terminal_user import TerminalUser, terminal_user
 from geofences.fence import Fence
 from geofences.instant import instant_ms
-from pipeline.errors import InputError, SiteError
+from pipeline.errors import InputError
 from pipeline.host.clock import clock_of, system_now_ms
-from pipeline.registry.registry import REGISTRY, Registry
-from pipeline.sites.findings import Findings
-from pipeline.sites.load import load_site, site_of
+from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
-from pipeline.upkeep.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ def _ground(directory: Path | None, data: Path, time: str | None) -> _Ground:
         return _Ground(load_site(directory), _time(time, system_now_ms()), None)
     user = terminal_user(data)
     user.require(Right.SEE)
-    return _Ground(running_site(data), _time(time, clock_of(data).now_ms()), user)
+    return _Ground(kept_site(data), _time(time, clock_of(data).now_ms()), user)
 
 
 def _time(text: str | None, now_ms: int) -> int:
@@ -106,19 +102,3 @@ def _time(text: str | None, now_ms: int) -> int:
         return now_ms if text is None else instant_ms(text)
     except (ValueError, OverflowError):
         raise InputError(f"--time {text!r}: expected a time such as 2025-07-14T08:00:00+08:00") from None
-
-
-def running_site(data: Path) -> Site:
-    """The site that the registry of a data directory holds now. Raises InputError where there is none."""
-    if not (data / REGISTRY).exists():
-        raise InputError(f"{data}: holds no site; expected a site's directory, or `fencewatch site import`")
-    fit(data, Store.REGISTRY)
-    with closing(Registry.open(data / REGISTRY)) as registry:
-        if not registry.is_begun:
-            raise InputError(f"{data}: holds no site yet; expected `fencewatch site import`")
-        documents = registry.documents
-    findings = Findings()
-    site = site_of(documents, findings)
-    if site is None:
-        raise SiteError(findings.faults)
-    return site

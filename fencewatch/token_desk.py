@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fencewatch.config import DEFAULT_DATA, QUEUE, read_settings
+from fencewatch.config import DEFAULT_DATA, QUEUE, Settings, read_settings
+from fencewatch.kept_site import kept_policy, kept_registry
 from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_text import aligned, moment, plain, zone_of
 from geofences.instant import instant_ms
 from pipeline.errors import InputError
 from pipeline.host.clock import system_now_ms
+from pipeline.registry.registry import Registry
 from pipeline.sites.records import Site
 from sinks.access import TokenRow, TokenStore, WrongToken
 from sinks.alert import instant_text
@@ -34,10 +36,14 @@ _NAMED_MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class TokenDesk:
-    """Open tokens; ``site`` None where no configuration names it, ``offices`` None where nothing does."""
+    """Open tokens; ``is_device`` says whether the site has a device, ``devices`` names some of them.
+
+    Both are None where nothing says what the site is, and ``offices`` where nothing says which there are.
+    """
 
     tokens: TokenStore
-    site: Site | None
+    devices: frozenset[str] | None
+    is_device: Callable[[str], bool] | None
     offices: frozenset[str] | None
     zone: ZoneInfo
 
@@ -50,10 +56,10 @@ class TokenDesk:
             else:
                 _require("--office", office, self.offices)
         if device is not None:
-            if self.site is None:
+            if self.is_device is None:
                 unchecked.append(f"--device {device!r} could not be checked: give --config")
-            else:
-                _require("--device", device, (row.device_id for row in self.site.bindings))
+            elif not self.is_device(device):
+                _require("--device", device, self.devices or ())
         return unchecked
 
     def expiry_ms(self, text: str) -> int:
@@ -115,26 +121,44 @@ class TokenDesk:
 def opened_token_desk(data: Path | None, config: Path | None) -> Iterator[TokenDesk]:
     """The tokens of the data directory that an option or the configuration names.
 
-    Raises InputError where the two name different ones, SiteError for a broken site.
+    Offices and devices are those of the running site, else of the configured one. Raises InputError where the
+    two name different directories, SiteError for a broken site.
     """
-    site, place = None, data or DEFAULT_DATA
-    if config is not None:
-        from pipeline.sites.load import load_site
+    settings = None if config is None else read_settings(config)
+    place = data or (DEFAULT_DATA if settings is None else settings.data)
+    if settings is not None and place.resolve() != settings.data.resolve():
+        raise InputError(f"--data {data}: {config} names {settings.data}; expected one of the two")
+    with kept_registry(place) as registry:
+        site = None if settings is None or registry is not None else _configured(settings)
+        with opened_tokens(place) as tokens:
+            if registry is not None:
+                yield _of_registry(tokens, registry)
+            elif site is not None:
+                yield _of_site(tokens, site)
+            else:
+                yield TokenDesk(tokens, None, None, _told_offices(place), zone_of(place))
 
-        settings = read_settings(config)
-        site = load_site(settings.site)
-        if data is not None and data.resolve() != settings.data.resolve():
-            raise InputError(f"--data {data}: {config} names {settings.data}; expected one of the two")
-        place = settings.data
-    zone = ZoneInfo(site.policy.timezone) if site is not None else zone_of(place)
-    with opened_tokens(place) as tokens:
-        yield TokenDesk(tokens, site, _offices(place, site), zone)
+
+def _configured(settings: Settings) -> Site:
+    from pipeline.sites.load import load_site
+
+    return load_site(settings.site)
 
 
-def _offices(data: Path, site: Site | None) -> frozenset[str] | None:
-    """As the site has them, else as a running system told its queue; None where neither is known."""
-    if site is not None:
-        return frozenset(office.office_id for office in site.offices)
+def _of_registry(tokens: TokenStore, registry: Registry) -> TokenDesk:
+    offices = frozenset(row["office_id"] for row in registry.offices())
+    zone = ZoneInfo(kept_policy(registry).timezone)
+    return TokenDesk(tokens, None, lambda name: bool(registry.versions(("devices", name))), offices, zone)
+
+
+def _of_site(tokens: TokenStore, site: Site) -> TokenDesk:
+    devices = frozenset(row.device_id for row in site.bindings)
+    offices = frozenset(office.office_id for office in site.offices)
+    return TokenDesk(tokens, devices, devices.__contains__, offices, ZoneInfo(site.policy.timezone))
+
+
+def _told_offices(data: Path) -> frozenset[str] | None:
+    """As a running system told its queue; None where none did."""
     if not (data / QUEUE).exists():
         return None
     with DisposalQueue.open(data / QUEUE) as queue:
@@ -144,7 +168,8 @@ def _offices(data: Path, site: Site | None) -> frozenset[str] | None:
 def _require(option: str, given: str, known: Iterable[str]) -> None:
     names = sorted(set(known))
     if given not in names:
-        raise InputError(f"{option} {given!r} is unknown; expected one of {_some(names)}")
+        expected = f"one of {_some(names)}" if names else "one that the site has"
+        raise InputError(f"{option} {given!r} is unknown; expected {expected}")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from replay.command_line import invoked
 from fencewatch.opened_tokens import opened_tokens
 from geofences.instant import instant_ms
 from pipeline.host.clock import system_now_ms
+from pipeline.registry.registry import REGISTRY, Registry
+from pipeline.sites.changes import resolved
+from pipeline.sites.edits import edited
+from pipeline.sites.load import load_documents
+from pipeline.sites.site_versions import IndexedSite
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import adopt
 from sinks.disposal import DisposalQueue
 
 FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
@@ -140,3 +148,27 @@ def test_offices_are_known_from_a_system_that_ran(data: Path) -> None:
         queue.set_offices({"C1": None, "O1": "C1"})
     said = refused("create", "--role", "officer", "--office", "O9", "--data", data)
     assert "--office 'O9' is unknown; expected one of C1, O1" in said
+
+
+def test_a_running_site_says_what_there_is(config: Path, data: Path) -> None:
+    """The registry, not the directory that it once came from: an office and a device were put in since."""
+    documents = load_documents(config.parent / "site")
+    office = {"office_id": "O7", "parent_id": "C1", "name": "New", "level": "judicial_office"}
+    device = {"device_id": "D7", "person_id": "P1", "kind": "phone"}
+    operations = [
+        {"op": "put", "table": table, "row": row} for table, row in (("offices", office), ("devices", device))
+    ]
+    data.mkdir()
+    with closing(Registry.open(data / REGISTRY)) as registry:
+        edits = resolved(IndexedSite(documents), operations, 0).edits
+        registry.begin(edited(documents, edits), record=0, at_ms=0, source="site")
+    adopt(data, [Store.REGISTRY])
+    for words in (("officer", "--office", "O7"), ("device", "--device", "D7"), ("device", "--device", "D1")):
+        for where in (("--data", data), ("--config", config)):
+            assert created("--role", *words, *where)["token"]
+    told = refused("create", "--role", "device", "--device", "D9", "--data", data)
+    assert "--device 'D9' is unknown; expected one that the site has" in told
+    told = refused("create", "--role", "officer", "--office", "O9", "--data", data)
+    assert "--office 'O9' is unknown; expected one of C1, O1, O7" in told
+    told = created("--role", "operator", "--expires", "2099-06-30", "--data", data)["expires_at"]
+    assert told == "2099-06-30T16:00:00.000Z", "in the site's time zone"
