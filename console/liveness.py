@@ -21,7 +21,7 @@ from pipeline.log.journal import JournalReader
 from pipeline.log.journal.errors import JournalError
 from pipeline.log.journal.segment import segment_firsts, segment_path
 from pipeline.log.marks import ClockMark
-from pipeline.log.record import MARKS
+from pipeline.log.record import MARKS, STREAM_OF
 from sinks.alert import instant_text
 from sinks.run_metrics import RunMetrics
 
@@ -154,7 +154,7 @@ class Liveness:
                         if gap is not None:
                             self._rhythms.skip_gap(gap.to_ms - gap.from_ms)
                         self._rhythms.passed(record.clock_ms)
-                    else:
+                    elif record.kind in STREAM_OF:  # a change of the site is nobody's report
                         self._rhythms.hear(*row_arrivals(record, self._ids))
 
     def _opened(self) -> JournalReader:

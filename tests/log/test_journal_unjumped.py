@@ -15,8 +15,9 @@ from pipeline.log.journal.frame import HEAD_BYTES
 from pipeline.log.journal.journal import Journal
 from pipeline.log.journal.segment import segment_firsts, segment_path
 from pipeline.log.journal.unjumped import Unjumped, first_jumped, unjump
-from pipeline.log.record import MARKS, PINGS, Entry, clock_mark, start_mark
+from pipeline.log.record import MARKS, PINGS, SITE, Entry, clock_mark, start_mark
 from pipeline.log.rows import RowDecoder
+from pipeline.log.site_record import SiteChange, site_entry
 from pipeline.ping import PING
 from pipeline.reading import Challenges, DeviceIds
 
@@ -133,3 +134,15 @@ def test_a_damaged_one_is_told(tmp_path: Path) -> None:
     with pytest.raises(JournalDamagedError):
         unjump(tmp_path / "log", NOW_MS, tmp_path / "aside")
     assert path.read_bytes() == bytes(content)
+
+
+def test_a_change_of_the_site_stays_as_it_was_answered(tmp_path: Path) -> None:
+    """It was resolved by the wrong clock: it is in force when that time really comes, or is ended before."""
+    change = site_entry(SiteChange("c1", "li", "why", [], [{"table": "holidays", "put": {"text": ""}}]))
+    with Journal(tmp_path / "log") as journal:
+        journal.append([start_mark(NOW_MS - 60 * SECOND_MS), clock_mark(JUMPED_MS), change])
+    unjump(tmp_path / "log", NOW_MS, tmp_path / "aside")
+    with Journal(tmp_path / "log") as journal:
+        *_, record = journal.reader().poll()
+    assert (record.number, record.kind, record.clock_ms) == (2, SITE, NOW_MS - 60 * SECOND_MS)
+    assert record.payload == change.payload

@@ -16,7 +16,7 @@ from pipeline.log.journal.errors import JournalDamagedError
 from pipeline.log.journal.frame import HEAD_BYTES, Frame, FrameError, frame_at, frame_of
 from pipeline.log.journal.high_water_mark import HighWaterMarkReader
 from pipeline.log.journal.segment import read_head, segment_firsts, segment_path
-from pipeline.log.record import MARKS, Record, mark_payload
+from pipeline.log.record import MARKS, SITE, Record, mark_payload
 from pipeline.log.rows import arrived_between
 
 
@@ -88,6 +88,10 @@ def _without_jump(record: Record, clock_ms: int, now_ms: int) -> Record:
         return record
     if record.kind in MARKS:
         return replace(record, clock_ms=clock_ms, payload=mark_payload(clock_ms))
+    if (
+        record.kind == SITE
+    ):  # what it was resolved to is what was answered: it is in force when that time comes
+        return replace(record, clock_ms=clock_ms)
     return replace(record, clock_ms=clock_ms, payload=arrived_between(record, clock_ms, now_ms))
 
 
