@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
@@ -143,6 +145,8 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
     app.state.position_feed = PositionFeed(parts.positions, live_site.directory, parts.now_ms)
     app.state.gate = Gate(parts.tokens, live_site.directory, parts.real_now_ms)
     app.state.watch = TokenWatch(app.state.gate)
+    # More at once than there are processors would only hold more in memory, and wait for each other.
+    app.state.decoders = CapacityLimiter(os.cpu_count() or 1)
     app.state.figures = figures
     app.state.writer = _writer(parts, figures)
     app.state.live = Liveness(parts, live_site, app.state.writer)

@@ -8,9 +8,10 @@ import binascii
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import parse_qsl
 
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -154,7 +155,8 @@ async def _received(request: Request, body: bytes, kind: int, caller: Caller, *,
     own = caller.identity.device_id
     if len(body) <= _DECODED_INLINE_BYTES:
         return received(body, kind, devices, own=own, is_ndjson=is_ndjson)
-    return await run_in_threadpool(received, body, kind, devices, own=own, is_ndjson=is_ndjson)
+    decode = partial(received, body, kind, devices, own=own, is_ndjson=is_ndjson)
+    return await to_thread.run_sync(decode, limiter=request.app.state.decoders)
 
 
 async def _sent(request: Request, caller: Caller, message: Message, source: str) -> Received:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.columns import columns_of
 from pipeline.ingest.counting import has_more_elements, has_more_lines
@@ -45,7 +47,8 @@ def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_
         text = b"\n".join(_elements(text))
     text += b"\n"
     fields = _decoded(text, kind, devices)
-    lines = [text[start:end] for start, end in fields[["start", "end"]].tolist()]
+    bounds = zip(fields["start"].tolist(), fields["end"].tolist(), strict=True)
+    lines = [text[start:end] for start, end in bounds]
     if own is not None:
         _check_own(lines, own)
     names = _unjudged_names(fields, kind)
@@ -80,13 +83,19 @@ def _elements(text: bytes) -> list[bytes]:
 
 def _decoded(text: bytes, kind: int, devices: DeviceIds) -> Fields:
     room = np.empty(text.count(b"\n"), FIELDS)
-    columns = columns_of(kind)
-    content = np.array([columns.get(column, -1) for column in COLUMN_NAMES], np.int8)
+    content = _content(kind)
     order = np.full(_ORDER_MOST, -1, np.int64)
     unknown_columns = np.zeros((UNKNOWN_COLUMNS_MOST, 3), np.int64)
     letters = np.frombuffer(text, np.uint8)
     rows, _ = decode_lines(letters, 0, True, LINE_MOST, content, order, *devices.words, unknown_columns, room)
     return room[:rows]
+
+
+@cache
+def _content(kind: int) -> NDArray[np.int8]:
+    """What each of COLUMN_NAMES holds in a kind of row, -1 where it has no such column."""
+    columns = columns_of(kind)
+    return np.array([columns.get(column, -1) for column in COLUMN_NAMES], np.int8)
 
 
 def _check_own(lines: list[bytes], own: str) -> None:
@@ -104,8 +113,11 @@ def _checked(
     Those are plain in ``fields`` from then on.
     """
     codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
+    has_challenge = fields["challenge_start"] >= 0
+    if not has_challenge.any() and not (fields["flags"] & UNPLAIN).any():  # as nearly all bodies are
+        return checked_rows(fields, codes), challenges.texts
     plain = fields["flags"] & (UNPLAIN | BROKEN) == 0
-    for row in np.flatnonzero(plain & (fields["challenge_start"] >= 0)).tolist():
+    for row in np.flatnonzero(plain & has_challenge).tolist():
         start, end = fields["challenge_start"][row], fields["challenge_end"][row]
         codes[row] = challenges.code(text[start:end].decode())
     for row in np.flatnonzero(fields["flags"] & UNPLAIN).tolist():
