@@ -44,7 +44,7 @@ def import_command(
 
     with exit_codes():
         with printing.steps_bar("importing") as advance:
-            done = import_site(directory, data, reason, lambda rows: advance and advance(rows, 0))
+            done = import_site(directory, data, reason, advance or (lambda *_: None))
         print(_as_json(done) if as_json else "\n".join(_imported(directory, done)))
 
 

@@ -29,6 +29,7 @@ from pipeline.sites.change_faults import ChangeRefused
 from pipeline.sites.documents import SiteDocuments, write_documents
 from pipeline.sites.load import load_documents
 from pipeline.sites.site_difference import SiteDifference, site_difference
+from pipeline.sites.site_versions import VERSIONED
 from pipeline.upkeep.store import Store
 from pipeline.upkeep.stores import adopt
 
@@ -48,7 +49,7 @@ class Imported:
 
 
 def import_site(
-    directory: Path, data: Path, reason: str, progress: Callable[[int], object] = lambda _: None
+    directory: Path, data: Path, reason: str, progress: Callable[[int, int], object] = lambda *_: None
 ) -> Imported:
     """Makes the site of a data directory the one of these files, as one change.
 
@@ -59,7 +60,9 @@ def import_site(
     given, seen = load_documents(directory), directory_digest(directory)
     entered(data)
     with closing(Registry.open(data / REGISTRY)) as registry:
-        if not registry.is_begun and begin(registry, data, given, directory, progress):
+        total = sum(len(given.table(table)) for table in VERSIONED)
+        is_empty = not registry.is_begun
+        if is_empty and begin(registry, data, given, directory, lambda rows: progress(rows, total)):
             adopt(data, [Store.REGISTRY])
             return Imported(True, None, SiteDifference())
         found = _change(registry, data, given, by, reason)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import PipelineError
 from pipeline.host.clock import system_now_ms
 from pipeline.ingest.change_desk import Answer, ChangeDesk, Expected, SiteDesk
 from pipeline.ingest.desk_mail import DeskClient, DeskMail
@@ -108,7 +109,7 @@ class RunningSite:
             try:
                 if not self._follower.poll():
                     return
-            except (SinkFailed, sqlite3.Error) as failure:
+            except (PipelineError, SinkFailed, sqlite3.Error) as failure:
                 _log.error("the site cannot be read: %s", failure)
                 return
             self.site, self.number = self._follower.site, self._follower.record

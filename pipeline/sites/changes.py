@@ -42,6 +42,7 @@ class _Draft:
         self.touched: dict[Key, int] = {}
         self.holidays = site.holidays
         self._site = site
+        self._before: dict[Key, Sequence[Document]] = {}
         self._clock_ms = clock_ms
         self._faults = faults
         self._holidays_from_ms = END_MS
@@ -60,7 +61,8 @@ class _Draft:
         else:
             key = operation.table, operation.id
             if key not in self.rows:
-                self.rows[key] = list(self._site.versions(key))
+                self._before[key] = self._site.versions(key)
+                self.rows[key] = list(self._before[key])
             self.touched[key] = operation.number
             if operation.op == "put":
                 self._put(operation, self.rows[key])
@@ -75,7 +77,7 @@ class _Draft:
             found.append({"table": HOLIDAYS, "put": {"text": self.holidays}})
             earliest_ms = self._holidays_from_ms
         for key, rows in self.rows.items():
-            part = difference(key, self._site.versions(key), rows)
+            part = difference(key, self._before[key], rows)
             found += part.edits
             earliest_ms = min(earliest_ms, part.earliest_ms)
         return Edits(tuple(found), earliest_ms)

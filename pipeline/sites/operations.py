@@ -13,6 +13,7 @@ from pipeline.sites.documents import TABLES, Document
 from pipeline.sites.fences import PROPERTIES
 from pipeline.sites.findings import listed, shown
 from pipeline.sites.site_versions import FENCES, VERSIONED, with_cells
+from sinks.alert import instant_text
 
 _KEYS = ("op", "table", "row", "effective_at", "by", "reason", "id", "arrival_time")
 _OPS = ("put", "end")
@@ -102,7 +103,9 @@ def _instant(text: object, field: str, complain: _Complain) -> int | None:
     if text is None or text == "":
         return None
     try:
-        return instant_ms(text) if isinstance(text, str) else _no_instant(text)
+        found_ms = instant_ms(text) if isinstance(text, str) else _no_instant(text)
+        instant_text(found_ms)  # beyond the calendar there is no way to write it
+        return found_ms
     except (ValueError, OverflowError):
         complain(field, f"{shown(text)} is no time with offset", TIME_EXPECTED)
         return None
