@@ -71,7 +71,8 @@ class CurrentPlaces:
         #: Departures up to this tick may be forgotten.
         self._remembered_from = 0
         self._now_ms = BEGIN_MS
-        self._is_other_site = False
+        #: Devices that a change of the site may concern.
+        self._unsettled: set[str] = set()
 
     def follow(self, site_directory: SiteDirectory) -> None:
         """The site is this one from the next update on."""
@@ -83,8 +84,11 @@ class CurrentPlaces:
             self._remembered_from = self.tick
             self._departures.clear()
             self._changed.clear()
-        self._site_directory = site_directory
-        self._is_other_site = True
+        before, self._site_directory = self._site_directory, site_directory
+        previous = None if site_directory.previous is None else site_directory.previous()
+        for device, row in self._latest.items():
+            if previous is not before or site_directory.concerns(before, device, row.person_id):
+                self._unsettled.add(device)
 
     def update(self, rows: Iterable[Position], now_ms: int, *, is_all: bool) -> bool:
         """Newest positions, ``is_all`` of them or those that may be new; whether anything changed by them.
@@ -98,10 +102,10 @@ class CurrentPlaces:
             self._latest = latest
         else:
             self._latest.update(latest)
-        turns = self._site_directory.turns_between(self._now_ms, now_ms) or now_ms < self._now_ms
-        if turns or self._is_other_site:
+        changed |= self._unsettled
+        self._unsettled.clear()
+        if self._site_directory.turns_between(self._now_ms, now_ms) or now_ms < self._now_ms:
             changed |= self._latest.keys()
-        self._is_other_site = False
         self._now_ms = now_ms
         tick = self.tick + 1
         settled = frozenset(device for device in changed if self._settle(device, tick))

@@ -26,10 +26,24 @@ class FencePlaces:
     """All versions of all fences in the R-tree of the registry; several threads may ask."""
 
     def __init__(self, fences: Sequence[Fence]) -> None:
-        self._fences = tuple(fences)
-        self._registry = FenceRegistry(self._fences)
+        self._fences = dict(enumerate(fences))
+        self._numbers = {id(fence): number for number, fence in self._fences.items()}
+        self._next = len(self._fences)
+        self._registry = FenceRegistry(fences)
         #: libspatialindex does not promise that several may search one tree at once.
         self._mutex = threading.Lock()
+
+    def follow(self, fences: Sequence[Fence]) -> None:
+        """These are the fences from now on; only those that are new or gone are touched."""
+        with self._mutex:
+            gone = self._numbers.keys() - set(map(id, fences))
+            for number in [self._numbers.pop(one) for one in gone]:
+                self._registry.remove(number)
+                del self._fences[number]
+            for fence in [fence for fence in fences if id(fence) not in self._numbers]:
+                self._registry.insert(self._next, fence)
+                self._fences[self._next], self._numbers[id(fence)] = fence, self._next
+                self._next += 1
 
     def at(self, lon: float, lat: float, at_ms: int, reach_m: float = 0.0) -> list[FenceAt]:
         """The fences valid at a time whose edge or inside is within reach of a place, the deepest first.
@@ -37,10 +51,9 @@ class FencePlaces:
         Exact, by the definition that alerts are raised by; tolerances and schedules do not count.
         """
         with self._mutex:
-            numbers = self._registry.candidates(lon, lat, reach_m)
+            near = [self._fences[number] for number in self._registry.candidates(lon, lat, reach_m)]
         found = []
-        for number in numbers:
-            fence = self._fences[number]
+        for fence in near:
             if _is_valid(fence, at_ms):
                 distance_m = float(signed_distance_m(fence.area, [lon], [lat])[0])
                 if distance_m <= reach_m:

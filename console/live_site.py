@@ -25,19 +25,30 @@ class SiteNow:
     def __init__(self, number: int, site: Site, gazetteer: Gazetteer, before: SiteNow | None = None) -> None:
         self.number = number
         self.site = site
-        self.directory = SiteDirectory(site, gazetteer)
+        old = None if before is None else before.directory
+        self.directory: SiteDirectory = SiteDirectory(site, gazetteer, old)
         self.parents = {office.office_id: office.parent_id for office in site.offices}
         #: What rows that come in are held against.
-        self.devices: DeviceIds
-        if before is not None and before.directory.device_ids == self.directory.device_ids:
-            self.devices = before.devices
-        else:
-            self.devices = DeviceIds(self.directory.device_ids)
+        self.devices = _devices(self.directory, before)
+        self._known_places = None if before is None else before.__dict__.get("fence_places")
 
     @cached_property
     def fence_places(self) -> FencePlaces:
-        """The fences by where they are; made when somebody first asks."""
-        return FencePlaces(self.site.fences)
+        """The fences by where they are; made when somebody first asks, and then kept up to date."""
+        if self._known_places is None:
+            return FencePlaces(self.site.fences)
+        places: FencePlaces = self._known_places
+        places.follow(self.site.fences)
+        return places
+
+
+def _devices(directory: SiteDirectory, before: SiteNow | None) -> DeviceIds:
+    """All ids, in any order; one that was known stays so, for its rows may still be on their way."""
+    if before is None:
+        return DeviceIds(sorted(directory.device_ids))
+    known = before.devices.numbers
+    more = sorted({row.device_id for row in directory.new_bindings}.difference(known))
+    return before.devices.also(more) if more else before.devices
 
 
 #: Called with the new state, by the thread that replaced the old one.

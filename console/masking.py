@@ -27,6 +27,14 @@ class NameMask:
                 self._by_length[len(squeezed)].add(squeezed)
         self._lengths = sorted(self._by_length, reverse=True)
 
+    def also(self, names: Iterable[str]) -> NameMask:
+        """The same that knows some more names. None is ever forgotten: it may stand in an old text."""
+        more = NameMask(names)
+        for length, known in self._by_length.items():
+            more._by_length[length] |= known
+        more._lengths = sorted(more._by_length, reverse=True)
+        return more
+
     def text(self, text: str) -> str:
         """The text with every known name in it masked."""
         letters, places = _letters(text)

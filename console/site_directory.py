@@ -2,40 +2,88 @@
 
 from __future__ import annotations
 
+import weakref
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 
 from console.gazetteer import Gazetteer
+from console.grouping import Groups, difference, grouped, regrouped
 from console.masking import NameMask
 from pipeline.sites.offices import offices_above
 from pipeline.sites.records import Binding, Leave, Office, Person, Site
 
 
+def _by_person(row: Person | Binding | Leave) -> str:
+    return row.person_id
+
+
+def _by_device(row: Binding) -> str:
+    return row.device_id
+
+
+def _turns(rows: Iterable[Person | Binding]) -> set[int]:
+    return {ms for row in rows for ms in (row.valid_from_ms, row.valid_to_ms)}
+
+
 class SiteDirectory:
     """The site's people, devices and offices as the console asks for them."""
 
-    def __init__(self, site: Site, gazetteer: Gazetteer | None = None) -> None:
+    def __init__(
+        self, site: Site, gazetteer: Gazetteer | None = None, before: SiteDirectory | None = None
+    ) -> None:
+        """``before`` is that of the site before a change: what did not change is taken from it."""
+        self.site = site
         self.gazetteer = Gazetteer() if gazetteer is None else gazetteer
         self.offices: dict[str, Office] = {office.office_id: office for office in site.offices}
-        self.device_ids = tuple(sorted({binding.device_id for binding in site.bindings}))
         #: Of each office itself and all above it, nearest first.
         self.above = offices_above(list(site.offices))
-        self._people: dict[str, list[Person]] = defaultdict(list)
-        for person in sorted(site.people, key=lambda row: row.valid_from_ms):
-            self._people[person.person_id].append(person)
-        self._bindings: dict[str, list[Binding]] = defaultdict(list)
-        self._bound: dict[str, list[Binding]] = defaultdict(list)
-        for binding in sorted(site.bindings, key=lambda row: row.valid_from_ms):
-            self._bindings[binding.device_id].append(binding)
-            self._bound[binding.person_id].append(binding)
-        self._leaves: dict[str, list[Leave]] = defaultdict(list)
-        for leave in site.leaves:
-            self._leaves[leave.person_id].append(leave)
-        spans = [(row.valid_from_ms, row.valid_to_ms) for row in site.people]
-        spans += [(row.valid_from_ms, row.valid_to_ms) for row in site.bindings]
-        self._turns = sorted({ms for span in spans for ms in span})
+        self.previous = None if before is None else weakref.ref(before)
+        self._people: Groups[Person]
+        self._bindings: Groups[Binding]
+        self._bound: Groups[Binding]
+        self._leaves: Groups[Leave]
+        if before is None:
+            self._group(site)
+        else:
+            self._regroup(site, before)
+
+    def _group(self, site: Site) -> None:
+        self._people = grouped(site.people, _by_person)
+        self._bindings = grouped(site.bindings, _by_device)
+        self._bound = grouped(site.bindings, _by_person)
+        self._leaves = grouped(site.leaves, _by_person)
+        self._known_mask: NameMask | None = None
+        self._unmasked: tuple[str, ...] = ()
+        self.new_people: Sequence[Person] = site.people
+        self.new_bindings: Sequence[Binding] = site.bindings
+        self._turns = sorted(_turns(site.people) | _turns(site.bindings))
+
+    def _regroup(self, site: Site, before: SiteDirectory) -> None:
+        people = difference(before.site.people, site.people)
+        bindings = difference(before.site.bindings, site.bindings)
+        leaves = difference(before.site.leaves, site.leaves)
+        self._people = regrouped(before._people, people, _by_person)
+        self._bindings = regrouped(before._bindings, bindings, _by_device)
+        self._bound = regrouped(before._bound, bindings, _by_person)
+        self._leaves = regrouped(before._leaves, leaves, _by_person)
+        self.new_people, self.new_bindings = people.new, bindings.new
+        own = before.__dict__.get("mask")
+        self._known_mask = before._known_mask if own is None else own
+        self._unmasked = (*(before._unmasked if own is None else ()), *(row.name for row in people.new))
+        # Turns that are none any more only have somebody look once too often.
+        self._turns = sorted({*before._turns, *_turns(people.new), *_turns(bindings.new)})
+
+    @property
+    def device_ids(self) -> Collection[str]:
+        """Every device that is or was anybody's."""
+        return self._bindings.keys()
+
+    def concerns(self, before: SiteDirectory, device_id: str, person_id: str) -> bool:
+        """Whether a person or the binding of a device may be another than before the last change."""
+        return self._bindings.get(device_id) is not before._bindings.get(device_id) or self._people.get(
+            person_id
+        ) is not before._people.get(person_id)
 
     def turns_between(self, after_ms: int, to_ms: int) -> bool:
         """Whether any supervision or binding begins or ends after the one instant and up to the other."""
@@ -94,14 +142,16 @@ class SiteDirectory:
 
     def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
         """What a device was at a time, else before it, else when it was first bound; None for none."""
-        rows = [] if device_id is None else self._bindings.get(device_id, [])
+        rows = () if device_id is None else self._bindings.get(device_id, ())
         begun = [row for row in rows if row.valid_from_ms <= at_ms]
         return next((row.kind for row in (*begun[::-1], *rows)), None)
 
     @cached_property
     def mask(self) -> NameMask:
         """Makes the names of everybody who is or was in the site unreadable in text."""
-        return NameMask({row.name for rows in self._people.values() for row in rows})
+        if self._known_mask is None:
+            return NameMask({row.name for rows in self._people.values() for row in rows})
+        return self._known_mask.also(self._unmasked)
 
     def is_seen_by(self, offices: frozenset[str], person_id: str, at_ms: int) -> bool:
         """Whether a person's whereabouts of a time are these offices': not where they were another's."""

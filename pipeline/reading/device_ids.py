@@ -49,12 +49,32 @@ class DeviceIds:
         np.cumsum([len(word) for word in words], out=offsets[1:])
         slots = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
         self.words = Words(np.frombuffer(b"".join(words), np.uint8), offsets, slots)
-        _fill(*self.words)
+        _fill(*self.words, 0)
+
+    def also(self, ids: Sequence[str]) -> DeviceIds:
+        """The same with some more behind them, at the cost of a copy; these are new and distinct."""
+        old = self.words
+        count = len(old.offsets) - 1
+        if 2 * (count + len(ids)) > len(old.slots):
+            return DeviceIds((*self.ids, *ids))
+        more = DeviceIds.__new__(DeviceIds)
+        more.ids = (*self.ids, *ids)
+        more.numbers = {**self.numbers, **{name: len(self.ids) + n for n, name in enumerate(ids)}}
+        assert len(more.numbers) == len(more.ids), "device ids are distinct"
+        words = [bytes([DEVICE_WORD]) + name.encode() for name in ids]
+        letters = np.concatenate([old.letters, np.frombuffer(b"".join(words), np.uint8)])
+        ends = old.offsets[-1] + np.cumsum([len(word) for word in words], dtype=np.int64)
+        more.words = Words(letters, np.concatenate([old.offsets, ends]), old.slots.copy())
+        _fill(*more.words, count)
+        return more
 
 
 @njit(cache=True, nogil=True)
-def _fill(letters: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32]) -> None:
-    for number in range(len(offsets) - 1):
+def _fill(
+    letters: NDArray[np.uint8], offsets: NDArray[np.int64], slots: NDArray[np.int32], first: int
+) -> None:
+    """Puts the words from a number on into the table."""
+    for number in range(first, len(offsets) - 1):
         slot = _hash(letters[offsets[number]], letters, offsets[number] + 1, offsets[number + 1])
         slot &= len(slots) - 1
         while slots[slot] >= 0:
