@@ -36,7 +36,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     counties()
-    with chromium(webgl=False) as launched:
+    with chromium() as launched:  # a map only where one is looked at
         yield launched
 
 
@@ -114,6 +114,7 @@ def leaves_of(world: World) -> set[str]:
     return {edit["put"]["leave_id"] for edit in edits if edit["table"] == "leaves"}
 
 
+@pytest.mark.soak
 def test_a_leave_to_a_fence(world: World, visitor: Visit) -> None:
     card = visitor.page.locator("#person-card")
     visitor.click("批准请假")
@@ -184,9 +185,34 @@ def test_the_page_follows_without_being_loaded_anew(world: World, visitor: Visit
     assert page.evaluate("window.sameLoad") is True
 
 
+@pytest.mark.soak
 def test_who_may_change_nothing_is_offered_nothing(world: World, browser: Browser, url: str) -> None:
     with visit(browser, without_webgl=True) as visited:
         card = enter(visited, world, url, "prosecutor")
         expect(card.locator(".leave.valid")).to_have_count(1)
         for word in ("批准请假", "绑定设备", "销假", "解绑"):
             expect(card.get_by_role("button", name=word)).to_have_count(0)
+
+
+@pytest.mark.soak
+def test_the_middle_of_a_circle_is_clicked_on_the_map(world: World, browser: Browser, url: str) -> None:
+    """While the form is open a click is a place, not a person; the circle is drawn as it is chosen."""
+    with visit(browser, width=1366, height=900) as visited:
+        card = enter(visited, world, url, "officer")
+        visited.sees("人在图上")
+        visited.click("批准请假")
+        form = card.locator("form[name=leave]")
+        form.locator("[name=radius]").fill("1500")
+        visited.page.wait_for_timeout(1500)  # the map stands still, then
+        before = visited.page.locator("#map").screenshot()
+        visited.page.locator("#map").click(position={"x": 300, "y": 300})
+        expect(form.locator("[name=lon]")).not_to_have_value("")
+        visited.page.wait_for_timeout(1500)
+        assert visited.page.locator("#map").screenshot() != before, "the circle is on the map"
+        form.locator("[name=reason]").fill("住院")
+        visited.click("批准")
+        expect(card.locator(".leave.valid")).to_have_count(2)
+        (name,) = leaves_of(world)
+        (row,) = versions(world, ("leaves", name))
+        assert (abs(float(row["lon"]) - 106.5) < 1, abs(float(row["lat"]) - 29.5) < 1) == (True, True)
+        expect(visited.page.locator("#detail")).to_be_visible()
