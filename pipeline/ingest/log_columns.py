@@ -18,7 +18,7 @@ from pipeline.reading.unjudged import number_of, unicode_text, unjudged
 from pipeline.sites.policy import SOURCES
 
 #: As many rows are sooner made by ``log_batch_of_few`` than by ``log_batch``.
-FEW_ROWS = 64
+FEW_ROWS = 256
 
 _INSTANT = pa.timestamp("ms", "UTC")
 _NUMBERS = ("lon", "lat", "accuracy_m")
