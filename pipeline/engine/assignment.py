@@ -85,6 +85,17 @@ class Assignment:
         """The numbers of a person's leaves in ``leaves`` and ``leave_places``."""
         return range(int(self.leave_first[person]), int(self.leave_first[person + 1]))
 
+    def keep_in_scopes(self, person: int) -> list[int]:
+        """The groups of keep_in fences that some row of a person has."""
+        rows = self.subjects.rows
+        fences = [
+            fence
+            for row in range(int(rows.first[person]), int(rows.first[person + 1]))
+            for fence in self.keep_in.of(row)
+        ]
+        scopes: list[int] = np.unique(self.compiled.scope[fences]).tolist() if fences else []
+        return scopes
+
     def applies(self, fence: int, row: int) -> bool:
         """Does a fence apply to a person's row?"""
         subjects = self.subjects

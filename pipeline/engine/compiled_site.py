@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.engine.compiled_fences import CompiledFences
@@ -18,6 +19,6 @@ class CompiledSite:
     division: Division
 
     @classmethod
-    def of(cls, site: Site, shards: int = 1) -> CompiledSite:
-        """Compile a site for the stream."""
-        return cls(site, CompiledFences(site), divide(site, shards))
+    def of(cls, site: Site, shards: int = 1, device_ids: Sequence[str] = ()) -> CompiledSite:
+        """Compile a site for the stream; ``device_ids`` have their numbers already (``divide``)."""
+        return cls(site, CompiledFences(site), divide(site, shards, device_ids))

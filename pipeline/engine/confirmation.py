@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -67,6 +67,16 @@ class ConfirmationWatch:
         """Begin the clock: windows that opened before owe nothing."""
         self._start_ms = start_ms
         self._open_day(_local_day(start_ms, self._zone))
+
+    def move(self, to: Ints) -> None:
+        """Take over the state of other people: ``to`` has the number here of each, -1 where one is gone."""
+        made = self._made.rows_from(0)
+        self._made = Columns.of({**made, "person": to[made["person"]]})
+        self._made.keep(self._made["person"] >= 0)
+        missed = {int(to[person]): of for person, of in self._missed.items() if to[person] >= 0}
+        self._missed = defaultdict(list)
+        for person, of in missed.items():
+            self._missed[person] = [replace(each, person=person) for each in of]
 
     def confirm(self, person: Ints, event_ms: Ints, arrival_ms: Ints) -> list[Missed]:
         """Good confirmations in order of arrival: the missed ones they clear."""

@@ -11,10 +11,17 @@ from numpy.typing import DTypeLike, NDArray
 _FIRST_CAPACITY = 1024
 
 
+def moved(cells: NDArray[Any], to: NDArray[np.int64], fresh: NDArray[Any]) -> NDArray[Any]:
+    """A column under new numbers: ``to`` has that of each cell, -1 where it goes; ``fresh`` new ones."""
+    there = to >= 0
+    fresh[to[there]] = cells[there]
+    return fresh
+
+
 class Columns:
     """Equal-length columns by name; ``columns["name"]`` is a view of the rows there are.
 
-    Rows once added may change only together with ``keep``: ``generation`` counts how often they did.
+    ``generation`` counts how often rows that were there have changed (``keep``, ``changed``).
     """
 
     def __init__(self, dtypes: Mapping[str, DTypeLike]) -> None:
@@ -52,6 +59,10 @@ class Columns:
         for name, held in self._held.items():
             self._held[name] = held[: self._rows][rows]
         self._rows = int(rows.sum())
+        self.generation += 1
+
+    def changed(self) -> None:
+        """Cells of rows that were there already have been changed."""
         self.generation += 1
 
     def _reserve(self, rows: int) -> None:

@@ -12,14 +12,9 @@ from geofences.instant import BEGIN_MS, END_MS
 from pipeline.checkpoint import Checkpoint, Stored
 from pipeline.engine.alert_writer import AlertWriter
 from pipeline.engine.assignment import Assignment
-from pipeline.engine.boundary.binding_tracker import (
-    BindingTracker,
-    Family,
-    OpeningVerdicts,
-    TrackerContext,
-    Written,
-)
+from pipeline.engine.boundary.binding_tracker import BindingTracker
 from pipeline.engine.boundary.boundary_engine import BoundaryEngine
+from pipeline.engine.boundary.family import Family, OpeningVerdicts, TrackerContext, Written
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.fix_log import FixLog
 from pipeline.engine.boundary.incidents import Incident, Run, RunRule, RunState, Sighting, Verdict
@@ -29,6 +24,8 @@ from pipeline.engine.boundary.timeline import Timeline
 from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.confirmation import ConfirmationWatch, Missed, Window
 from pipeline.engine.growing_columns import Columns
+from pipeline.engine.names import Names
+from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.silence import Silences, SilenceWatch
 from pipeline.engine.state_code import Form, Forms, decoded, encoded
 from pipeline.engine.subject_table import build_subject_table
@@ -55,6 +52,8 @@ FORMS = Forms(
 )
 #: What all trackers of a shard share, as a checkpoint refers to it.
 _SHARED = "court"
+#: What its numbers stand for, among what only grows.
+_NAMES = "names"
 #: Attributes that a checkpoint calls by another name than the code. Names on disk are never changed with the
 #: code: a state that was written before a renaming must still be read.
 _NAME_ON_DISK = {"_trackers": "_tracks", "_safe_m": "_slack_m", "gap_ms": "blind_ms"}
@@ -92,22 +91,59 @@ class Shard:
         episodes = self._subjects.episodes
         self._silence = SilenceWatch(episodes.from_ms, episodes.to_ms, levels_ms)
         self._past_ms = BEGIN_MS
+        self._names = Names.of(fences, self._assignment)
+        self._name_columns = self._names.columns()
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the rows and the clock so far have made of this shard; to be stored at once."""
         kept: dict[str, object] = {"past_ms": self._past_ms}
         for name, part in self._stateful().items():
             kept[name] = {_NAME_ON_DISK.get(each, each): getattr(part, each) for each in part.KEPT}
-        return Checkpoint(encoded(kept, FORMS, {_SHARED: self._context}), self._writer.log.growing())
+        growing = self._writer.log.growing() | {_NAMES: self._name_columns}
+        return Checkpoint(encoded(kept, FORMS, {_SHARED: self._context}), growing)
 
-    def restore(self, stored: Stored) -> None:
-        """Go on from a checkpoint of the same shard of the same site. Raises StateCodeError."""
+    def restore(self, stored: Stored, start_ms: int = BEGIN_MS) -> list[Alert]:
+        """Go on from a checkpoint of the same shard, of this site or one that it was changed from.
+
+        ``start_ms``: where the log's clock began. Returns the alerts that are others by this site.
+        Raises StateCodeError.
+        """
         kept = decoded(stored.whole, FORMS, {_SHARED: self._context})
         self._past_ms = kept["past_ms"]
         for name, part in self._stateful().items():
             for attribute in part.KEPT:
                 setattr(part, attribute, kept[name][_NAME_ON_DISK.get(attribute, attribute)])
-        self._writer.log.grown({name: Columns.of(rows) for name, rows in stored.rows.items()})
+        growing = {name: Columns.of(rows) for name, rows in stored.rows.items()}
+        # The version before kept no names: its state is of this very site.
+        names = Names.of_columns(growing.pop(_NAMES).rows_from(0)) if _NAMES in growing else self._names
+        self._writer.log.grown(growing)
+        return self._move(names, start_ms)
+
+    def moved_to(self, compiled: CompiledSite, at_ms: int, start_ms: int) -> tuple[Shard, list[Alert]]:
+        """This shard under a site that differs from an instant on, which the clock has come to.
+
+        This one is used up.
+        """
+        alerts = self.advance(at_ms)
+        shard = Shard(compiled, self._number)
+        shard._past_ms = self._past_ms
+        shard._name_columns.generation = self._name_columns.generation + 1
+        mine = self._stateful()
+        for name, part in shard._stateful().items():
+            for attribute in part.KEPT:
+                setattr(part, attribute, getattr(mine[name], attribute))
+        shard._writer.log.grown(self._writer.log.growing())
+        return shard, alerts + shard._move(self._names, start_ms)
+
+    def _move(self, names: Names, start_ms: int) -> list[Alert]:
+        """Take over the state that is there, which is by other names."""
+        if self._past_ms == BEGIN_MS:
+            return []
+        numbers, past_ms = Renumbering.between(names, self._names), self._past_ms
+        self._silence.move(numbers.episodes, self._kinds_at(self._silence.since_ms(past_ms)), past_ms)
+        self._confirmations.move(numbers.people)
+        self._writer.log.move(numbers.bindings, len(self._subjects.binding_person))
+        return self._boundary.move(numbers, start_ms)
 
     def _stateful(self) -> dict[str, Kept]:
         """What remembers anything, by its name on disk; the site's compilation makes the rest."""

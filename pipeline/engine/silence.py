@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geofences.instant import END_MS
+from pipeline.engine.growing_columns import moved
 
 Ints = NDArray[np.int64]
 
@@ -52,6 +53,22 @@ class SilenceWatch:
         self.last_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
         self.kind = kind
         self._due_ms = start_ms
+
+    def move(self, to: Ints, kind: NDArray[np.int8], past_ms: int) -> None:
+        """Take over the state of other episodes: ``to`` has the number here of each, -1 where it is gone.
+
+        Those that are new begin as at ``start``, with the ``kind`` of device at ``since_ms``. All deadlines
+        before ``past_ms`` have taken effect.
+        """
+        since_ms = self.since_ms(past_ms)
+        fresh_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
+        self.last_ms = moved(self.last_ms, to, fresh_ms)
+        self.kind = moved(self.kind, to, kind)
+        self.level, self.raised_ms, self.gap_ms = (
+            moved(column, to, np.zeros(len(kind), np.int64))
+            for column in (self.level, self.raised_ms, self.gap_ms)
+        )
+        self._due_ms = past_ms
 
     def hear(self, episode: Ints, arrival_ms: Ints, kind: NDArray[np.int8]) -> Silences:
         """Arrivals in order with the kind of device then, shape (n,): the silences they end."""

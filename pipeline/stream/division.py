@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.sites.records import Binding, Person, Site
@@ -18,7 +19,7 @@ def shard_of_person(person_id: str, shards: int) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Division:
-    """Rows by shard in the site's order; devices numbered by first mention, as in ``PingBatch.device``."""
+    """Rows by shard in the site's order; devices numbered as in ``PingBatch.device``."""
 
     shards: int
     device_ids: list[str]
@@ -27,8 +28,11 @@ class Division:
     bindings: list[list[Binding]]
 
 
-def divide(site: Site, shards: int) -> Division:
-    """Everyone's rows in the shard of the person they are about."""
+def divide(site: Site, shards: int, device_ids: Sequence[str] = ()) -> Division:
+    """Everyone's rows in the shard of the person they are about.
+
+    Devices have the numbers that ``device_ids`` gives them, those that it lacks follow by first mention.
+    """
     shard = {row.person_id: shard_of_person(row.person_id, shards) for row in site.people}
     people: list[list[Person]] = [[] for _ in range(shards)]
     bindings: list[list[Binding]] = [[] for _ in range(shards)]
@@ -36,7 +40,5 @@ def divide(site: Site, shards: int) -> Division:
         people[shard[person.person_id]].append(person)
     for binding in site.bindings:
         bindings[shard[binding.person_id]].append(binding)
-    device_ids = list(dict.fromkeys(row.device_id for row in site.bindings))
-    return Division(
-        shards, device_ids, {name: code for code, name in enumerate(device_ids)}, people, bindings
-    )
+    known = list(dict.fromkeys([*device_ids, *(row.device_id for row in site.bindings)]))
+    return Division(shards, known, {name: code for code, name in enumerate(known)}, people, bindings)

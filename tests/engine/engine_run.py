@@ -76,12 +76,20 @@ class EngineRun:
         """All moments up to and with the end."""
         self._route(Accepted(None, self._start_ms, until_ms + 1))
 
+    def change(self, compiled: CompiledSite, at_ms: int) -> None:
+        """Another site from an instant on, to which the log's clock has come."""
+        self._compiled = compiled
+        self._router = Router(compiled.division)
+        moved = [shard.moved_to(compiled, at_ms, self._start_ms) for shard in self._shards]
+        self._shards = [shard for shard, _ in moved]
+        self.ledger.write([alert for _, alerts in moved for alert in alerts])
+
     def renew(self) -> None:
         """Go on in new shards that know nothing but the checkpoints."""
         states = [shard.checkpoint().stored() for shard in self._shards]
         self._shards = self._new_shards()
         for shard, state in zip(self._shards, states, strict=True):
-            shard.restore(state)
+            self.ledger.write(shard.restore(state, self._start_ms))
             shard.start(self._start_ms)
 
     def _route(self, accepted: Accepted) -> None:

@@ -1,349 +1,166 @@
-"""Follows one binding fix by fix, in judged order, while an incident is open or may begin."""
+"""A follower of one binding that goes on when the site changes under it."""
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from geofences.instant import BEGIN_MS, END_MS
-from pipeline.engine.alert_writer import AlertWriter
+from pipeline.engine.boundary.family import (
+    ACTUAL,
+    Family,
+    FamilyKey,
+    History,
+    OpeningVerdicts,
+    TrackerContext,
+    in_judged_order,
+)
 from pipeline.engine.boundary.fix import Fix
-from pipeline.engine.boundary.incidents import Incident, RunRule, Sighting, Verdict
-from pipeline.engine.boundary.machine import OPENING, Changes, Machine, fix_entry, moment_entry
-from pipeline.engine.boundary.side_classifier import SideClassifier
-from pipeline.engine.boundary.timeline import Timeline
-from pipeline.sites.policy import Policy
+from pipeline.engine.boundary.follower import Follower
+from pipeline.engine.boundary.machine import Changes
+from pipeline.engine.renumbering import Renumbering
 from sinks.alert import Alert
 
-ACTUAL = -1
 
-#: A scope and whether it is its backfill that is judged.
-FamilyKey = tuple[int, bool]
-
-
-@dataclass(slots=True, eq=False)
-class Family:
-    """A scope's machine and, per leave approved later, the machine as if that leave had counted.
-
-    ``rights`` holds, for a backfill incident by onset, the earliest right-side fix known after it.
-    """
-
-    scope: int
-    backfill: bool
-    machines: dict[int, Machine]
-    rights: dict[int, int | None]
+class BindingTracker(Follower):
+    """Follows a binding, and judges again what a change of the site leaves otherwise."""
 
     @property
-    def actual(self) -> Machine:
-        """The machine that alerts come from."""
-        return self.machines[ACTUAL]
+    def earliest_ms(self) -> int:
+        """No fix that it may still look at is older."""
+        return min((fix.event_ms for fix in self._held_fixes()), default=END_MS)
 
+    def move(self, numbers: Renumbering, context: TrackerContext) -> None:
+        """Go on under the numbers of another site, which differs from an instant on that is not in yet.
 
-def settled_ms(policy: Policy, newest_ms: int, clock_ms: int) -> int:
-    """No live fix and, with the clock here, no moment can come before this any more.
-
-    A device's clock may be fast: then moments still come before fixes that are there already.
-    """
-    return min(newest_ms - policy.allowed_lateness_ms, clock_ms)
-
-
-class TrackerContext:
-    """What all trackers of a shard share: how to classify fixes, when moments come, how to write alerts."""
-
-    def __init__(
-        self, policy: Policy, classifier: SideClassifier, timeline: Timeline, writer: AlertWriter
-    ) -> None:
-        self.policy = policy
-        self.classifier = classifier
-        self.timeline = timeline
-        self.writer = writer
-        self.rules = {
-            keep_in: RunRule(rule.fixes, rule.dwell_ms, policy.clear_fixes)
-            for keep_in, rule in ((True, policy.keep_in), (False, policy.keep_out))
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An alert as it was last written, and the facts it was made of (None: it is withdrawn)."""
-
-    facts: tuple[Sighting, tuple[Sighting, ...], int | None, str | None] | None
-    alert: Alert
-
-
-class Activity(Enum):
-    """What a tracker still has to do with the fixes of its binding."""
-
-    OVER = 0
-    BACKFILL_ONLY = 1
-    ALL = 2
-
-
-class BindingTracker:
-    """Everything that can still change about one binding's boundary alerts.
-
-    ``window`` holds the live fixes from ``from_ms`` on, which a late one may come before, and the
-    newest older one; ``backfill`` the backfill fixes within the horizon. Moments up to ``done_ms``
-    are in. A scope without a family was idle from ``from_ms`` on.
-    """
-
-    #: What a checkpoint holds of it.
-    KEPT = (
-        "binding", "person", "due_ms", "_context", "_done_ms", "_upto_row", "_backfill", "_families",
-        "_leaves", "_written", "_window", "_newest_ms", "_from_ms",
-    )  # fmt: skip
-
-    def __init__(self, context: TrackerContext, binding: int, backfill: list[Fix]) -> None:
-        self.binding = binding
-        self.person = int(context.writer.subjects.binding_person[binding])
-        self.due_ms = END_MS
+        ``binding`` is -1 afterwards where the binding is no more.
+        """
         self._context = context
-        self._done_ms = BEGIN_MS
-        self._upto_row = 0
-        self._backfill = backfill
-        self._families: dict[tuple[int, bool], Family] = {}
-        self._leaves = context.writer.later_leaves(self.person)
-        self._written: dict[tuple[int, bool, int], Written] = {}
-        self.rejoin([], BEGIN_MS, BEGIN_MS)
-
-    @property
-    def scopes(self) -> set[int]:
-        """The scopes that something is going on with."""
-        return {scope for scope, _ in self._families}
-
-    def rejoin(self, window: list[Fix], newest_ms: int, clock_ms: int) -> None:
-        """Begin to follow live fixes with those there are: at first, or after a while without."""
-        self._window = window
-        self._newest_ms = newest_ms
-        self._from_ms = settled_ms(self._context.policy, newest_ms, clock_ms)
-
-    def add(self, fix: Fix, row: int, backfill: bool, suspects: Iterable[int]) -> list[Alert]:
-        """One fix at its arrival, with its log row and the scopes it may be on the wrong side of."""
-        alerts = self.advance(fix.arrival_ms, row)
-        self._upto_row = row + 1
-        insort(self._backfill if backfill else self._window, fix, key=lambda fix: fix.key)
-        changed = {
-            key: self._insert(family, fix) for key, family in self._families.items() if key[1] == backfill
+        self.binding, self.person = int(numbers.bindings[self.binding]), int(numbers.people[self.person])
+        if self.binding < 0:
+            return
+        families = [family for family in self._families.values() if numbers.scopes[family.scope] >= 0]
+        for family in families:
+            family.scope = int(numbers.scopes[family.scope])
+            self._move_machines(family, numbers)
+        self._families = {(family.scope, family.backfill): family for family in families}
+        self._written = {
+            (int(numbers.scopes[scope]), backfill, onset): written
+            for (scope, backfill, onset), written in self._written.items()
         }
-        opened = [(scope, backfill) for scope in suspects if (scope, backfill) not in self._families]
-        changed |= {key: self._open(*key) for key in opened}
-        if not backfill:
-            self._newest_ms = max(self._newest_ms, fix.event_ms)
-        self._note_rights(fix, changed)
-        alerts += self._write(changed, fix.arrival_ms)
-        if opened:
-            self._plan()
-        return alerts
+        self._leaves = context.writer.later_leaves(self.person)
+        for fix in self._held_fixes():
+            fix.distances.clear()  # they are by number
+            fix.reports.clear()
+        self._plan()
 
-    def watch(self, scope: int, row: int) -> list[Alert]:
-        """Begin with a scope because an opening that is already in may have seen a wrong side."""
-        if (scope, False) in self._families:
-            return []
+    def _move_machines(self, family: Family, numbers: Renumbering) -> None:
+        of = {leave: leave if leave == ACTUAL else int(numbers.leaves[leave]) for leave in family.machines}
+        family.machines = {
+            of[leave]: machine for leave, machine in family.machines.items() if of[leave] >= ACTUAL
+        }
+        for leave, machine in family.machines.items():
+            machine.ask(OpeningVerdicts(self, family.scope, leave))
+
+    def _held_fixes(self) -> Iterator[Fix]:
+        machines = (machine for family in self._families.values() for machine in family.machines.values())
+        of_machines = (fix for machine in machines for fix in machine.fixes())
+        return chain(self._window, self._backfill, of_machines)
+
+    def fixes_since(self, at_ms: int) -> list[tuple[Fix, bool]]:
+        """The fixes from an instant on that something may still change of, and whether each is backfill."""
+        live = [(fix, False) for fix in self._window if fix.event_ms >= at_ms]
+        return live + [(fix, True) for fix in self._backfill if fix.event_ms >= at_ms]
+
+    def judge_again(self, at_ms: int, row: int, suspects: Iterable[FamilyKey]) -> list[Alert]:
+        """Judge the fixes from an instant on by the site as it is now; ``suspects`` may see a wrong side."""
         self._upto_row = row
-        alerts = self._write({(scope, False): self._open(scope, False)}, self._done_ms)
+        alerts = self._withdraw_scopes(at_ms)
+        changed = {
+            key: self._again(family, at_ms) | self._written_of(family, at_ms)
+            for key, family in self._families.items()
+        }
+        opened = sorted(key for key in suspects if key not in self._families)
+        changed |= {key: self._open(*key) for key in opened}
+        for key, family in self._families.items():
+            if family.backfill:
+                changed[key] |= self._rights_again(family, at_ms)
+        alerts += self._write(changed, at_ms)
         self._plan()
         return alerts
 
-    def advance(self, past_ms: int, row: int) -> list[Alert]:
-        """Take in all moments before an instant, one after another; log rows before ``row`` are in."""
-        self._upto_row = row
-        alerts: list[Alert] = []
-        while self.due_ms < past_ms:
-            at_ms = self.due_ms
-            changed = {key: self._moments(family, at_ms) for key, family in self._families.items()}
-            self._done_ms = at_ms
-            alerts += self._write(changed, at_ms)
-            self._plan()
-        self._done_ms = max(self._done_ms, past_ms - 1)
-        return alerts
+    def _withdraw_scopes(self, at_ms: int) -> list[Alert]:
+        """The same for scopes that are no more."""
+        gone = [key for key in self._written if key[0] < 0]
+        written = [self._written.pop(key) for key in gone]
+        return [replace(each.alert, withdrawn_ms=at_ms) for each in written if each.facts is not None]
 
-    def settle(self, horizon_ms: int) -> Activity:
-        """Forget what nothing can change any more, and say what is left to do."""
-        policy = self._context.policy
-        self._from_ms = max(self._from_ms, settled_ms(policy, self._newest_ms, self._done_ms + 1))
-        older = sum(fix.event_ms < self._from_ms for fix in self._window)
-        del self._window[: max(0, older - 1)]
-        del self._backfill[: sum(fix.event_ms < horizon_ms for fix in self._backfill)]
-        unapproved = any(at_ms > self._done_ms for at_ms, _ in self._leaves)
-        for key, family in list(self._families.items()):
-            from_ms = horizon_ms if family.backfill else self._from_ms
-            # A leave still to be approved may authorise alerts long cleared.
-            family.actual.prune(from_ms, family.actual.incidents if unapproved else ())
-            for machine in family.machines.values():
-                machine.prune(from_ms, family.actual.incidents)
-            at_ease = all(machine.at_ease for machine in family.machines.values())
-            if (
-                at_ease
-                and self._cleared_for_good(family, horizon_ms)
-                and not (unapproved and family.actual.incidents)
-            ):
-                del self._families[key]
-        if not self._families:
-            return Activity.OVER
-        live = any(
-            not f.backfill or not self._cleared_for_good(f, horizon_ms) for f in self._families.values()
-        )
-        return Activity.ALL if live or unapproved else Activity.BACKFILL_ONLY
+    def _again(self, family: Family, at_ms: int) -> Changes:
+        changes: dict[int, Changes] = {}
+        for leave, machine in family.machines.items():
+            verdict = partial(self._verdict, family.scope, leave=leave)
+            changes[leave] = machine.judge_again(at_ms, verdict)
+        return changes[ACTUAL]
 
-    @staticmethod
-    def _cleared_for_good(family: Family, horizon_ms: int) -> bool:
-        """No live fix can move the clearing of a backfill incident any more."""
-        if not family.backfill:
-            return True
-        cleared = [_cleared_ms(i, family.rights.get(onset)) for onset, i in family.actual.incidents.items()]
-        return all(cleared_ms is not None and cleared_ms < horizon_ms for cleared_ms in cleared)
+    def _written_of(self, family: Family, at_ms: int) -> Changes:
+        """Incidents raised from an instant on: other fences may be what their alerts have to name."""
+        incidents = {o: i for o, i in family.actual.incidents.items() if i.raised.at_ms >= at_ms}
+        for onset in incidents:
+            key = family.scope, family.backfill, onset
+            written = self._written.get(key)
+            if written is not None and written.facts is not None:
+                self._written[key] = replace(written, facts=(*written.facts[:2], BEGIN_MS, None))
+        return dict(incidents)
 
-    def _plan(self) -> None:
-        timeline = self._context.timeline
-        moments = [timeline.next_ms(f.scope, self.binding, self._done_ms) for f in self._families.values()]
-        approvals = [at_ms for at_ms, _ in self._leaves if at_ms > self._done_ms]
-        self.due_ms = min([*moments, *approvals], default=END_MS) if self._families else END_MS
-
-    def _insert(self, family: Family, fix: Fix) -> Changes:
-        return {
-            leave: machine.insert(fix_entry(fix, self._verdict(family.scope, fix, leave)))
-            for leave, machine in family.machines.items()
-        }[ACTUAL]
-
-    def _verdict(self, scope: int, fix: Fix, leave: int = ACTUAL) -> Verdict:
-        return self._context.classifier.verdict(scope, self.person, fix, fix.event_ms, fix.arrival_ms, leave)
-
-    def _open(self, scope: int, backfill: bool) -> Changes:
-        """A scope's machines from what is known: all idle before the first entry."""
-        fixes = self._backfill if backfill else [f for f in self._window if f.event_ms >= self._from_ms]
-        before = None if backfill or len(fixes) == len(self._window) else self._window[-len(fixes) - 1]
-        family = self._families[scope, backfill] = self._family(scope, backfill, before)
-        for fix in fixes:
-            self._insert(family, fix)
-        since_ms = self._earliest_ms(backfill)
-        for at_ms, kind in self._context.timeline.moments(scope, self.binding, since_ms - 1, self._done_ms):
-            self._enter(family, at_ms, kind)
-        return dict(family.actual.incidents)
-
-    def _earliest_ms(self, backfill: bool) -> int:
-        """Nothing before this can have anything put before it any more."""
-        policy = self._context.policy
-        if backfill:
-            horizon_ms = self._done_ms - policy.backfill_horizon_ms
-            self._context.timeline.cover(horizon_ms, self._done_ms)
-            return horizon_ms
-        newest_ms = max(fix.event_ms for fix in self._window)
-        return max(self._from_ms, settled_ms(policy, newest_ms, self._done_ms))
-
-    def _family(self, scope: int, backfill: bool, before: Fix | None) -> Family:
-        keep_in = self._context.classifier.keeps_in(scope)
-        leaves = [ACTUAL, *(number for _, number in self._leaves)] if keep_in else [ACTUAL]
-        rule = self._context.rules[keep_in]
-        machines = {leave: Machine(rule, OpeningVerdicts(self, scope, leave), before) for leave in leaves}
-        return Family(scope, backfill, machines, {})
-
-    def _moments(self, family: Family, at_ms: int) -> Changes:
-        changes: Changes = {}
-        for moment_ms, kind in self._context.timeline.moments(family.scope, self.binding, at_ms - 1, at_ms):
-            changes |= self._enter(family, moment_ms, kind)
-        return changes
-
-    def _enter(self, family: Family, at_ms: int, kind: int) -> Changes:
-        if family.backfill and kind == OPENING:  # an opening looks at the last known fix: a live one
-            return {}
-        entered = {leave: m.insert(moment_entry(at_ms, kind)) for leave, m in family.machines.items()}
-        return entered[ACTUAL]
-
-    def judge_opening(self, scope: int, leave: int, at_ms: int, fix: Fix) -> Verdict:
-        """What the last known fix says of a scope that opens, as if a leave counted (ACTUAL: none more)."""
-        if at_ms - fix.event_ms > self._context.writer.first_silence_ms(self.binding, at_ms):
-            return Verdict.UNSURE
-        return self._context.classifier.verdict(scope, self.person, fix, at_ms, at_ms, leave)
-
-    def _note_rights(self, fix: Fix, changed: dict[FamilyKey, Changes]) -> None:
-        """Keep the earliest right-side fix after each backfill incident; what that changes joins in."""
-        for key, family in self._families.items():
-            if not family.backfill:
-                continue
-            changes = changed.setdefault(key, {})
-            incidents = family.actual.incidents
-            for onset in changes.keys() & incidents.keys():
-                family.rights[onset] = self._search_right(family.scope, incidents[onset])
-            for onset in self._earlier_rights(family, fix, set(changes)):
-                family.rights[onset] = fix.event_ms
-                changes[onset] = incidents[onset]
-
-    def _earlier_rights(self, family: Family, fix: Fix, changed: set[int]) -> set[int]:
-        """Onsets whose earliest right-side fix this one is now."""
-        candidates = {
-            onset
-            for onset, incident in family.actual.incidents.items()
-            if onset not in changed
-            and incident.raised.fix.key < fix.key
-            and ((known := family.rights.get(onset)) is None or fix.event_ms < known)
+    def _rights_again(self, family: Family, at_ms: int) -> Changes:
+        """Incidents of backfill whose earliest right-side fix, where it was of then or later, has changed."""
+        incidents = family.actual.incidents
+        found = {
+            onset: right_ms
+            if (right_ms := family.rights.get(onset)) is not None and right_ms < at_ms
+            else self._search_right(family.scope, incident)
+            for onset, incident in incidents.items()
         }
-        if candidates and self._verdict(family.scope, fix) is Verdict.RIGHT:
-            return candidates
-        return set()
+        changed = [onset for onset, right_ms in found.items() if right_ms != family.rights.get(onset)]
+        family.rights = found
+        return {onset: incidents[onset] for onset in changed}
 
-    def _search_right(self, scope: int, incident: Incident) -> int | None:
-        raised = incident.raised.fix
-        for fix in self._context.writer.log.since(self.binding, raised.event_ms, self._upto_row):
-            if fix.key > raised.key and self._verdict(scope, fix) is Verdict.RIGHT:
-                return fix.event_ms
-        return None
+    def count_leaves(self, history: History, scopes: Iterable[int]) -> None:
+        """Leaves were entered late: find in what is known of the past what each of them would have prevented.
 
-    def _write(self, changed: dict[FamilyKey, Changes], at_ms: int) -> list[Alert]:
-        alerts: list[Alert] = []
-        for key, family in self._families.items():
-            onsets = set(changed.get(key, {}))
-            if len(family.machines) > 1:  # another machine may have changed what authorises
-                onsets |= set(family.actual.incidents)
-            written = (self._alert(family, onset, at_ms) for onset in sorted(onsets))
-            alerts += [alert for alert in written if alert is not None]
-        return alerts
+        It is written at their approval, which is yet to come.
+        """
+        for scope in scopes:
+            self._count_leaves(scope, False, history)
+            if self._backfill:
+                self._count_leaves(scope, True, replace(history, before=None, fixes=self._backfill))
+        self._plan()
 
-    def _alert(self, family: Family, onset: int, at_ms: int) -> Alert | None:
-        """The alert of an onset as it is now; None where it is as it was last written."""
-        key = family.scope, family.backfill, onset
-        written = self._written.get(key)
-        incident = family.actual.incidents.get(onset)
-        if incident is None:
-            if written is None or written.facts is None:
-                return None
-            alert, facts = replace(written.alert, withdrawn_ms=at_ms), None
-        else:
-            cleared_ms = _cleared_ms(incident, family.rights.get(onset) if family.backfill else None)
-            facts = incident.raised, incident.evidence, cleared_ms, self._authorised_by(family, onset)
-            if written is not None and written.facts == facts:
-                return None
-            alert = self._context.writer.boundary(self.binding, family.scope, incident, family.backfill)
-            alert = replace(alert, cleared_ms=cleared_ms, authorised_by=facts[-1])
-        self._written[key] = Written(facts, alert)
-        return alert
+    def _count_leaves(self, scope: int, backfill: bool, history: History) -> None:
+        known, fresh = self._families.get((scope, backfill)), self._family(scope, backfill, history.before)
+        moments = self._context.timeline.moments(scope, self.binding, history.since_ms - 1, self._done_ms)
+        if known is not None:
+            fresh.begin_with(known.actual.open_before(history.since_ms))
+        for fix, at_ms, kind in in_judged_order(history.fixes, moments):
+            if fix is not None:
+                self._insert(fresh, fix)
+            else:
+                self._enter(fresh, at_ms, kind)
+        certain = fresh.actual.certain_incidents(self._context.policy.clear_fixes, history.is_complete)
+        if known is not None:
+            known.remember(certain, fresh)
+        elif certain and fresh.actual.state.idle:
+            fresh.actual.incidents = certain
+            known = self._families[scope, backfill] = fresh
+        if known is not None and backfill:
+            self._rights_again(known, END_MS)
 
-    def _authorised_by(self, family: Family, onset: int) -> str | None:
-        names = [
-            self._context.writer.leave_id(number)
-            for approved_ms, number in self._leaves
-            if approved_ms <= self._done_ms
-            and number in family.machines
-            and onset not in family.machines[number].incidents
+    def withdraw(self, at_ms: int) -> list[Alert]:
+        """The binding is no more, before it began: what a fast clock's fixes raised is withdrawn."""
+        return [
+            replace(written.alert, withdrawn_ms=at_ms)
+            for written in self._written.values()
+            if written.facts is not None
         ]
-        return min(names, key=str.encode, default=None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OpeningVerdicts:
-    """How a machine asks its tracker for the verdict at an opening."""
-
-    tracker: BindingTracker
-    scope: int
-    leave: int
-
-    def __call__(self, at_ms: int, fix: Fix) -> Verdict:
-        return self.tracker.judge_opening(self.scope, self.leave, at_ms, fix)
-
-
-def _cleared_ms(incident: Incident, right_ms: int | None) -> int | None:
-    if incident.cleared_ms is not None:
-        return incident.cleared_ms
-    known = [ms for ms in (incident.ended_ms, right_ms) if ms is not None]
-    return min(known, default=None)

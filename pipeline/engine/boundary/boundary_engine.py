@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.assignment import Assignment
-from pipeline.engine.boundary.binding_tracker import Activity, BindingTracker, TrackerContext, settled_ms
+from pipeline.engine.boundary.binding_tracker import BindingTracker
 from pipeline.engine.boundary.distance_screen import Candidates, DistanceScreen, Screening
+from pipeline.engine.boundary.family import Activity, History, TrackerContext, settled_ms
 from pipeline.engine.boundary.safe_region import mark_unmoved
 from pipeline.engine.compiled_fences import CompiledFences
+from pipeline.engine.growing_columns import moved
+from pipeline.engine.renumbering import Renumbering
 from pipeline.ping import CONFIRMATION, NO_SOURCE, PingBatch
 from pipeline.sites.policy import SOURCES
 from sinks.alert import Alert
@@ -49,16 +52,84 @@ class BoundaryEngine:
         self._hot = np.zeros(bindings, np.bool_)
         self._tracked = np.zeros(bindings, np.bool_)
         self._due_ms = np.full(bindings, END_MS, np.int64)
-        self._anchor_lon = np.zeros(bindings)
-        self._anchor_lat = np.zeros(bindings)
-        self._safe_m = np.full(bindings, -1.0)
-        self._since_ms = np.full(bindings, END_MS, np.int64)
-        self._until_ms = np.full(bindings, BEGIN_MS, np.int64)
+        self._set_unscreened(bindings)
         self._past_ms = BEGIN_MS
 
     def start(self, start_ms: int) -> None:
         """Begin the clock."""
         self._past_ms = start_ms
+
+    def move(self, numbers: Renumbering, start_ms: int) -> list[Alert]:
+        """Take over the state under another site's numbers, and judge by it what is not settled by the clock.
+
+        The log of fixes has moved already. The sites differ from the clock on and in leaves approved later.
+        """
+        to, bindings = numbers.bindings, len(self._assignment.subjects.binding_person)
+        self._hot = moved(self._hot, to, np.zeros(bindings, np.bool_))
+        self._tracked = moved(self._tracked, to, np.zeros(bindings, np.bool_))
+        self._due_ms = moved(self._due_ms, to, np.full(bindings, END_MS, np.int64))
+        self._set_unscreened(bindings)
+        trackers, self._trackers = self._trackers, {}
+        earliest_ms = min((tracker.earliest_ms for tracker in trackers.values()), default=END_MS)
+        before_ms = self._past_ms - self._policy.allowed_lateness_ms
+        self._compiled.active_intervals.cover(min(earliest_ms, before_ms), self._past_ms)
+        alerts: list[Alert] = []
+        for tracker in trackers.values():
+            tracker.move(numbers, self._context)
+            if tracker.binding >= 0:
+                self._trackers[tracker.binding] = tracker
+                self._due_ms[tracker.binding] = tracker.due_ms
+            else:
+                alerts += tracker.withdraw(self._past_ms)
+        return alerts + self._judge_ahead() + self._count_leaves(numbers.new_leaves, start_ms)
+
+    def _judge_ahead(self) -> list[Alert]:
+        """Fixes of fast clocks, which are there already though the sites differ at their time."""
+        at_ms = self._past_ms
+        ahead = np.flatnonzero(self._log.newest_ms >= at_ms).tolist()
+        if not ahead:
+            return []
+        newest_ms = int(self._log.newest_ms[ahead].max())
+        self._compiled.active_intervals.cover(at_ms - self._policy.allowed_lateness_ms, newest_ms)
+        alerts: list[Alert] = []
+        for binding, tracker in self._trackers_of(ahead, at_ms).items():
+            person = self._assignment.subjects.binding_person[binding]
+            row = int(self._assignment.subjects.rows.first[person])
+            suspects = {
+                (scope, backfill)
+                for fix, backfill in tracker.fixes_since(at_ms)
+                for scope in self._scopes_round(row, fix.lon, fix.lat)
+            }
+            alerts += tracker.advance(at_ms, len(self._log))  # where it is new
+            alerts += tracker.judge_again(at_ms, len(self._log), suspects)
+        self._settle(ahead)
+        return alerts
+
+    def _count_leaves(self, leaves: list[int], start_ms: int) -> list[Alert]:
+        """What leaves that are approved from now on would have prevented of what was raised already."""
+        a, past_ms, horizon_ms = self._assignment, self._past_ms, self._horizon_ms
+        late = {leave for leave in leaves if a.leaves[leave].approved_at_ms >= past_ms}
+        persons = [p for p in range(len(a.subjects.person_ids)) if late & set(a.leaves_of(p))] if late else []
+        bindings = np.flatnonzero(np.isin(a.subjects.binding_person, persons)).tolist()
+        if not bindings:
+            return []
+        self._compiled.active_intervals.cover(horizon_ms, past_ms)
+        is_whole = horizon_ms <= start_ms
+        for binding, tracker in self._trackers_of(bindings, past_ms).items():
+            tracker.advance(past_ms, len(self._log))  # where it is new: nothing goes on
+            fixes = self._log.window(binding, horizon_ms, len(self._log))
+            before = next((fix for fix in fixes if fix.event_ms < horizon_ms), None)
+            history = History(horizon_ms, before, fixes[before is not None :], before is None and is_whole)
+            tracker.count_leaves(history, a.keep_in_scopes(tracker.person))
+        self._settle(bindings)
+        return []
+
+    def _set_unscreened(self, bindings: int) -> None:
+        """Nothing is known of where a binding may move without being looked at."""
+        self._anchor_lon, self._anchor_lat = np.zeros(bindings), np.zeros(bindings)
+        self._safe_m = np.full(bindings, -1.0)
+        self._since_ms = np.full(bindings, END_MS, np.int64)
+        self._until_ms = np.full(bindings, BEGIN_MS, np.int64)
 
     def process(self, fixes: PingBatch, binding: Ints, row: Ints) -> list[Alert]:
         """Fixes in order of arrival, each with its binding and its person's row at its event time."""

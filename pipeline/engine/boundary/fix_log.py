@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS
 from pipeline.engine.boundary.fix import Fix
-from pipeline.engine.growing_columns import Columns
+from pipeline.engine.growing_columns import Columns, moved
 from pipeline.ping import CONFIRMATION, PingBatch
 
 Ints = NDArray[np.int64]
@@ -97,6 +97,21 @@ class FixLog:
         )  # fmt: skip
         return extra
 
+    def move(self, to: Ints, bindings: int) -> None:
+        """Take over the fixes of other bindings: ``to`` has the number here of each, -1 where one is gone."""
+        self.last, self.newest_row = (
+            moved(column, to, np.full(bindings, _NONE, np.int64)) for column in (self.last, self.newest_row)
+        )
+        self.newest_ms = moved(self.newest_ms, to, np.full(bindings, BEGIN_MS, np.int64))
+        self.tied = moved(self.tied, to, np.zeros(bindings, np.bool_))
+        if np.array_equal(to, np.arange(len(to))):
+            return
+        kept = to[self._rows["binding"]] >= 0
+        if not kept.all():
+            self._keep(kept)
+        self._rows["binding"][:] = to[self._rows["binding"]]
+        self._rows.changed()
+
     def columns(self, rows: Ints, *names: str) -> list[NDArray[Any]]:
         """Some columns at some rows."""
         return [self._rows[name][rows] for name in names]
@@ -158,7 +173,11 @@ class FixLog:
         if len(self._rows) < self._forget_from:
             return
         event_ms, binding = self._rows["event_ms"], self._rows["binding"]
-        kept = (event_ms >= horizon_ms) | (event_ms >= self.newest_ms[binding] - lateness_ms)
+        self._keep((event_ms >= horizon_ms) | (event_ms >= self.newest_ms[binding] - lateness_ms))
+        self._forget_from = max(_FORGET_FROM, 2 * len(self._rows))
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Drop all other rows, and link those that are left."""
         number = np.cumsum(kept) - 1
         before = self._rows["before"].copy()
         _relink(before, self._rows["before"], kept)
@@ -170,7 +189,6 @@ class FixLog:
         self.newest_row = np.where(self.newest_row >= 0, number[self.newest_row], _NONE)
         self._rows.keep(kept)
         self._forget_extra()
-        self._forget_from = max(_FORGET_FROM, 2 * len(self._rows))
 
     def _forget_extra(self) -> None:
         """Drop what belongs to rows forgotten, and point the others to where theirs is now."""

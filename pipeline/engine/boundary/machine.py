@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pipeline.engine.boundary.fix import Fix, OrderKey
@@ -63,6 +63,10 @@ class Machine:
         self._effects: list[Incident | None] = []
         self.incidents: dict[int, Incident] = {}
 
+    def ask(self, judge_opening: Callable[[int, Fix], Verdict]) -> None:
+        """Ask somebody else for the verdicts at openings from now on."""
+        self._judge_opening = judge_opening
+
     @property
     def state(self) -> RunState:
         """Where the scope stands after all entries."""
@@ -83,6 +87,54 @@ class Machine:
         del self._states[place:], self._effects[place:]
         self._judge_from(place)
         return self._apply(old, self._outcome(place))
+
+    def begin_with(self, incident: Incident | None) -> None:
+        """Begin with an incident that is open; before any entry."""
+        self._settled = RunState(open=incident)
+
+    def open_before(self, at_ms: int) -> Incident | None:
+        """The incident that is open after all entries, where it was raised before an instant."""
+        found = self.state.open
+        return found if found is not None and found.raised.at_ms < at_ms else None
+
+    def certain_incidents(self, clear_fixes: int, is_complete: bool) -> dict[int, Incident]:
+        """Those that were there whatever came before the first entry: begun after nothing could go on."""
+        if is_complete:
+            return dict(self.incidents)
+        streak = 0
+        for entry in self._entries:
+            if entry.key[1] == END or streak >= clear_fixes:
+                return {onset: found for onset, found in self.incidents.items() if onset >= entry.key[0]}
+            if entry.verdict is not Verdict.UNSURE:
+                streak = streak + 1 if entry.verdict is Verdict.RIGHT else 0
+        return {}
+
+    def judge_again(self, from_ms: int, verdict: Callable[[Fix], Verdict]) -> Changes:
+        """Judge the fixes from an instant on by another site, and all that follows from them."""
+        place = bisect_left(self._keys, (from_ms, FIX, ()))
+        old = self._outcome(place)
+        for entry in self._entries[place:]:
+            if entry.fix is not None:
+                entry.verdict = verdict(entry.fix)
+        del self._states[place:], self._effects[place:]
+        self._judge_from(place)
+        return self._apply(old, self._outcome(place))
+
+    def fixes(self) -> Iterator[Fix]:
+        """Every fix that it holds anywhere, some more than once."""
+        if self._before is not None:
+            yield self._before
+        yield from (entry.fix for entry in self._entries if entry.fix is not None)
+        for state in (self._settled, *self._states):
+            if state.run is not None:
+                yield from (sighting.fix for sighting in (*state.run.head, *state.run.tail))
+        for incident in self._incidents():
+            yield from (sighting.fix for sighting in (*incident.evidence, incident.raised))
+
+    def _incidents(self) -> Iterator[Incident]:
+        open_ones = (state.open for state in (self._settled, *self._states))
+        known = (*open_ones, *self._effects, *self.incidents.values())
+        return (incident for incident in known if incident is not None)
 
     def prune(self, from_ms: int, keep: Collection[int]) -> None:
         """Settle all entries before an instant, as no fix may come before it any more.

@@ -1,0 +1,142 @@
+"""What a binding tracker is made of: the machines of each scope, and what all trackers of a shard share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from pipeline.engine.alert_writer import AlertWriter
+from pipeline.engine.boundary.fix import Fix
+from pipeline.engine.boundary.incidents import Incident, RunRule, Sighting, Verdict
+from pipeline.engine.boundary.machine import EntryKey, Machine, fix_entry, moment_entry
+from pipeline.engine.boundary.side_classifier import SideClassifier
+from pipeline.engine.boundary.timeline import Timeline
+from pipeline.sites.policy import Policy
+from sinks.alert import Alert
+
+ACTUAL = -1
+
+#: A scope and whether it is its backfill that is judged.
+FamilyKey = tuple[int, bool]
+
+
+@dataclass(slots=True, eq=False)
+class Family:
+    """A scope's machine and, per leave approved later, the machine as if that leave had counted.
+
+    ``rights`` holds, for a backfill incident by onset, the earliest right-side fix known after it.
+    """
+
+    scope: int
+    backfill: bool
+    machines: dict[int, Machine]
+    rights: dict[int, int | None]
+
+    @property
+    def actual(self) -> Machine:
+        """The machine that alerts come from."""
+        return self.machines[ACTUAL]
+
+    def begin_with(self, incident: Incident | None) -> None:
+        """Begin all machines with an incident that is open already."""
+        for machine in self.machines.values():
+            machine.begin_with(incident)
+
+    def remember(self, incidents: dict[int, Incident], fresh: Family) -> None:
+        """Take in incidents that were forgotten, and the machines of leaves that are new."""
+        for leave, machine in self.machines.items():
+            if leave != ACTUAL:
+                machine.incidents = fresh.machines[leave].incidents | machine.incidents
+        self.actual.incidents = incidents | self.actual.incidents
+        self.machines = fresh.machines | self.machines
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Fixes of one kind since an instant, in judged order, and the newest before it.
+
+    ``is_complete``: there is nothing that is not known any more.
+    """
+
+    since_ms: int
+    before: Fix | None
+    fixes: list[Fix]
+    is_complete: bool
+
+
+def in_judged_order(
+    fixes: Iterable[Fix], moments: Iterable[tuple[int, int]]
+) -> list[tuple[Fix | None, int, int]]:
+    """Fixes and moments as a machine has them: (fix, or None at a moment; instant; kind)."""
+    entries: list[tuple[EntryKey, Fix | None]] = [(fix_entry(fix, Verdict.UNSURE).key, fix) for fix in fixes]
+    entries += [(moment_entry(at_ms, kind).key, None) for at_ms, kind in moments]
+    return [(fix, key[0], key[1]) for key, fix in sorted(entries, key=lambda entry: entry[0])]
+
+
+def settled_ms(policy: Policy, newest_ms: int, clock_ms: int) -> int:
+    """No live fix and, with the clock here, no moment can come before this any more.
+
+    A device's clock may be fast: then moments still come before fixes that are there already.
+    """
+    return min(newest_ms - policy.allowed_lateness_ms, clock_ms)
+
+
+class TrackerContext:
+    """What all trackers of a shard share: how to classify fixes, when moments come, how to write alerts."""
+
+    def __init__(
+        self, policy: Policy, classifier: SideClassifier, timeline: Timeline, writer: AlertWriter
+    ) -> None:
+        self.policy = policy
+        self.classifier = classifier
+        self.timeline = timeline
+        self.writer = writer
+        self.rules = {
+            keep_in: RunRule(rule.fixes, rule.dwell_ms, policy.clear_fixes)
+            for keep_in, rule in ((True, policy.keep_in), (False, policy.keep_out))
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An alert as it was last written, and the facts it was made of (None: it is withdrawn)."""
+
+    facts: tuple[Sighting, tuple[Sighting, ...], int | None, str | None] | None
+    alert: Alert
+
+
+class Activity(Enum):
+    """What a tracker still has to do with the fixes of its binding."""
+
+    OVER = 0
+    BACKFILL_ONLY = 1
+    ALL = 2
+
+
+class OpeningJudge(Protocol):
+    """What a machine asks at an opening, by way of ``OpeningVerdicts``."""
+
+    def judge_opening(self, scope: int, leave: int, at_ms: int, fix: Fix) -> Verdict:
+        """The verdict on the last known fix."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpeningVerdicts:
+    """How a machine asks its tracker for the verdict at an opening."""
+
+    tracker: OpeningJudge
+    scope: int
+    leave: int
+
+    def __call__(self, at_ms: int, fix: Fix) -> Verdict:
+        return self.tracker.judge_opening(self.scope, self.leave, at_ms, fix)
+
+
+def clearing_ms(incident: Incident, right_ms: int | None) -> int | None:
+    """When an incident was cleared: by its streak, else by an end or the earliest right-side fix."""
+    if incident.cleared_ms is not None:
+        return incident.cleared_ms
+    known = [ms for ms in (incident.ended_ms, right_ms) if ms is not None]
+    return min(known, default=None)

@@ -1,0 +1,109 @@
+"""A site that changes while it is judged by raises what its last form, all versions included, raises.
+
+One seed is one world; ``FENCEWATCH_SEEDS=2000`` with ``-m "soak or not soak"`` makes it so many.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from engine.changing_site import story
+from engine.engine_run import ALL, EngineRun, to_batch
+from engine.harsh_world import harsh_world
+from engine.random_world import World, random_world
+from seeds import seeds
+
+from geofences.instant import END_MS
+from pipeline.engine.boundary import fix_log
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.reference import judge
+from pipeline.sites.records import Site
+from pipeline.stream.division import divide
+from sinks.alert import Alert, alert_line
+
+SEEDS = seeds(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
+
+
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fix_log, "_FORGET_FROM", 20)
+
+
+def without_foreign_fixes(world: World) -> World:
+    """Without fixes of fast clocks that are dated past a beginning or an end of whose they are.
+
+    Where that is not known yet when they arrive, they stay whose they were then (docs/semantics.md).
+    """
+    spans = [(row.valid_from_ms, row.valid_to_ms) for row in world.site.people]
+    spans += [(row.valid_from_ms, row.valid_to_ms) for row in world.site.bindings]
+    turns = {at_ms for span in spans for at_ms in span}
+    rows = [
+        row for row in world.rows if not any(row.arrival_ms <= turn_ms <= row.event_ms for turn_ms in turns)
+    ]
+    return replace(world, rows=rows)
+
+
+def alerts_of_changes(
+    world: World, changes: Sequence[tuple[int, Site]], *, size: int, shards: int, renew: bool
+) -> list[Alert]:
+    """The world's rows judged by each site in turn; with ``renew`` in new shards after each batch."""
+    until_ms = world.rows[-1].arrival_ms if world.until_ms is None else world.until_ms
+    rows = [row for row in world.rows if row.arrival_ms <= until_ms]
+    device_ids = divide(world.site, 1).device_ids
+    whole = to_batch(world.site, rows)
+    start_ms = rows[0].arrival_ms
+    known = [CompiledSite.of(site, shards, device_ids) for _, site in changes]
+    first = max(number for number, (at_ms, _) in enumerate(changes) if number == 0 or at_ms < start_ms)
+    run = EngineRun(known[first], start_ms)
+    place = 0
+    for compiled, (at_ms, _), (next_ms, _) in zip(
+        known[first:], changes[first:], [*changes[first + 1 :], (END_MS, world.site)], strict=True
+    ):
+        if at_ms > start_ms or place:
+            if at_ms > until_ms:
+                break
+            run.change(compiled, at_ms)
+        end = next((n for n, row in enumerate(rows) if row.arrival_ms > next_ms), len(rows))
+        for begin, stop in pairwise([*range(place, end, size), end]):
+            run.ingest(whole.select(slice(begin, stop)))
+            if renew:
+                run.renew()
+        place = max(place, end)
+    run.finish(until_ms)
+    return run.ledger.alerts()
+
+
+def assert_same(world: World, size: int, shards: int, renew: bool) -> int:
+    """Whole lines, but for alerts that a change withdrew; returns how many those are."""
+    until_ms = world.rows[-1].arrival_ms if world.until_ms is None else world.until_ms
+    changes = story(world.seed, world.site, world.rows[0].arrival_ms, until_ms)
+    expected = {alert_line(alert) for alert in judge(world.site, world.rows, world.until_ms)}
+    found = alerts_of_changes(world, changes, size=size, shards=shards, renew=renew)
+    moments = {at_ms for at_ms, _ in changes}
+    undone = {alert_line(a) for a in found if a.withdrawn_ms in moments} - expected
+    got = {alert_line(alert) for alert in found} - undone
+    missing, extra = sorted(expected - got), sorted(got - expected)
+    assert got == expected, (
+        f"seed {world.seed}, {size} rows, {shards} shards, renewed {renew}, {len(changes)} changes: "
+        f"missing {json.dumps([line.decode() for line in missing[:2]], indent=1)}, not expected {extra[:2]}"
+    )
+    return len(undone)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_site_that_changes_raises_what_its_last_form_raises(seed: int) -> None:
+    world = without_foreign_fixes(random_world(seed))
+    for size, shards, renew in ((1, 1, False), (7, 8, True), (ALL, 1, False)):
+        assert_same(world, size, shards, renew)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_harsh_world_whose_site_changes(seed: int) -> None:
+    world = without_foreign_fixes(harsh_world(seed))
+    for size, shards, renew in ((7, 1, True), (ALL, 8, False)):
+        assert_same(world, size, shards, renew)
