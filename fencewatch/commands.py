@@ -20,6 +20,7 @@ from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
 from fencewatch.reject_commands import reject_app
+from fencewatch.replaying import replay_of_log
 from fencewatch.site_commands import add_commands as add_site_commands
 from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
@@ -69,9 +70,11 @@ def fencewatch(
     "replay", epilog="Example: fencewatch replay --site site --pings pings.parquet --alerts alerts.ndjson"
 )
 def replay_command(
-    site: Annotated[Path, typer.Option(help="The site's directory.")],
-    pings: Annotated[list[Path], typer.Option(help="Recorded pings: .parquet, .ndjson or .csv; may repeat.")],
     alerts: Annotated[Path, typer.Option(help="The alert file to write (NDJSON).")],
+    site: Annotated[Path | None, typer.Option(help="The site's directory.")] = None,
+    pings: Annotated[
+        list[Path] | None, typer.Option(help="Recorded pings: .parquet, .ndjson or .csv; may repeat.")
+    ] = None,
     confirmations: Annotated[
         list[Path] | None, typer.Option(help="Recorded confirmations; may repeat.")
     ] = None,
@@ -85,14 +88,29 @@ def replay_command(
             "--accept-jump", help="Go on where a gap between rows makes a million missed confirmations."
         ),
     ] = False,
+    changes: Annotated[
+        Path | None, typer.Option(help="Changes of the site, NDJSON with arrival_time, among the rows.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="A data directory: its log in place of --site, --pings and the like.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run recorded streams through the engine by their own times."""
+    """Run recorded streams, or the log of a live system, through the engine by their own times."""
     from pipeline.runtime.replay import ReplayRequest, replay
-    from pipeline.sites.load import read_site, site_files
+    from pipeline.sites.load import load_documents, read_site, site_files
+    from pipeline.stream.recorded_changes import read_changes
 
     with exit_codes():
+        if log is not None:
+            if site is not None or pings or confirmations or changes is not None:
+                raise typer.BadParameter("the log has it all; expected it alone", param_hint="--log")
+            replay_of_log(log, alerts, rejects, _instant("--until", until), as_json=as_json)
+            return
+        if site is None or not pings:
+            raise typer.BadParameter("is missing; expected --site and --pings, or --log", param_hint="--site")
         inputs = [("the input", path) for path in (*pings, *(confirmations or ()))]
+        inputs += [] if changes is None else [("the changes,", changes)]
         inputs += [("a file of the site,", path) for path in site_files(site)]
         refuse_clashes({"--alerts": alerts, "--rejects": rejects}, inputs)
         findings = Findings()
@@ -103,7 +121,8 @@ def replay_command(
         request = ReplayRequest(
             site=loaded, pings=pings, confirmations=confirmations or [], alerts=alerts, rejects=rejects,
             until_ms=_instant("--until", until), workers=workers, batch_rows=batch,
-            accept_jump=accept_jump,
+            accept_jump=accept_jump, changes=[] if changes is None else read_changes(changes),
+            documents=load_documents(site) if changes is not None else None,
         )  # fmt: skip
         with printing.bytes_bar("replaying") as progress:
             summary = replay(request, progress)

@@ -30,14 +30,13 @@ class Housekeeping:
     def __init__(
         self,
         settings: Settings,
-        locator: Locator,
         positions: PositionStore,
         tracks: TrackArchive,
         rejects: RejectStore,
         timezone: ZoneInfo,
     ) -> None:
         self._settings = settings
-        self._locator = locator
+        self.locator: Locator | None = None  # the site is known once the engine has begun
         self._positions = positions
         self._tracks = tracks
         self._rejects = rejects
@@ -61,7 +60,8 @@ class Housekeeping:
         if clock_ms < self._due_ms:
             return
         if self._pace.may_remove(clock_ms):
-            self._positions.forget(self._locator.unsupervised(clock_ms))
+            if self.locator is not None:
+                self._positions.forget(self.locator.unsupervised(clock_ms))
             self._remove_a_day_of_rejects(clock_ms)
             self._remove_a_day(clock_ms)
             self._remove_a_day_of_files(clock_ms)

@@ -23,12 +23,14 @@ from fencewatch.opened import opened_inbox
 from fencewatch.opened_registry import first_documents, opened_site
 from fencewatch.patience import Patience
 from geofences.instant import EPOCH
+from pipeline.engine.compiled_site import CompiledSite
 from pipeline.host.clock import clock_of
 from pipeline.ingest.refusals import refused_rows
 from pipeline.ingest.running_site import RunningSite
 from pipeline.reading.rows import DUPLICATE, REASONS
 from pipeline.registry.catching_up import catch_up
 from pipeline.runtime.live import LiveEngine, LiveRequest
+from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.whereabouts import Locator, Whereabouts
 from pipeline.sites.documents import HOLIDAYS
 from pipeline.sites.records import Site
@@ -39,7 +41,7 @@ from pipeline.upkeep.stores import Standing, StoresDisagree, mark_reached
 from sinks.disposal import AlertChange, DisposalQueue
 from sinks.errors import SinkFailed
 from sinks.operations_log import OPERATIONS, OperationsLog
-from sinks.positions import Position, PositionStore
+from sinks.positions import Contact, Position, PositionStore
 from sinks.rejects import RejectStore
 from sinks.run_metrics import RunMetrics
 from sinks.tracks import TrackArchive, TrackColumn
@@ -72,7 +74,8 @@ def run(settings: Settings) -> None:
         outputs = Outputs(settings, running, queue, patience)
         engine = LiveEngine(
             LiveRequest(
-                site=site,
+                sites=SiteHistory(running.registry.documents_at, outputs.begin_with),
+                policy=site.policy,
                 fingerprint=running.registry.fingerprint,
                 journal=settings.journal,
                 state=settings.state,
@@ -124,13 +127,11 @@ class Outputs:
         self._now_ms = clock_of(settings.data).now_ms
         self._timezone = site.policy.timezone
         self._queue = queue
-        self._locator = Locator(site)
         self._positions = PositionStore.open(settings.positions)
         self._rejects = RejectStore.open(settings.rejects)
         self._tracks = TrackArchive(settings.tracks, ZoneInfo(site.policy.timezone))
         self._housekeeping = Housekeeping(
             settings,
-            self._locator,
             self._positions,
             self._tracks,
             self._rejects,
@@ -142,6 +143,17 @@ class Outputs:
         # Each is replaced as a whole, since the figures are saved by a thread of their own.
         self._reached: tuple[int, int | None] = 0, None
         self._writes: tuple[int, float, float] = 0, 0.0, 0.0
+
+    def begin_with(self, compiled: CompiledSite) -> None:
+        """The site as it is where the engine goes on."""
+        self._locator = Locator(compiled.site, compiled.division.device_ids)
+        self._housekeeping.locator = self._locator
+
+    def _move(self, compiled: CompiledSite) -> None:
+        """The site has changed at this place of the log."""
+        parents = {office.office_id: office.parent_id for office in compiled.site.offices}
+        self._patience.done(self._settings.queue, lambda: self._queue.set_offices(parents))
+        self.begin_with(compiled)
 
     def write_alerts(self, told: list[AlertUpdate]) -> None:
         """Alerts into the queue: durable when this returns."""
@@ -187,15 +199,16 @@ class Outputs:
         for item in accepted:
             self._reached = item.offset, item.clock_ms
             self._housekeeping.passed(item.clock_ms)
-        found = [self._locator.whereabouts(item.rows) for item in accepted if item.rows is not None]
+        found: list[Whereabouts] = []
+        contacts: list[Contact] = []
+        for item in accepted:
+            if item.moved is not None:
+                self._move(item.moved.compiled)
+            if item.rows is not None:
+                found.append(self._locator.whereabouts(item.rows))
+                contacts += self._locator.contacts(item.rows, item.batteries)
         self._waiting += (part for part in found if len(part))
         latest = [position for part in found for position in _positions(part)]
-        contacts = [
-            contact
-            for item in accepted
-            if item.rows is not None
-            for contact in self._locator.contacts(item.rows, item.batteries)
-        ]
         self._patience.done(self._settings.positions, lambda: self._positions.put(latest, contacts))
 
     def flush_rows(self) -> None:

@@ -138,6 +138,12 @@ class RowDecoder:
         self._devices = devices
         self._challenges = challenges
 
+    def learn(self, device_ids: Sequence[str]) -> None:
+        """Devices that are known from here on, numbered after all others as far as they are new."""
+        new = [device_id for device_id in device_ids if device_id not in self._devices.numbers]
+        if new:
+            self._devices = DeviceIds([*self._devices.ids, *new])
+
     def batch(self, records: Sequence[Record]) -> RawBatch:
         """The rows of records, in their order, as one batch; there is at least one record."""
         decoded = [_decoded(record) for record in records]

@@ -7,7 +7,7 @@ that a later version of the program, which may resolve otherwise, does the same 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -39,6 +39,12 @@ class SiteRecord:
         said = json.loads(record.payload)
         change = SiteChange(said["id"], said["by"], said["reason"], said["operations"], said["edits"])
         return cls(record.number, record.clock_ms, change)
+
+
+def devices_put(edits: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ids of devices that edits put in, each once, in their order."""
+    rows = (edit["put"] for edit in edits if edit["table"] == "devices" and "put" in edit)
+    return list(dict.fromkeys(row["device_id"] for row in rows))
 
 
 def site_entry(change: SiteChange) -> Entry:

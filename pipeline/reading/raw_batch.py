@@ -30,6 +30,19 @@ class RawBatch:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def part(self, rows: NDArray[np.intp] | slice) -> RawBatch:
+        """The same batch at some places."""
+        return RawBatch(
+            self.rows.select(rows),
+            self.kind[rows],
+            self.file[rows],
+            self.row[rows],
+            self.chunk[rows],
+            self.position[rows],
+            self.chunks,
+            self.names,
+        )
+
     def raw(self, place: int) -> str:
         """The text of one row as read."""
         chunk = self.chunks[int(self.chunk[place])]

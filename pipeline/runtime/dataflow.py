@@ -14,6 +14,7 @@ from pipeline.engine.shard import Shard
 from pipeline.runtime.agreement import Agreement
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.halt import Halt
+from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.steps import IntakeLogic, Keeping, ShardLogic, WriterSink
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate, LogItem, Router, ShardItem
@@ -33,6 +34,7 @@ class Parts:
     flush_rows: Callable[[], None] | None = None  # makes them durable at the end of an epoch
     until_ms: int | None = None
     store: CheckpointStore | None = None
+    sites: SiteHistory | None = None  # None: the site stays as it is
     halt: Halt = field(default_factory=Halt)
     agreement: Agreement = field(default_factory=Agreement)
 
@@ -65,6 +67,7 @@ def build(parts: Parts) -> Dataflow:
             state,
             list_rejects=listed,
             read_batteries=parts.write_rows is not None,
+            sites=parts.sites,
         )
 
     def shard(token: str | None) -> ShardLogic:
@@ -74,7 +77,7 @@ def build(parts: Parts) -> Dataflow:
         return parts.router.route(item) if isinstance(item, Accepted) else []
 
     flow = Dataflow("fencewatch")
-    log = op.input("log", flow, parts.source)  # RawBatch | LogEnd
+    log = op.input("log", flow, parts.source)  # RawBatch | ClockMark | … | LogEnd
     keyed = op.key_on("one-order", log, lambda _: "log")  # the log has one order, so one intake
     taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject)
     if parts.write_rejects is not None:

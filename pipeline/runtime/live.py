@@ -17,7 +17,6 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 from pipeline.checkpoint import Stored
-from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.shard import Shard
 from pipeline.errors import InputError, PipelineError
 from pipeline.host.disk import LockedError, acquire_lock
@@ -29,11 +28,11 @@ from pipeline.runtime.agreement import Agreement
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.dataflow import Parts, build
 from pipeline.runtime.halt import Halt
+from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import LiveLog
-from pipeline.sites.records import Site
-from pipeline.stream.division import SHARDS
+from pipeline.sites.policy import Policy
 from pipeline.stream.intake import Intake, Reject
-from pipeline.stream.items import Accepted, AlertUpdate, Router
+from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.bearing import SealedFile
 
 #: How often state is kept; a restart reads what the journal got since.
@@ -50,12 +49,14 @@ READER = "engine"
 class LiveRequest:
     """What to run on, and where results go: durable when ``write_alerts`` and ``flush_rows`` return.
 
-    ``fingerprint`` names the site's content: kept state is of no use to another site. ``reached`` gets the
-    record of the log up to which everything is durable, before the log may drop it; ``rewound`` is called
+    ``sites`` has the site at every place of the log. ``fingerprint`` names the first of them: kept state is
+    of no use to a site that did not come of it. ``reached`` gets the record of the log up to which
+    everything is durable, before the log may drop it; ``rewound`` is called
     where the engine goes on from a record before the one that had been reached.
     """
 
-    site: Site
+    sites: SiteHistory
+    policy: Policy
     fingerprint: str
     journal: Path
     state: Path
@@ -77,9 +78,8 @@ class LiveEngine:
         self._lock = _locked(request.state)
         self._stop = stop
         self._challenges = Challenges()
-        self._compiled = CompiledSite.of(request.site, SHARDS)
         self._recovery = _prepared(request.state, request.fingerprint)
-        self.intake = Intake(request.site.policy, self._challenges)
+        self.intake = Intake(request.policy, self._challenges, devices=request.sites.devices)
         self.log: JournalLog | None = None
         self._resumed = 0
 
@@ -89,8 +89,9 @@ class LiveEngine:
         parts = Parts(
             source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement),
             make_intake=self._make_intake,
-            router=Router(self._compiled.division),
-            make_shard=lambda number: Shard(self._compiled, number),
+            router=request.sites.router,
+            make_shard=lambda number: Shard(request.sites.compiled, number),
+            sites=request.sites,
             write_alerts=request.write_alerts,
             write_rejects=request.write_rejects,
             write_rows=request.write_rows,
@@ -128,6 +129,7 @@ class LiveEngine:
         os.close(self._lock)
 
     def _make_intake(self, state: Stored | None) -> Intake:
+        self._request.sites.begin(self._begin() if state is None else state.place)
         if state is not None:
             self.intake.restore(state)
         return self.intake
@@ -143,9 +145,9 @@ class LiveEngine:
         return 0 if recorded is None else int(recorded["record"])
 
     def _open_log(self, offset: int) -> JournalLog:
-        devices = DeviceIds(self._compiled.division.device_ids)
-        decoder = RowDecoder(devices, self._challenges)
         offset = offset or self._begin()
+        compiled = self._request.sites.begin(offset)
+        decoder = RowDecoder(DeviceIds(compiled.division.device_ids), self._challenges)
         self._resumed = offset
         consumer_offsets = ConsumerOffsets(self._request.journal)
         if (consumed := consumer_offsets.of(READER)) > offset:

@@ -16,7 +16,6 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
 from numpy.typing import NDArray
 
-from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.shard import Shard
 from pipeline.host.outputs import whole_file
 from pipeline.ping import CONFIRMATION, PING
@@ -24,14 +23,16 @@ from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.dataflow import Parts, build
 from pipeline.runtime.halt import Halt
+from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import RecordedLog
+from pipeline.sites.documents import SiteDocuments
 from pipeline.sites.records import Site
 from pipeline.stream.arrival_order import ArrivalOrder, Jump, Overridden, order_warnings
-from pipeline.stream.division import SHARDS, Division
 from pipeline.stream.file_outcome import FileOutcomes
 from pipeline.stream.intake import Intake, Reject
-from pipeline.stream.items import AlertUpdate, Router
+from pipeline.stream.items import AlertUpdate, LogItem, RecordedChange
 from pipeline.stream.merge import merged
+from pipeline.stream.recorded_changes import with_changes
 from sinks.ledger import AlertLedger
 
 BATCH_ROWS = 1 << 16
@@ -56,6 +57,8 @@ class ReplayRequest:
     workers: int = 1
     batch_rows: int = BATCH_ROWS
     accept_jump: bool = False
+    changes: Sequence[RecordedChange] = ()
+    documents: SiteDocuments | None = None  # the site as it was written, where there are changes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,14 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     schedule needs a year that the site's holiday table lacks. Files are written whole or not at all.
     """
     begun = time.perf_counter()
-    compiled = CompiledSite.of(request.site, SHARDS)
-    log = _Recording(request, compiled.division, progress)
+    sites = SiteHistory()
+    sites.know(device_id for change in request.changes for device_id in change.device_ids)
+    sites.begin_with(request.site, request.documents)
+    log = _Recording(request, sites.devices.ids, progress)
     ledger = AlertLedger()
-    with whole_file(request.alerts) as alerts, _whole_or_none(request.rejects) as rejects:
-        parts = _parts(request, compiled, log, ledger, rejects)
-        _run(build(parts), request.workers)
+    with whole_file(request.alerts) as alerts, whole_or_none(request.rejects) as rejects:
+        parts = _parts(request, sites, log, ledger, rejects)
+        run_flow(build(parts), request.workers)
         parts.halt.reraise()
         ledger.save(alerts)
     intake = log.intake
@@ -123,9 +128,10 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
 class _Recording:
     """The files of a replay as one log, and the intake that reads it."""
 
-    def __init__(self, request: ReplayRequest, division: Division, progress: Progress | None) -> None:
+    def __init__(self, request: ReplayRequest, device_ids: Sequence[str], progress: Progress | None) -> None:
         challenges = Challenges()
-        devices = DeviceIds(division.device_ids)
+        devices = DeviceIds(device_ids)
+        self._changes = request.changes
         named = [(path, PING) for path in request.pings] + [(p, CONFIRMATION) for p in request.confirmations]
         self._files: list[StreamFile] = [
             open_stream(path, kind=kind, number=number, devices=devices, challenges=challenges)
@@ -137,8 +143,11 @@ class _Recording:
         self._outcomes = FileOutcomes([str(path) for path, _ in named], [kind for _, kind in named])
         self.intake = Intake(request.site.policy, challenges, self._observe)
 
-    def open(self, skip_rows: int) -> Iterator[RawBatch]:
-        """The merged batches after the first so many rows."""
+    def open(self, skip_rows: int) -> Iterator[LogItem]:
+        """The merged batches after the first so many rows, with the changes of the site among them."""
+        return with_changes(self._batches(skip_rows), self._changes)
+
+    def _batches(self, skip_rows: int) -> Iterator[RawBatch]:
         total = sum(file.bytes_total for file in self._files)
         for batch in merged(self._files, self._batch_rows, skip_rows=skip_rows):
             yield batch
@@ -157,7 +166,7 @@ class _Recording:
 
 def _parts(
     request: ReplayRequest,
-    compiled: CompiledSite,
+    sites: SiteHistory,
     log: _Recording,
     ledger: AlertLedger,
     rejects: BinaryIO | None,
@@ -174,8 +183,9 @@ def _parts(
     return Parts(
         source=RecordedLog(log.open, request.until_ms, halt),
         make_intake=lambda _: log.intake,
-        router=Router(compiled.division),
-        make_shard=lambda number: Shard(compiled, number),
+        router=sites.router,
+        make_shard=lambda number: Shard(sites.compiled, number),
+        sites=sites,
         write_alerts=write_alerts,
         write_rejects=None if rejects is None else write_rejects,
         until_ms=request.until_ms,
@@ -183,7 +193,7 @@ def _parts(
     )
 
 
-def _run(flow: Dataflow, workers: int) -> None:
+def run_flow(flow: Dataflow, workers: int = 1) -> None:
     """Run a flow to its end in this process."""
     # A site is many objects that live on, and so is what shards know: the collector need not walk them often.
     thresholds = gc.get_threshold()
@@ -199,5 +209,6 @@ def _run(flow: Dataflow, workers: int) -> None:
         gc.unfreeze()
 
 
-def _whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+def whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    """A file that is there whole or not at all, or none."""
     return nullcontext() if path is None else whole_file(path)

@@ -14,8 +14,8 @@ from pipeline.runtime.agreement import Agreement, place_of, sealed_place
 from pipeline.runtime.halt import Halt
 from pipeline.stream.items import LogEnd, LogItem
 
-#: Opens the merged batches of a recorded log after its first so many rows.
-OpenLog = Callable[[int], Iterator[RawBatch]]
+#: Opens the items of a recorded log after its first so many rows.
+OpenLog = Callable[[int], Iterator[LogItem]]
 
 _PART = "log"
 
@@ -37,7 +37,7 @@ class RecordedLog(FixedPartitionedSource[LogItem, int]):
 
 
 class _RecordedPart(StatefulSourcePartition[LogItem, int]):
-    def __init__(self, batches: Iterator[RawBatch], rows: int, until_ms: int | None, halt: Halt) -> None:
+    def __init__(self, batches: Iterator[LogItem], rows: int, until_ms: int | None, halt: Halt) -> None:
         self._batches = batches
         self._rows = rows
         self._until_ms = until_ms
@@ -53,7 +53,7 @@ class _RecordedPart(StatefulSourcePartition[LogItem, int]):
         if batch is None:
             self._ended = True
             return [LogEnd(self._until_ms)]
-        self._rows += len(batch)
+        self._rows += len(batch) if isinstance(batch, RawBatch) else 0
         return [batch]
 
     def snapshot(self) -> int:

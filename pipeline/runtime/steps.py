@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -11,15 +11,21 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from pipeline.checkpoint import Stored
 from pipeline.engine.shard import Shard
+from pipeline.errors import InputError
 from pipeline.log.journal import ClockMark
 from pipeline.log.journal.log import Logged
+from pipeline.log.site_record import SiteRecord
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.agreement import Agreement
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.halt import Halt
+from pipeline.runtime.site_history import SiteHistory
+from pipeline.sites.change_faults import ChangeRefused
+from pipeline.sites.changes import resolved
+from pipeline.sites.edits import Edit
 from pipeline.stream.batteries import batteries_of
 from pipeline.stream.intake import Intake, Reject
-from pipeline.stream.items import Accepted, AlertUpdate, LogEnd, LogItem, Router, ShardItem
+from pipeline.stream.items import Accepted, AlertUpdate, LogEnd, LogItem, RecordedChange, Router, ShardItem
 from sinks.alert import Alert
 
 X = TypeVar("X")
@@ -51,8 +57,13 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         *,
         list_rejects: bool = True,
         read_batteries: bool = False,
+        sites: SiteHistory | None = None,
     ) -> None:
-        """``stored`` is what the intake goes on from; ``read_batteries``: somebody asks for them."""
+        """``stored`` is what the intake goes on from; ``read_batteries``: somebody asks for them.
+
+        ``sites`` takes the changes of the site, where there may be any.
+        """
+        self._sites = sites
         self._intake = intake
         self._list_rejects = list_rejects
         self._read_batteries = read_batteries
@@ -90,8 +101,12 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
                 return self._mark(mark, item.offset)
             case Logged(content=RawBatch() as batch):
                 return self._ingest(batch, item.offset)
+            case Logged(content=SiteRecord() as record):
+                return self._change(record.change.edits, record.at_ms, item.offset)
             case RawBatch():
                 return self._ingest(item, 0)
+            case RecordedChange():
+                return self._recorded_change(item)
         raise AssertionError(f"no item of a log: {item!r}")
 
     def _ingest(self, batch: RawBatch, offset: int) -> list[Accepted | Reject]:
@@ -109,7 +124,34 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
     def _mark(self, mark: ClockMark, offset: int) -> list[Accepted | Reject]:
         if self._intake.start_ms is None:  # a journal's clock begins with its first mark
             self._intake.start_ms = mark.at_ms
-        return [Accepted(None, self._intake.start_ms, mark.at_ms, mark.clock_gap, offset)]
+        past_ms, gap = mark.at_ms, mark.clock_gap
+        if self._until_ms is not None and past_ms > self._until_ms:
+            past_ms, gap = self._until_ms + 1, None
+        return [Accepted(None, self._intake.start_ms, past_ms, gap, offset)]
+
+    def _change(self, edits: Sequence[Edit], at_ms: int, offset: int) -> list[Accepted | Reject]:
+        """Another site from an instant on; what lies behind the end that is asked for is not judged."""
+        assert self._sites is not None, "somebody follows the site where it changes"
+        moved = self._sites.take(list(edits), at_ms)
+        if self._until_ms is not None and at_ms > self._until_ms:
+            return []
+        start_ms = at_ms if self._intake.start_ms is None else self._intake.start_ms
+        return [Accepted(None, start_ms, at_ms, offset=offset, moved=moved)]
+
+    def _recorded_change(self, change: RecordedChange) -> list[Accepted | Reject]:
+        """The same as of a live log, resolved by the clock at its place. Raises InputError where refused."""
+        assert self._sites is not None, "somebody follows the site where it changes"
+        clock_ms = self._intake.clock_ms
+        at_ms = change.arrival_ms if clock_ms is None else max(change.arrival_ms, clock_ms)
+        try:
+            edits = resolved(self._sites.rows, change.operations, at_ms)
+        except ChangeRefused as refused:
+            raise InputError(f"{change.place}: {refused}") from None
+        if self._intake.start_ms is None:  # nothing was judged yet
+            self._sites.take(list(edits.edits), at_ms)
+            return []
+        self._intake.hold_clock(at_ms)
+        return self._change(edits.edits, at_ms, 0) if edits else []
 
     def _end(self, end: LogEnd) -> list[Accepted | Reject]:
         start_ms, last_ms = self._intake.start_ms, self._intake.clock_ms
@@ -142,6 +184,8 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
         self._number = -1
         self._place = 0
         self._shard: Shard | None = None
+        #: Alerts that a site other than that of the kept state makes different ones.
+        self._of_the_site: list[Alert] = []
 
     def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[AlertUpdate], bool]:
         updates: dict[
@@ -156,6 +200,15 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
     def _judge(self, item: ShardItem) -> list[Alert]:
         shard, accepted = self._ready(item), item.accepted
         self._place = accepted.offset
+        waiting, self._of_the_site = self._of_the_site, []
+        return waiting + self._judge_item(shard, accepted)
+
+    def _judge_item(self, shard: Shard, accepted: Accepted) -> list[Alert]:
+        if accepted.moved is not None:
+            self._shard, alerts = shard.moved_to(
+                accepted.moved.compiled, accepted.moved.at_ms, accepted.start_ms
+            )
+            return alerts
         alerts = shard.step(accepted.rows) if accepted.rows is not None else []
         if accepted.clock_gap is not None:
             alerts += shard.skip_gap(accepted.clock_gap.from_ms, accepted.clock_gap.to_ms)
@@ -167,7 +220,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
             shard, stored = self._make_shard(item.shard), self._keeping.stored(self._token)
             self._keeping.agreement.shard(f"shard-{item.shard}", stored)
             if stored is not None:
-                shard.restore(stored)
+                self._of_the_site = shard.restore(stored, item.accepted.start_ms)
             shard.start(item.accepted.start_ms)
             self._shard = shard
         return self._shard

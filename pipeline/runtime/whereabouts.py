@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +41,9 @@ class Whereabouts:
 class Locator:
     """Knows whose every device is at every time; fixes of nobody under supervision are left out."""
 
-    def __init__(self, site: Site) -> None:
-        self._subjects = build_subject_table(divide(site, 1), 0)
+    def __init__(self, site: Site, device_ids: Sequence[str] = ()) -> None:
+        """``device_ids`` have their numbers already (``divide``)."""
+        self._subjects = build_subject_table(divide(site, 1, device_ids), 0)
         #: The office of each row of people as a number.
         self._office = np.unique(np.array(self._subjects.row_office, np.str_), return_inverse=True)[1]
 

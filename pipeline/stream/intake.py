@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numba import njit
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from geofences.crs import CRS, to_wgs84
 from geofences.instant import BEGIN_MS
 from pipeline.bare import bare
-from pipeline.checkpoint import Checkpoint, Stored
+from pipeline.checkpoint import Checkpoint, Growing, Stored
 from pipeline.ping import PingBatch
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.raw_batch import RawBatch
@@ -75,19 +76,35 @@ class Counts:
     rejected: Counter[str]
 
 
+class Named(Growing, Protocol):
+    """Things by number, with their names."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+
+
 class Intake:
     """The stateful half of validation; whatever the batches, the same rows in order give the same result.
 
     ``start_ms`` is the first accepted arrival and ``clock_ms`` the last (None before any).
     """
 
-    def __init__(self, policy: Policy, challenges: Challenges, observe: BatchObserver | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        challenges: Challenges,
+        observe: BatchObserver | None = None,
+        devices: Named | None = None,
+    ) -> None:
+        """``devices`` names the numbers of devices, for a state that is to outlive the site."""
         self.challenges = challenges
+        self._devices = devices
         self._observe = observe
         self.counts = Counts(0, 0, Counter())
         self.start_ms: int | None = None
         self.clock_ms: int | None = None
         self._horizon_ms = policy.backfill_horizon_ms
+        self._floor_ms = BEGIN_MS
         self._seen = seen_rows(np.zeros(0, ENTRY), 0)
         self._tables = 0
 
@@ -109,7 +126,7 @@ class Intake:
     def ingest(self, batch: RawBatch, *, list_rejects: bool = True) -> IntakeResult:
         """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
         rows = batch.rows
-        clock_ms = BEGIN_MS if self.clock_ms is None else self.clock_ms
+        clock_ms = max(self._floor_ms, BEGIN_MS if self.clock_ms is None else self.clock_ms)
         self._make_room(len(batch), clock_ms - self._horizon_ms)
         reason, arrival_ms = rows.reason.copy(), np.empty(len(batch), np.int64)
         _judge_rows(
@@ -132,6 +149,10 @@ class Intake:
         accepted = _accepted(batch, places, arrival_ms, self.challenges.texts)
         return IntakeResult(accepted, places, rejects)
 
+    def hold_clock(self, at_ms: int) -> None:
+        """No later row arrives before an instant, as something else in the order of the log came then."""
+        self._floor_ms = max(self._floor_ms, at_ms)
+
     def checkpoint(self) -> Checkpoint:
         """Everything needed to go on after the rows taken so far; to be stored at once."""
         facts = {
@@ -142,7 +163,10 @@ class Intake:
             "clock_ms": self.clock_ms,
         }
         known = KnownRows(self._seen, self._tables)
-        return Checkpoint(json.dumps(facts).encode(), {"seen": known, "challenges": self.challenges})
+        growing: dict[str, Growing] = {"seen": known, "challenges": self.challenges}
+        if self._devices is not None:
+            growing["devices"] = self._devices
+        return Checkpoint(json.dumps(facts).encode(), growing)
 
     def restore(self, stored: Stored) -> None:
         """Goes on where a checkpoint was taken, also where rows were decoded since.
@@ -154,6 +178,10 @@ class Intake:
         codes = np.array([self.challenges.code(text) for text in texts], np.int32)
         named = seen["challenge"] >= 0
         seen["challenge"][named] = codes[seen["challenge"][named]]
+        if self._devices is not None and "devices" in stored.rows:
+            numbers = {device_id: number for number, device_id in enumerate(self._devices.ids)}
+            places = [numbers.get(device_id, -1) for device_id in stored.rows["devices"]["id"].tolist()]
+            seen["device"] = np.array([*places, -1], np.int32)[seen["device"]]
         self._seen = seen_rows(seen, 0)
         self._tables += 1
         self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))

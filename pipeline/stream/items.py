@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,34 @@ class LogEnd:
     until_ms: int | None
 
 
-#: What a source gives: recorded rows and their end, or what a journal holds.
-LogItem = RawBatch | LogEnd | Logged
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedChange:
+    """A change of the site as it was recorded: asked for at an ``arrival_ms``, and how a fault names it."""
+
+    arrival_ms: int
+    operations: list[Any]
+    place: str
+
+    @property
+    def device_ids(self) -> list[str]:
+        """Devices that it may put in, as far as it is one."""
+        rows = [part.get("row") for part in self.operations if part.get("table") == "devices"]
+        ids = [row.get("device_id") for row in rows if isinstance(row, dict)]
+        return [device_id for device_id in ids if isinstance(device_id, str)]
+
+
+#: What a source gives: recorded rows, changes and their end, or what a journal holds.
+LogItem = RawBatch | RecordedChange | LogEnd | Logged
+
+
+class MovedSite(Protocol):
+    """Another site in force from an instant of the log's clock on."""
+
+    @property
+    def compiled(self) -> Any: ...
+
+    @property
+    def at_ms(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +60,8 @@ class Accepted:
 
     ``past_ms``: no later row arrives before it; None where only the rows say so. ``clock_gap``: a gap of
     the clock right before that. ``offset``: the place in the journal behind all this (0 without one).
-    ``batteries``: what these rows say of batteries; None where nobody asks for it.
+    ``batteries``: what these rows say of batteries; None where nobody asks for it. ``moved``: another site,
+    in force from ``past_ms`` on.
     """
 
     rows: PingBatch | None
@@ -42,6 +70,7 @@ class Accepted:
     clock_gap: ClockGap | None = None
     offset: int = 0
     batteries: Batteries | None = None
+    moved: MovedSite | None = None
 
     @property
     def clock_ms(self) -> int:
@@ -71,7 +100,13 @@ class ShardItem:
 class Router:
     """Sends each device's rows to the shards of the people it is ever bound to: nearly always one."""
 
-    def __init__(self, division: Division) -> None:
+    def __init__(self, division: Division | None = None) -> None:
+        """Without a ``division`` nothing can be sent before ``move``."""
+        if division is not None:
+            self.move(division)
+
+    def move(self, division: Division) -> None:
+        """Send by another site's division from now on."""
         self.shards = division.shards
         self._member = np.zeros((division.shards, len(division.device_ids)), np.bool_)
         for shard, rows in enumerate(division.bindings):

@@ -127,25 +127,11 @@ def _interleaved(pieces: list[_Piece], names: tuple[str, ...]) -> RawBatch:
     if len(pieces) == 1:
         return batch
     order = np.argsort(np.concatenate([piece.key for piece in pieces]), kind="stable")
-    return _at(batch, order)
-
-
-def _at(batch: RawBatch, rows: NDArray[np.intp] | slice) -> RawBatch:
-    """The same batch at some places."""
-    return RawBatch(
-        batch.rows.select(rows),
-        batch.kind[rows],
-        batch.file[rows],
-        batch.row[rows],
-        batch.chunk[rows],
-        batch.position[rows],
-        batch.chunks,
-        batch.names,
-    )
+    return batch.part(order)
 
 
 def _cut(batch: RawBatch, start: int, stop: int) -> RawBatch:
-    return batch if (start, stop) == (0, len(batch)) else _at(batch, slice(start, stop))
+    return batch if (start, stop) == (0, len(batch)) else batch.part(slice(start, stop))
 
 
 def _first_rows(parts: list[RawBatch], rows: int) -> tuple[RawBatch, list[RawBatch]]:

@@ -20,7 +20,9 @@ from pipeline.log.rows import rows_entry
 from pipeline.ping import PING
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.live import LiveEngine, LiveRequest
-from pipeline.sites.load import load_site
+from pipeline.runtime.site_history import SiteHistory
+from pipeline.sites.load import load_documents
+from pipeline.sites.policy import Policy
 from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.alert import alert_line
 from sinks.errors import SinkFailed
@@ -63,9 +65,10 @@ def judged(data: Path, lines: dict[str, bytes]) -> dict[str, bytes]:
         if accepted[-1].offset >= end:
             stop.set()
 
+    site = load_documents(data / "site")
     request = LiveRequest(
-        load_site(data / "site"), "a site", data / "journal", data / "state", tell, see, lambda: None,
-        lambda _: None, epoch=timedelta(0),
+        SiteHistory(lambda _: site), Policy(), "a site", data / "journal", data / "state", tell, see,
+        lambda: None, lambda _: None, epoch=timedelta(0),
     )  # fmt: skip
     engine = LiveEngine(request, stop)
     try:

@@ -16,7 +16,9 @@ from fencewatch.opened_registry import fingerprint
 from fencewatch.running import holidays_warning
 from geofences.instant import instant_ms
 from pipeline.runtime.live import LiveEngine, LiveRequest, StateUnusable, _prepared
-from pipeline.sites.load import load_site
+from pipeline.runtime.site_history import SiteHistory
+from pipeline.sites.load import load_documents, load_site
+from pipeline.sites.policy import Policy
 
 START_MS = 1_752_444_000_000
 ON_HOLIDAYS = ("fences.geojson", '"schedule": ["Mo-Fr 22:00-06:00"]', '"schedule": ["Mo-Fr", "PH off"]')
@@ -29,8 +31,10 @@ def test_a_first_start_that_was_killed_hinders_no_other(tmp_path: Path) -> None:
     half_done = tmp_path / "state" / "recovery.new"
     half_done.mkdir(parents=True)
     init_db_dir(half_done, 1)
+    documents = load_documents(write_site(tmp_path))
     request = LiveRequest(
-        site=load_site(write_site(tmp_path)),
+        sites=SiteHistory(lambda _: documents),
+        policy=Policy(),
         fingerprint="a site",
         journal=tmp_path / "journal",
         state=tmp_path / "state",

@@ -8,33 +8,39 @@ from itertools import groupby
 
 from pipeline.log.journal.reader import BYTES_MOST, RECORDS_MOST, JournalReader
 from pipeline.log.marks import ClockMark
-from pipeline.log.record import MARKS, SITE, Record
+from pipeline.log.record import SITE, STREAM_OF, Record
 from pipeline.log.rows import RowDecoder
+from pipeline.log.site_record import SiteRecord, devices_put
 from pipeline.reading.raw_batch import RawBatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logged:
-    """Rows that follow each other or a clock mark, and the ``offset`` of the journal behind them.
+    """Rows that follow each other, a clock mark or a change of the site, and the ``offset`` behind them.
 
     How rows are cut into batches is chance; their order is not, nor what marks stand between them.
     """
 
-    content: RawBatch | ClockMark
+    content: RawBatch | ClockMark | SiteRecord
     offset: int
 
 
 def logged(records: Sequence[Record], decoder: RowDecoder) -> list[Logged]:
-    """Records as the engine takes them; rows between two marks are one batch."""
+    """Records as the engine takes them; rows between two others are one batch.
+
+    A device is known from the record on that names it.
+    """
     found: list[Logged] = []
-    # A change of the site is no row; who follows the site has it from the registry.
-    records = [record for record in records if record.kind != SITE]
-    for is_mark, run in groupby(records, lambda record: record.kind in MARKS):
+    for is_rows, run in groupby(records, lambda record: record.kind in STREAM_OF):
         same = list(run)
-        if is_mark:
-            found += [Logged(ClockMark.of(record), record.number + 1) for record in same]
-        else:
+        if is_rows:
             found.append(Logged(decoder.batch(same), same[-1].number + 1))
+            continue
+        for record in same:
+            content = SiteRecord.of(record) if record.kind == SITE else ClockMark.of(record)
+            if isinstance(content, SiteRecord):
+                decoder.learn(devices_put(content.change.edits))
+            found.append(Logged(content, record.number + 1))
     return found
 
 
