@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -31,7 +31,7 @@ from console.site_desk import KeepsSite, Made
 from console.site_rows import ShownRows, key_of_edit
 from console.visits import OnRecord, Purpose
 from geofences.instant import instant_ms
-from pipeline.sites.documents import TABLES
+from pipeline.sites.documents import TABLES, Document
 from pipeline.sites.site_versions import FENCES, Key
 from sinks.alert import instant_text
 
@@ -173,7 +173,7 @@ def history(
         if len(items) == limit or looked == _LOOKED_AT_MOST:
             return answer({"items": items, "next": last})
         last = found.number
-        item = _item(found, shown, now, caller, key, person)
+        item = _item(found, shown, now, caller, desk_of(request).registry, key, person)
         if item is not None:
             items.append(item)
     return answer({"items": items, "next": None})
@@ -188,11 +188,18 @@ def _changes(registry: KeepsSite, before: int | None, **wanted: Any) -> Iterator
 
 
 def _item(
-    found: Made, shown: ShownRows, now: SiteNow, caller: Caller, key: Key | None, person: str | None
+    found: Made,
+    shown: ShownRows,
+    now: SiteNow,
+    caller: Caller,
+    registry: KeepsSite,
+    key: Key | None,
+    person: str | None,
 ) -> dict[str, Any] | None:
     """A change as far as it is about what the caller may see and asked for; None where nothing of it is."""
-    wanted = [edit for edit in found.edits if _is_about(edit, key, person)]
-    edits = [edit for edit in map(shown.edit, wanted) if edit is not None]
+    rows = [(edit, _row_of(edit, found, registry)) for edit in found.edits]
+    wanted = [(edit, row) for edit, row in rows if _is_about(edit, row, key, person)]
+    edits = [seen for edit, row in wanted if (seen := shown.edit(edit, row)) is not None]
     if not edits:
         return None
     reason = found.reason if caller.may(Right.NAME) else now.directory.mask.text(found.reason)
@@ -200,16 +207,29 @@ def _item(
     return said | {"edits": edits}
 
 
-def _is_about(edit: Any, key: Key | None, person: str | None) -> bool:
+def _row_of(edit: Mapping[str, Any], found: Made, registry: KeepsSite) -> Document | None:
+    """What an edit puts in, or what the row that it takes out had said; None where that is not known."""
+    if "put" in edit:
+        put: Document = edit["put"]
+        return put
+    table, name = edit["table"], edit["drop"]["id"]
+    for earlier in registry.history(id=name, table=table, before=found.number, limit=_AT_ONCE):
+        for one in reversed(earlier.edits):
+            if "put" in one and key_of_edit(one) == (table, name):
+                dropped: Document = one["put"]
+                return dropped
+    return next(iter(registry.versions((table, name))), None)
+
+
+def _is_about(edit: Mapping[str, Any], row: Document | None, key: Key | None, person: str | None) -> bool:
     if key is not None and key_of_edit(edit) != key:
         return False
-    if person is None:
+    if person is None or key_of_edit(edit) == ("people", person):
         return True
-    if key_of_edit(edit) == ("people", person):
-        return True
-    row = edit.get("put", {})
+    if row is None:
+        return False
     if edit["table"] == FENCES:
-        return f"person:{person}" in row.get("properties", {}).get("applies_to", ())
+        return f"person:{person}" in row["properties"].get("applies_to", ())
     return bool(row.get("person_id") == person)
 
 

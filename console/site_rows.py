@@ -49,37 +49,17 @@ class ShownRows:
         nobody = {"name": None, "phone": None} if table == "people" else {}
         return {**row, **written, **nobody}
 
-    def edit(self, edit: Mapping[str, Any]) -> dict[str, Any] | None:
-        """An edit of a change as the caller may see it; None where it is about others alone."""
-        table = edit["table"]
-        if "put" in edit:
-            row = self.row(table, edit["put"])
-            return None if row is None else {"table": table, "put": row}
-        key = table, edit["drop"]["id"]
-        return {"table": table, "drop": edit["drop"]} if self.is_known(key) else None
+    def edit(self, edit: Mapping[str, Any], row: Document | None) -> dict[str, Any] | None:
+        """An edit of a change as the caller may see it; None where it is about others alone.
 
-    def is_known(self, key: Key) -> bool:
-        """Whether a row, in any of its versions now, is the caller's to see."""
-        table, name = key
-        directory, offices = self._now.directory, self._caller.offices
-        if table == "offices":
-            return name in offices
-        if table == "people":
-            return self._is_person(name)
-        if table == "devices":
-            return any(
-                self._is_person(row.person_id) for row in self._now.site.bindings if row.device_id == name
-            )
-        if table == "leaves":
-            return any(
-                self._is_person(row.person_id) for row in self._now.site.leaves if row.leave_id == name
-            )
-        return any(
-            self._selector(selector) is not None
-            for fence in self._now.site.fences
-            if fence.fence_id == name
-            for selector in fence.applies_to
-        ) and bool(directory.offices)
+        ``row`` is what it puts in or takes out (None: nobody knows, so it is for whoever sees everything).
+        """
+        seen = None if row is None else self.row(edit["table"], row)
+        if "put" in edit:
+            return None if seen is None else {"table": edit["table"], "put": seen}
+        sees_all = self._caller.offices >= self._now.directory.offices.keys()
+        may = sees_all if row is None else seen is not None
+        return {"table": edit["table"], "drop": edit["drop"]} if may else None
 
     def people_of(self, key: Key, versions: Sequence[Document]) -> list[str]:
         """The caller's people that a row is about, whose opening is put on record."""
@@ -94,10 +74,6 @@ class ShownRows:
             return row["office_id"] in self._caller.offices
         from_ms, _ = span_of(table, row)
         person = self._now.directory.person(row["person_id"], max(from_ms, self._now_ms))
-        return person is not None and person.office_id in self._caller.offices
-
-    def _is_person(self, person_id: str) -> bool:
-        person = self._now.directory.person(person_id, self._now_ms)
         return person is not None and person.office_id in self._caller.offices
 
     def _fence(self, feature: Document) -> Document | None:

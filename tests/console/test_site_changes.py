@@ -304,6 +304,18 @@ def test_who_changed_what(asked: Any, world: World) -> None:
     assert {(Look.VISIT, None), (Look.PERSON, "P1"), (Look.PERSON, "P2")} <= looks
 
 
+def test_a_leave_that_never_began_is_taken_back_by_somebody(asked: Any) -> None:
+    """It stands in no version of the site any more; the history still says whose it was and who did it."""
+    asked("officer", "PUT", "/v1/leaves/L9", put(LEAVE))
+    assert asked("second", "DELETE", "/v1/leaves/L9?reason=not+needed", If_Match="*").status_code == 200
+    assert asked("officer", "GET", "/v1/leaves/L9").status_code == 404
+    for query in ("", "person=P1", "table=leaves&id=L9"):
+        newest, oldest = asked("officer", "GET", f"/v1/site/changes?{query}").json()["items"]
+        assert [edit["drop"]["id"] for edit in newest["edits"]] == ["L9"]
+        assert (newest["reason"], oldest["edits"][0]["put"]["person_id"]) == ("not needed", "P1")
+    assert asked("elsewhere", "GET", "/v1/site/changes").json()["items"] == []
+
+
 def test_that_a_person_s_row_was_read_is_on_record(asked: Any, world: World) -> None:
     for where in ("people/P1", "devices/D5", "leaves/L1", "offices/O1", "fences/all"):
         asked("officer", "GET", f"/v1/{where}", X_Purpose="check")
