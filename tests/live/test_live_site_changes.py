@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from live_system import SERVE, LiveSystem, until
+from live_system import RUN, SERVE, LiveSystem, until
 from minimal_site import write_site
 from replay.command_line import invoked
 from site_operations import device, person, put
@@ -25,18 +25,28 @@ def test_a_person_added_while_all_runs_is_watched_and_outlives_kills(tmp_path: P
     site = write_site(tmp_path / "site")
     with LiveSystem(tmp_path / "live", site, START_MS) as system:
         county = system.token("--role", "county", "--office", "C1", "--name", "wang")
-        system.start(SERVE)
+        system.start(SERVE, RUN)
         system.send(START_MS + 1_000, [_ping("D1", 0)])
         answer = until(lambda: _changed(system, county))
         system.send(START_MS + 2_000, [_ping("D9", 1)])  # the gateway knows the device at once
-        system.kill(SERVE)
-        system.start(SERVE)
+        until(
+            lambda: bool(system.checkpoints()) and system.figures().accepted == 2, "a state with the device"
+        )
+        system.kill(SERVE, RUN)
+        system.start(SERVE, RUN)
         system.send(START_MS + 3_000, [_ping("D9", 2)])
         # Asked again with the same name it is answered as it was.
         again = until(lambda: _changed(system, county))
         assert (again["record"], again["at"]) == (answer["record"], answer["at"])
         _imported(system, site, tmp_path)
-        system.stop(SERVE)
+        # Outside of the area of everybody of the county: three fixes in a row, over two minutes.
+        for minute in (1, 3, 5):
+            system.send(START_MS + minute * 60_000, [_ping("D9", 0, minute=minute, lon=100.0)])
+        until(lambda: system.figures().accepted == 6, "the rows of the device that was put in")
+        until(lambda: bool(system.items()), "the alert of the person who was put in")
+        system.stop(SERVE, RUN)
+        (alert,) = [item.alert for item in system.items() if item.alert.person_id == "P9"]
+        assert (alert.kind, alert.device_id, alert.fence_id) == ("boundary_violation", "D9", "home")
     assert _history(system) == [("li@import", 2), ("wang", 2)]
 
 
@@ -79,6 +89,6 @@ def _history(system: LiveSystem) -> list[tuple[str, int]]:
     ]
 
 
-def _ping(device_id: str, second: int) -> dict[str, Any]:
-    time = f"2025-07-14T04:00:{second:02d}Z"
-    return {"device_id": device_id, "event_time": time, "lon": 106.5, "lat": 29.6}
+def _ping(device_id: str, second: int, minute: int = 0, lon: float = 106.5) -> dict[str, Any]:
+    time = f"2025-07-14T04:{minute:02d}:{second:02d}Z"
+    return {"device_id": device_id, "event_time": time, "lon": lon, "lat": 29.6}
