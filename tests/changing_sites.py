@@ -114,7 +114,7 @@ def timeline(
         if begin_ms >= end_ms:
             continue
         cells = contents(table, row)
-        if table == "leaves" and cells["approved_at"] and instant_ms(cells["approved_at"]) <= from_ms:
+        if table == "leaves" and cells["approved_at"] and instant_ms(cells["approved_at"]) <= from_ms + 1:
             cells["approved_at"] = ""  # which is the same for all that arrives by then
         said = json.dumps(cells, sort_keys=True)
         pieces = found.setdefault(key_of(table, row), [])

@@ -8,6 +8,8 @@ from geofences.instant import instant_ms
 
 NOW = "2025-07-14T00:00:00.000Z"
 NOW_MS = instant_ms(NOW)
+#: What arrives at NOW stands before a change that is made then.
+AFTER = "2025-07-14T00:00:00.001Z"
 LATER, MUCH_LATER = "2025-07-15T00:00:00.000Z", "2025-07-20T00:00:00.000Z"
 BEFORE, LONG_AGO = "2025-07-13T12:00:00Z", "2025-06-01T00:00:00Z"
 

@@ -118,13 +118,16 @@ class _Draft:
     def _entered_late(
         self, operation: Operation, row: Document, begin_ms: int, approved_ms: int | None
     ) -> Document:
-        """A leave that began before it was entered counts from now on for what arrived."""
+        """A leave that began before it was entered counts for what arrives after the change.
+
+        What arrives in the same millisecond stands before it: so it is approved from the next one on.
+        """
         horizon_ms = _policy(self._site).backfill_horizon_ms
         if begin_ms < self._clock_ms - horizon_ms:
             self._fault_past(operation, "valid_from", begin_ms, self._clock_ms - horizon_ms)
-        if approved_ms is not None and approved_ms >= self._clock_ms:
+        if approved_ms is not None and approved_ms > self._clock_ms:
             return row
-        return {**row, "approved_at": instant_text(self._clock_ms)}
+        return {**row, "approved_at": instant_text(self._clock_ms + 1)}
 
     def _end(self, operation: Operation, rows: list[Document]) -> None:
         """The version that holds ends, and what would come after it does not come."""

@@ -93,9 +93,9 @@ def _pieces(table: str, rows: Sequence[Document], from_ms: int, to_ms: int) -> l
 
 
 def _said(table: str, row: Document, from_ms: int) -> Document:
-    """What a row says from an instant on: a leave that was approved before it counts for all that arrives."""
+    """What a row says from an instant on: a leave approved by then counts for all that arrives after it."""
     said = contents(table, row)
-    if table == "leaves" and said["approved_at"] and instant_ms(said["approved_at"]) <= from_ms:
+    if table == "leaves" and said["approved_at"] and instant_ms(said["approved_at"]) <= from_ms + 1:
         return {**said, "approved_at": ""}
     return said
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from minimal_site import write_site
 from site_operations import (
+    AFTER,
     BEFORE,
     LATER,
     LONG_AGO,
@@ -85,10 +86,12 @@ TAKEN: list[tuple[str, list[Op], str, str, tuple[str, ...], list[tuple[str, ...]
      [put("leaves", **leave()), end("leaves", leave_id="L9")], "leaves", "L9", (), []),
     ("a leave to come", [put("leaves", **leave())],
      "leaves", "L9", ("approved_at",), [(LATER, MUCH_LATER, "")]),
-    ("a leave entered late counts from now on", [put("leaves", **leave(valid_from=BEFORE))],
-     "leaves", "L9", ("approved_at",), [(BEFORE, MUCH_LATER, NOW)]),
-    ("however early it says it was approved", [put("leaves", **leave(valid_from=BEFORE, approved_at=BEFORE))],
-     "leaves", "L9", ("approved_at",), [(BEFORE, MUCH_LATER, NOW)]),
+    ("a leave entered late counts for what arrives after the change",
+     [put("leaves", **leave(valid_from=BEFORE))],
+     "leaves", "L9", ("approved_at",), [(BEFORE, MUCH_LATER, AFTER)]),
+    ("however early it says it was approved",
+     [put("leaves", **leave(valid_from=BEFORE, approved_at=BEFORE))],
+     "leaves", "L9", ("approved_at",), [(BEFORE, MUCH_LATER, AFTER)]),
     ("or later, where it says so", [put("leaves", **leave(valid_from=BEFORE, approved_at=LATER))],
      "leaves", "L9", ("approved_at",), [(BEFORE, MUCH_LATER, LATER)]),
     ("a leave with no begin begins now", [put("leaves", **leave(valid_from=""))],
