@@ -85,6 +85,11 @@ def begin(
     )
 
 
+def present_ms(registry: Registry, data: Path) -> int:
+    """The present of a site: the clock, and no time before the last change."""
+    return max(clock_of(data).now_ms(), registry.changed_ms)
+
+
 def fingerprint(site: Path) -> str:
     """What the files of a site hold, as one name; its holidays count as if there were none."""
     # A new year's days off are published, and added, while a system runs. They say only what is yet to
@@ -125,7 +130,7 @@ def _say_difference(settings: Settings, registry: Registry, now: SiteDocuments) 
     if given is None:
         lines = [f"it has {len(findings.faults)} faults; `fencewatch site check` lists them"]
     else:
-        lines = site_difference(now, given, clock_of(settings.data).now_ms()).lines()
+        lines = site_difference(now, given, present_ms(registry, settings.data)).lines()
     if not lines:
         registry.see(directory_digest(site))
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from fencewatch.config import DEFAULT_BELIEVE_DAYS, DEFAULT_HOLD_MINUTES
 from fencewatch.entrance import entered
-from fencewatch.opened_registry import begin, directory_digest
+from fencewatch.opened_registry import begin, directory_digest, present_ms
 from fencewatch.terminal_user import terminal_user
 from pipeline.errors import InputError
 from pipeline.host.clock import clock_of, steady_clock_of, system_now_ms
@@ -84,7 +84,7 @@ def _operator(data: Path) -> str:
 def _change(registry: Registry, data: Path, given: SiteDocuments, by: str, reason: str) -> Imported:
     change_id = secrets.token_hex(16)
     for tries_left in reversed(range(_TRIES)):
-        difference = site_difference(registry.documents, given, clock_of(data).now_ms())
+        difference = site_difference(registry.documents, given, present_ms(registry, data))
         if not difference.operations:
             return Imported(False, None, difference)
         try:
@@ -126,7 +126,7 @@ def compare_site(directory: Path, data: Path) -> SiteDifference:
     """What an import of these files would do. Raises SiteError where they are broken."""
     given = load_documents(directory)
     with opened_to_look(data) as registry:
-        return site_difference(registry.documents, given, clock_of(data).now_ms())
+        return site_difference(registry.documents, given, present_ms(registry, data))
 
 
 def export_site(directory: Path, data: Path, record: int | None) -> SiteDocuments:

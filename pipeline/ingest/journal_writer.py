@@ -107,6 +107,8 @@ class JournalWriter:
         self._pace = pace or Pace()
         self._disputed_ms = disputed_ms
         self._tidy_due_ms = BEGIN_MS
+        #: No row that stands in the log arrived later.
+        self._arrived_ms = BEGIN_MS
         self._submitted: SimpleQueue[_Submission[Any] | _WaitingChange | None] = SimpleQueue()
         self._waiting_rows = 0
         self._mutex = threading.Lock()
@@ -116,6 +118,7 @@ class JournalWriter:
     def start(self) -> None:
         """Writes the mark of the opening and begins to take rows."""
         self._journal.append([start_mark(self._now_ms())])
+        self._arrived_ms = self._journal.clock_ms
         self._thread.start()
 
     def stop(self) -> None:
@@ -193,7 +196,8 @@ class JournalWriter:
     def _write_change(self, waiting: _WaitingChange) -> None:
         """One change by a write of its own, behind a mark of the instant that it was resolved with."""
         try:
-            now_ms = max(self._now_ms(), self._journal.clock_ms)
+            # No row of the change's own millisecond stands before it.
+            now_ms = max(self._now_ms(), self._journal.clock_ms, self._arrived_ms + 1)
             entry = waiting.change.prepare(now_ms)
         except BaseException as refusal:
             waiting.done.set_exception(refusal)
@@ -215,6 +219,8 @@ class JournalWriter:
             judged = [submission.judged(now_ms, self._horizon_ms) for submission in group]
             entries = [entry for found in judged for entry in found.rows.entries(found.source, now_ms)]
             self._append([*self._marks(now_ms), *entries])
+            if entries:
+                self._arrived_ms = now_ms
         except BaseException as failure:
             self._fail(group, failure)
             return

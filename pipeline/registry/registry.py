@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
@@ -130,6 +131,13 @@ class Registry:
     def last_record(self) -> int:
         """The record of the last change, or the one before the place where the site was imported."""
         return self._last_record()
+
+    @property
+    def changed_ms(self) -> int:
+        """The log's clock at the last change; BEGIN_MS before any."""
+        asked = "SELECT max(at_ms) FROM change"
+        found = self.file.reading().execute(asked).fetchone()[0]
+        return BEGIN_MS if found is None else int(found)
 
     @property
     def documents(self) -> SiteDocuments:
