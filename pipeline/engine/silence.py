@@ -62,8 +62,9 @@ class SilenceWatch:
         """
         since_ms = self.since_ms(past_ms)
         fresh_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
-        self.last_ms = moved(self.last_ms, to, fresh_ms)
-        self.kind = moved(self.kind, to, kind)
+        begun = np.where(self.last_ms < past_ms, to, -1)  # what is yet to begin begins as it is now
+        self.last_ms = moved(self.last_ms, begun, fresh_ms)
+        self.kind = moved(self.kind, begun, kind)
         self.level, self.raised_ms, self.gap_ms = (
             moved(column, to, np.zeros(len(kind), np.int64))
             for column in (self.level, self.raised_ms, self.gap_ms)

@@ -20,6 +20,9 @@ from pipeline.sites.records import Binding, Leave, Person, Site
 Row = TypeVar("Row")
 
 
+_DAY_MS = 86_400_000
+
+
 @dataclass(frozen=True)
 class Fact:
     """A row that is known from ``known_ms`` on, its end from ``end_known_ms``, and that may be undone."""
@@ -139,8 +142,9 @@ def _leave(teller: _Teller, leave: Leave) -> Fact:
     latest_ms = max(leave.valid_from_ms, leave.approved_at_ms)
     known_ms = BEGIN_MS
     if latest_ms > teller.start_ms and teller.chance.random() < 0.85:
-        known_ms = latest_ms - teller.chance.choice([0, 0, MINUTE_MS, 20 * MINUTE_MS])
-        if known_ms - max(leave.valid_from_ms, teller.start_ms) > teller.horizon_ms:
+        known_ms = latest_ms - teller.chance.choice([1, 1, MINUTE_MS, 20 * MINUTE_MS])
+        # Of what began before the fixes that are kept nothing can be found: as if it had been known.
+        if known_ms - max(leave.valid_from_ms, teller.start_ms) > 0 and teller.horizon_ms < _DAY_MS:
             known_ms = BEGIN_MS
     return Fact(
         leave, known_ms, _before(teller, leave.valid_to_ms) if leave.valid_to_ms < END_MS else BEGIN_MS

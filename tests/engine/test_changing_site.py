@@ -35,15 +35,18 @@ def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_foreign_fixes(world: World) -> World:
-    """Without fixes of fast clocks that are dated past a beginning or an end of whose they are.
+    """Without rows that a change, which comes behind them, would have to give to somebody else.
 
-    Where that is not known yet when they arrive, they stay whose they were then (docs/semantics.md).
+    Such are fixes of fast clocks that are dated past a beginning or an end of whose they are, and rows that
+    arrive in its very millisecond: they stay whose they were (docs/semantics.md).
     """
     spans = [(row.valid_from_ms, row.valid_to_ms) for row in world.site.people]
     spans += [(row.valid_from_ms, row.valid_to_ms) for row in world.site.bindings]
     turns = {at_ms for span in spans for at_ms in span}
     rows = [
-        row for row in world.rows if not any(row.arrival_ms <= turn_ms <= row.event_ms for turn_ms in turns)
+        row
+        for row in world.rows
+        if not any(row.arrival_ms <= turn_ms <= max(row.arrival_ms, row.event_ms) for turn_ms in turns)
     ]
     return replace(world, rows=rows)
 

@@ -57,10 +57,11 @@ class BindingTracker(Follower):
         self._plan()
 
     def _move_machines(self, family: Family, numbers: Renumbering) -> None:
-        of = {leave: leave if leave == ACTUAL else int(numbers.leaves[leave]) for leave in family.machines}
-        family.machines = {
-            of[leave]: machine for leave, machine in family.machines.items() if of[leave] >= ACTUAL
-        }
+        machines = {ACTUAL: family.actual}
+        for leave, machine in family.machines.items():
+            if leave != ACTUAL and numbers.leaves[leave] >= 0:
+                machines[int(numbers.leaves[leave])] = machine
+        family.machines = machines
         for leave, machine in family.machines.items():
             machine.ask(OpeningVerdicts(self, family.scope, leave))
 
@@ -150,7 +151,7 @@ class BindingTracker(Follower):
                 self._enter(fresh, at_ms, kind)
         certain = fresh.actual.certain_incidents(self._context.policy.clear_fixes, history.is_complete)
         if known is not None:
-            known.remember(certain, fresh)
+            known.remember(certain, fresh, history.since_ms)
         elif certain and fresh.actual.state.idle:
             fresh.actual.incidents = certain
             known = self._families[scope, backfill] = fresh

@@ -44,11 +44,17 @@ class Family:
         for machine in self.machines.values():
             machine.begin_with(incident)
 
-    def remember(self, incidents: dict[int, Incident], fresh: Family) -> None:
-        """Take in incidents that were forgotten, and the machines of leaves that are new."""
-        for leave, machine in self.machines.items():
-            if leave != ACTUAL:
-                machine.incidents = fresh.machines[leave].incidents | machine.incidents
+    def remember(self, incidents: dict[int, Incident], fresh: Family, since_ms: int) -> None:
+        """Take in incidents that were forgotten, and the machines of leaves that are new.
+
+        Of what began before ``since_ms``, the earliest that is known, no new leave is found to prevent it.
+        """
+        older = {onset: found for onset, found in self.actual.incidents.items() if onset < since_ms}
+        for leave, machine in fresh.machines.items():
+            if leave not in self.machines:
+                machine.incidents = older | machine.incidents
+            elif leave != ACTUAL:
+                self.machines[leave].incidents = machine.incidents | self.machines[leave].incidents
         self.actual.incidents = incidents | self.actual.incidents
         self.machines = fresh.machines | self.machines
 
