@@ -112,10 +112,10 @@ def test_what_is_read_is_described(world: World, read: Read) -> None:
 def test_a_purpose_may_be_said_wherever_people_are_seen(world: World) -> None:
     """By the header or the parameter, which neither may miss; a track wants it as parameter."""
     described = create_app(world.parts).openapi()
-    said = {
-        path: {one["in"]: one["required"] for one in operation.get("parameters", []) if is_purpose(one)}
-        for _, path, operation in operations(described)
-    }
+    said: dict[str, dict[str, bool]] = {}
+    for _, path, operation in operations(described):
+        found = {one["in"]: one["required"] for one in operation.get("parameters", []) if is_purpose(one)}
+        said[path] = said.get(path, {}) | found
     either = {"header": False, "query": False}
     assert {path: found for path, found in said.items() if found} == {
         "/v1/alerts": either,

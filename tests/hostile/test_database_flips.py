@@ -14,6 +14,7 @@ from disposal_alerts import told
 from stores.kept import made
 
 from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
+from pipeline.registry.registry import Registry
 from pipeline.upkeep.store import FILES, Store, opened_to_read
 from pipeline.upkeep.stores import look, mark_reached
 from pipeline.upkeep.verify import verify
@@ -34,7 +35,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = made(tmp_path_factory.mktemp("killed") / "data")
     tokens, positions = TokenStore.open(data / Store.TOKENS), PositionStore.open(data / Store.POSITIONS)
     accesses, queue = AccessLog.open(data / Store.ACCESSES), DisposalQueue.open(data / Store.QUEUE)
-    rejects = RejectStore.open(data / Store.REJECTS)
+    rejects, registry = RejectStore.open(data / Store.REJECTS), Registry.open(data / Store.REGISTRY)
     for n in range(1, 9):
         rejects.put([RejectedRow(1_000 + n, "http", n, "bad_time", f"D{n}", "li", "a row")])
         told(queue, 10, n=n)
@@ -48,12 +49,13 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         end = log.end_offset
     positions.reached(end)
     queue.reached(end)
+    registry.reached(end)
     for directory in (Store.TRACKS, Store.STATE):
         mark_reached(data, directory, end)
     ConsumerOffsets(data / Store.LOG).put("engine", end)
     target = tmp_path_factory.mktemp("copy") / "data"
     shutil.copytree(data, target)
-    for store in (tokens, positions, accesses, rejects):
+    for store in (tokens, positions, accesses, rejects, registry):
         store.close()
     queue.disconnect()
     return target
@@ -106,7 +108,8 @@ def test_a_changed_value_is_found_by_data_verify_and_never_served(
     shutil.copytree(killed, data)
     with closing(sqlite3.connect(data / store)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    text = {Store.QUEUE: b"school", Store.ACCESSES: b"a look"}.get(store, b"D7")
+    said = {Store.QUEUE: b"school", Store.ACCESSES: b"a look", Store.REGISTRY: b"a site of nobody"}
+    text = said.get(store, b"D7")
     whole = (data / store).read_bytes()
     assert text in whole
     (data / store).write_bytes(whole.replace(text, bytes([text[0] ^ 1]) + text[1:]))

@@ -42,7 +42,7 @@ def gone_on(data: Path, records: int) -> None:
     registry = Registry.open(data / Store.REGISTRY)
     accesses, rejects = AccessLog.open(data / Store.ACCESSES), RejectStore.open(data / Store.REJECTS)
     with DisposalQueue.open(data / Store.QUEUE) as queue:
-        registry.begin(SiteDocuments(), record=0, at_ms=0, source="site")
+        registry.begin(SiteDocuments(), record=0, at_ms=0, source="a site of nobody")
         adopt(data, Store)
         told(queue, end, n=end)
         tokens.create("operator", now_ms=1_000)
