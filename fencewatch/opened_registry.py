@@ -34,7 +34,9 @@ def first_documents(settings: Settings) -> SiteDocuments | None:
     if (settings.data / REGISTRY).exists():
         return None
     recorded = settings.state / "site-fingerprint"
-    if recorded.exists() and recorded.read_text().partition(" ")[2] != fingerprint(settings.site):
+    if recorded.exists() and recorded.read_text("utf-8", "replace").partition(" ")[2] != fingerprint(
+        settings.site
+    ):
         raise InputError(
             f"{settings.state}: this state was kept for another site or an earlier version of it; expected "
             "the site it was begun with, since there is no registry yet, and then the changed one by "

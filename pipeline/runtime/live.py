@@ -197,7 +197,7 @@ def _prepared(state: Path, fingerprint: str) -> Path:
             init_db_dir(scratch, 1)
         recorded.write_text(f"{_FORM} {fingerprint}")
         scratch.rename(recovery)
-    form, _, site = recorded.read_text().partition(" ")
+    form, _, site = recorded.read_text("utf-8", "replace").partition(" ")
     if form != _FORM:
         raise StateUnusable(
             f"{state}: this state was kept in another form, by another version of the program; "
