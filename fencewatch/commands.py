@@ -20,12 +20,12 @@ from fencewatch.operations_commands import operations_app
 from fencewatch.options import Json
 from fencewatch.queue_commands import queue_app
 from fencewatch.reject_commands import reject_app
-from fencewatch.replaying import replay_of_log
+from fencewatch.replaying import print_summary, replay_of_log
 from fencewatch.site_commands import add_commands as add_site_commands
 from fencewatch.token_commands import token_app
 from geofences.instant import instant_ms
 from pipeline.errors import SiteError
-from pipeline.host.outputs import is_standard_output, refuse_clashes
+from pipeline.host.outputs import refuse_clashes
 from pipeline.sites.findings import Findings
 
 app = typer.Typer(
@@ -126,8 +126,7 @@ def replay_command(
         )  # fmt: skip
         with printing.bytes_bar("replaying") as progress:
             summary = replay(request, progress)
-        taken = any(path is not None and is_standard_output(path) for path in (alerts, rejects))
-        printing.replay_summary(summary, alerts, sys.stderr if taken else sys.stdout, as_json=as_json)
+        print_summary(summary, alerts, rejects, as_json=as_json)
 
 
 @site_app.command("check", epilog="Example: fencewatch site check my-site")

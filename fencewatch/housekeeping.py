@@ -36,7 +36,6 @@ class Housekeeping:
         timezone: ZoneInfo,
     ) -> None:
         self._settings = settings
-        self.locator: Locator | None = None  # the site is known once the engine has begun
         self._positions = positions
         self._tracks = tracks
         self._rejects = rejects
@@ -51,7 +50,7 @@ class Housekeeping:
         """The log's clock has come so far; of each mark and batch, so that a jump is seen."""
         self._pace.passed(clock_ms)
 
-    def tidy(self, clock_ms: int) -> None:
+    def tidy(self, clock_ms: int, locator: Locator) -> None:
         """Nothing where the last time is less than an hour ago.
 
         Whose supervision is over, their whereabouts are nobody's business any more; tracks stay as long as
@@ -60,8 +59,7 @@ class Housekeeping:
         if clock_ms < self._due_ms:
             return
         if self._pace.may_remove(clock_ms):
-            if self.locator is not None:
-                self._positions.forget(self.locator.unsupervised(clock_ms))
+            self._positions.forget(locator.unsupervised(clock_ms))
             self._remove_a_day_of_rejects(clock_ms)
             self._remove_a_day(clock_ms)
             self._remove_a_day_of_files(clock_ms)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fencewatch import printing
 from pipeline.errors import InputError
 from pipeline.host.outputs import is_standard_output, refuse_clashes
+
+if TYPE_CHECKING:
+    from pipeline.runtime.replay import ReplaySummary
 
 
 def replay_of_log(
@@ -25,5 +29,10 @@ def replay_of_log(
         request = LogReplayRequest(data / "journal", registry.documents_at, alerts, rejects, until_ms)
         with printing.bytes_bar("replaying") as progress:
             summary = replay_log(request, progress)
+    print_summary(summary, alerts, rejects, as_json=as_json)
+
+
+def print_summary(summary: ReplaySummary, alerts: Path, rejects: Path | None, *, as_json: bool) -> None:
+    """What a replay found, on standard error where one of its files is the standard output."""
     taken = any(path is not None and is_standard_output(path) for path in (alerts, rejects))
     printing.replay_summary(summary, alerts, sys.stderr if taken else sys.stdout, as_json=as_json)

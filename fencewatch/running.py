@@ -74,7 +74,9 @@ def run(settings: Settings) -> None:
         outputs = Outputs(settings, running, queue, patience)
         engine = LiveEngine(
             LiveRequest(
-                sites=SiteHistory(running.registry.documents_at, outputs.begin_with),
+                sites=SiteHistory(
+                    running.registry.documents_at, outputs.begin_with, newest=(running.number, site)
+                ),
                 policy=site.policy,
                 fingerprint=running.registry.fingerprint,
                 journal=settings.journal,
@@ -147,7 +149,6 @@ class Outputs:
     def begin_with(self, compiled: CompiledSite) -> None:
         """The site as it is where the engine goes on."""
         self._locator = Locator(compiled.site, compiled.division.device_ids)
-        self._housekeeping.locator = self._locator
 
     def _move(self, compiled: CompiledSite) -> None:
         """The site has changed at this place of the log."""
@@ -217,7 +218,9 @@ class Outputs:
             self._archive()
         _, clock_ms = self._reached
         if clock_ms is not None:
-            self._patience.done(self._settings.positions, lambda: self._housekeeping.tidy(clock_ms))
+            self._patience.done(
+                self._settings.positions, lambda: self._housekeeping.tidy(clock_ms, self._locator)
+            )
 
     def _archive(self) -> None:
         columns: dict[str, TrackColumn] = {

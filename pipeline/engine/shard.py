@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -91,8 +92,7 @@ class Shard:
         episodes = self._subjects.episodes
         self._silence = SilenceWatch(episodes.from_ms, episodes.to_ms, levels_ms)
         self._past_ms = BEGIN_MS
-        self._names = Names.of(fences, self._assignment)
-        self._name_columns = self._names.columns()
+        self._name_generation = 0
 
     def checkpoint(self) -> Checkpoint:
         """Everything that the rows and the clock so far have made of this shard; to be stored at once."""
@@ -127,7 +127,7 @@ class Shard:
         alerts = self.advance(at_ms)
         shard = Shard(compiled, self._number)
         shard._past_ms = self._past_ms
-        shard._name_columns.generation = self._name_columns.generation + 1
+        shard._name_generation = self._name_generation + 1
         mine = self._stateful()
         for name, part in shard._stateful().items():
             for attribute in part.KEPT:
@@ -144,6 +144,17 @@ class Shard:
         self._confirmations.move(numbers.people)
         self._writer.log.move(numbers.bindings, len(self._subjects.binding_person))
         return self._boundary.move(numbers, start_ms)
+
+    @cached_property
+    def _names(self) -> Names:
+        """Worked out when state is kept or moves: a replay of a site that stays does neither."""
+        return Names.of(self._fences, self._assignment)
+
+    @cached_property
+    def _name_columns(self) -> Columns:
+        columns = self._names.columns()
+        columns.generation = self._name_generation
+        return columns
 
     def _stateful(self) -> dict[str, Kept]:
         """What remembers anything, by its name on disk; the site's compilation makes the rest."""

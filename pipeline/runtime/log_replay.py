@@ -7,25 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from pipeline.engine.shard import Shard
 from pipeline.errors import InputError
-from pipeline.host.outputs import whole_file
 from pipeline.log.journal import JournalReader
 from pipeline.log.journal.log import JournalLog
 from pipeline.log.journal.segment import segment_firsts
 from pipeline.log.rows import RowDecoder
 from pipeline.reading import Challenges, DeviceIds
-from pipeline.runtime.dataflow import Parts, build
 from pipeline.runtime.halt import Halt
-from pipeline.runtime.replay import Progress, ReplaySummary, run_flow, whole_or_none
+from pipeline.runtime.replay import Progress, ReplaySummary, judge_to_files, summary_of
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import RecordedLog
 from pipeline.sites.documents import SiteDocuments
-from pipeline.stream.intake import Intake, Reject
+from pipeline.stream.intake import Intake
 from pipeline.stream.items import LogItem
-from sinks.ledger import AlertLedger
 
 #: Records read at a time.
 _RECORDS = 4_096
@@ -49,7 +44,7 @@ def replay_log(request: LogReplayRequest, progress: Progress | None = None) -> R
     there is no log.
     """
     begun = time.perf_counter()
-    challenges, ledger, halt = Challenges(), AlertLedger(), Halt()
+    challenges, halt = Challenges(), Halt()
     sites = SiteHistory(request.documents_at)
     first, end = _span(request.journal)
     compiled = sites.begin(first)
@@ -63,32 +58,9 @@ def replay_log(request: LogReplayRequest, progress: Progress | None = None) -> R
                 if progress is not None:
                     progress(log.offset - first, end - first)
 
-    with whole_file(request.alerts) as alerts, whole_or_none(request.rejects) as rejects:
-        parts = Parts(
-            source=RecordedLog(records, request.until_ms, halt),
-            make_intake=lambda _: intake,
-            router=sites.router,
-            make_shard=lambda number: Shard(sites.compiled, number),
-            write_alerts=lambda updates: ledger.write(item.alert for item in updates),
-            write_rejects=None if rejects is None else _writer(rejects),
-            until_ms=request.until_ms,
-            sites=sites,
-            halt=halt,
-        )
-        run_flow(build(parts))
-        halt.reraise()
-        ledger.save(alerts)
-    return ReplaySummary(
-        rows=intake.read,
-        accepted=intake.accepted,
-        rejected=dict(intake.rejected),
-        alerts=ledger.by_kind(),
-        withdrawn=ledger.withdrawn(),
-        start_ms=intake.start_ms,
-        until_ms=intake.clock_ms if request.until_ms is None else request.until_ms,
-        seconds=time.perf_counter() - begun,
-        warnings=_warnings(request.journal, first),
-    )
+    source = RecordedLog(records, request.until_ms, halt)
+    ledger = judge_to_files(request, source, intake, sites, halt)
+    return summary_of(request, intake, ledger, begun, _warnings(request.journal, first))
 
 
 def _span(journal: Path) -> tuple[int, int]:
@@ -97,10 +69,6 @@ def _span(journal: Path) -> tuple[int, int]:
         raise InputError(f"{journal}: there is no log; expected the data directory of a live system")
     with closing(JournalReader(journal, 0)) as reader:
         return min(segment_firsts(journal), default=0), reader.end_offset
-
-
-def _writer(rejects: BinaryIO) -> Callable[[list[Reject]], None]:
-    return lambda found: rejects.writelines(reject.line() for reject in found)
 
 
 def _warnings(journal: Path, first: int) -> list[str]:

@@ -6,10 +6,10 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from bytewax.dataflow import Dataflow
@@ -30,7 +30,7 @@ from pipeline.sites.records import Site
 from pipeline.stream.arrival_order import ArrivalOrder, Jump, Overridden, order_warnings
 from pipeline.stream.file_outcome import FileOutcomes
 from pipeline.stream.intake import Intake, Reject
-from pipeline.stream.items import AlertUpdate, LogItem, RecordedChange
+from pipeline.stream.items import LogItem, RecordedChange
 from pipeline.stream.merge import merged
 from pipeline.stream.recorded_changes import with_changes
 from sinks.ledger import AlertLedger
@@ -42,6 +42,19 @@ _EPOCH = timedelta(seconds=1)
 
 #: Collections by number of new objects, and how many of each generation before the next.
 _COLLECT = (200_000, 20, 50)
+
+
+class ToFiles(Protocol):
+    """Where the results of a replay go, and how far it judges."""
+
+    @property
+    def alerts(self) -> Path: ...
+
+    @property
+    def rejects(self) -> Path | None: ...
+
+    @property
+    def until_ms(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +115,46 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     sites.know(device_id for change in request.changes for device_id in change.device_ids)
     sites.begin_with(request.site, request.documents)
     log = _Recording(request, sites.devices.ids, progress)
+    halt = Halt()
+    source = RecordedLog(log.open, request.until_ms, halt)
+    ledger = judge_to_files(request, source, log.intake, sites, halt, request.workers)
+    summary = summary_of(request, log.intake, ledger, begun, log.warnings())
+    return replace(summary, out_of_order=log.order.files, jump=log.order.jump)
+
+
+def judge_to_files(
+    to: ToFiles,
+    source: RecordedLog,
+    intake: Intake,
+    sites: SiteHistory,
+    halt: Halt,
+    workers: int = 1,
+) -> AlertLedger:
+    """Judge a recorded log to its end; its alerts are in their file when this returns."""
     ledger = AlertLedger()
-    with whole_file(request.alerts) as alerts, whole_or_none(request.rejects) as rejects:
-        parts = _parts(request, sites, log, ledger, rejects)
-        run_flow(build(parts), request.workers)
-        parts.halt.reraise()
+    with whole_file(to.alerts) as alerts, _whole_or_none(to.rejects) as rejects:
+        parts = Parts(
+            source=source,
+            make_intake=lambda _: intake,
+            router=sites.router,
+            make_shard=lambda number: Shard(sites.compiled, number),
+            write_alerts=lambda updates: ledger.write(item.alert for item in updates),
+            write_rejects=None if rejects is None else _lines_to(rejects),
+            until_ms=to.until_ms,
+            sites=sites,
+            halt=halt,
+        )
+        _run(build(parts), workers)
+        halt.reraise()
         ledger.save(alerts)
-    intake = log.intake
-    until_ms = request.until_ms if request.until_ms is not None else intake.clock_ms
+    return ledger
+
+
+def summary_of(
+    to: ToFiles, intake: Intake, ledger: AlertLedger, begun_s: float, warnings: list[str]
+) -> ReplaySummary:
+    """What was read and found, ``begun_s`` being the performance counter at the start."""
+    until_ms = intake.clock_ms if to.until_ms is None else to.until_ms
     return ReplaySummary(
         rows=intake.read,
         accepted=intake.accepted,
@@ -118,11 +163,13 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
         withdrawn=ledger.withdrawn(),
         start_ms=intake.start_ms,
         until_ms=None if intake.start_ms is None else until_ms,
-        seconds=time.perf_counter() - begun,
-        warnings=log.warnings(),
-        out_of_order=log.order.files,
-        jump=log.order.jump,
+        seconds=time.perf_counter() - begun_s,
+        warnings=warnings,
     )
+
+
+def _lines_to(rejects: BinaryIO) -> Callable[[list[Reject]], None]:
+    return lambda found: rejects.writelines(reject.line() for reject in found)
 
 
 class _Recording:
@@ -164,36 +211,7 @@ class _Recording:
         self.order.observe(batch, reason, arrival_ms)
 
 
-def _parts(
-    request: ReplayRequest,
-    sites: SiteHistory,
-    log: _Recording,
-    ledger: AlertLedger,
-    rejects: BinaryIO | None,
-) -> Parts:
-    halt = Halt()
-
-    def write_alerts(updates: list[AlertUpdate]) -> None:
-        ledger.write(item.alert for item in updates)
-
-    def write_rejects(found: list[Reject]) -> None:
-        assert rejects is not None
-        rejects.writelines(reject.line() for reject in found)
-
-    return Parts(
-        source=RecordedLog(log.open, request.until_ms, halt),
-        make_intake=lambda _: log.intake,
-        router=sites.router,
-        make_shard=lambda number: Shard(sites.compiled, number),
-        sites=sites,
-        write_alerts=write_alerts,
-        write_rejects=None if rejects is None else write_rejects,
-        until_ms=request.until_ms,
-        halt=halt,
-    )
-
-
-def run_flow(flow: Dataflow, workers: int = 1) -> None:
+def _run(flow: Dataflow, workers: int) -> None:
     """Run a flow to its end in this process."""
     # A site is many objects that live on, and so is what shards know: the collector need not walk them often.
     thresholds = gc.get_threshold()
@@ -209,6 +227,5 @@ def run_flow(flow: Dataflow, workers: int = 1) -> None:
         gc.unfreeze()
 
 
-def whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
-    """A file that is there whole or not at all, or none."""
+def _whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
     return nullcontext() if path is None else whole_file(path)

@@ -60,7 +60,10 @@ class SiteHistory:
         documents_at: Callable[[int], SiteDocuments] | None = None,
         listen: Callable[[CompiledSite], None] = lambda _: None,
         shards: int = SHARDS,
+        newest: tuple[int, Site] | None = None,
     ) -> None:
+        """``newest`` is the last record that changed the site, and the site since: read once already."""
+        self._newest = newest
         self._documents_at = documents_at
         self._listen = listen
         self._shards = shards
@@ -83,11 +86,16 @@ class SiteHistory:
         if self._compiled is None:
             assert self._documents_at is not None, "else it is begun with a site"
             documents = self._documents_at(offset - 1)
-            site = site_of(documents, findings := Findings())
-            if site is None:
-                raise SiteError(findings.faults)
-            self.begin_with(site, documents)
+            self.begin_with(self._site_at(offset - 1, documents), documents)
         return self.compiled
+
+    def _site_at(self, record: int, documents: SiteDocuments) -> Site:
+        if self._newest is not None and record >= self._newest[0]:
+            return self._newest[1]
+        site = site_of(documents, findings := Findings())
+        if site is None:
+            raise SiteError(findings.faults)
+        return site
 
     def begin_with(self, site: Site, documents: SiteDocuments | None) -> None:
         """Begin with a site that was read already; without ``documents`` it cannot change."""
