@@ -87,7 +87,7 @@ class _Engine:
         self.compiled = CompiledSite.of(load_site(whole.site), SHARDS)
         self._router = Router(self.compiled.division)
         self._challenges = Challenges()
-        self._intake = Intake(self.compiled.site.policy, self._challenges)
+        self._intake = Intake(self.compiled.site.policies, self._challenges)
         self._shards = [Shard(self.compiled, number) for number in range(SHARDS)]
 
     def batches(self) -> list[RawBatch]:
@@ -127,7 +127,7 @@ class _Grown:
 
     def restore(self, engine: _Engine) -> None:
         store = CheckpointStore(self._directory)
-        Intake(engine.compiled.site.policy, Challenges()).restore(store.get(self._tokens["intake"]))
+        Intake(engine.compiled.site.policies, Challenges()).restore(store.get(self._tokens["intake"]))
         for number in range(SHARDS):
             Shard(engine.compiled, number).restore(store.get(self._tokens[f"shard-{number}"]))
 

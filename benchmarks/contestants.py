@@ -88,7 +88,7 @@ def _accepted(compiled: CompiledSite, fleet: Fleet) -> tuple[int | None, list[Pi
         open_stream(path, kind=kind, number=number, devices=devices, challenges=challenges)
         for number, (path, kind) in enumerate(((fleet.pings, PING), (fleet.confirmations, CONFIRMATION)))
     ]
-    intake = Intake(compiled.site.policy, challenges)
+    intake = Intake(compiled.site.policies, challenges)
     batches = [intake.ingest(raw, list_rejects=False).accepted for raw in merged(files, BATCH_ROWS)]
     return intake.start_ms, [batch for batch in batches if len(batch)]
 

@@ -62,9 +62,15 @@ def part_of(whole: Fleet, people: int) -> Fleet:
     return _kept(f"{whole.directory.name}-{people}", people, lambda place: _write_part(whole, people, place))
 
 
-def _kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
+def home_of_fleets() -> Path:
+    """Where what was made to measure with is kept, among the machine's temporary files."""
     home = Path(tempfile.gettempdir()) / f"fencewatch-benchmarks-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
+    return home
+
+
+def _kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
+    home = home_of_fleets()
     directory = home / name
     if not directory.exists():
         scratch = Path(tempfile.mkdtemp(dir=home))

@@ -14,9 +14,9 @@ from shapely.geometry import Point
 from benchmarks.plain_fences import Ground, PlainMap
 from geofences.instant import EPOCH
 from geofences.wall_time import wall_span
+from pipeline.rules.catalogue import BOUNDARY_VIOLATION, MISSED_CONFIRMATION, SILENT_DEVICE, ZONE_ENTRY
 from pipeline.sites.policy import BoundaryRule, Policy
 from pipeline.sites.records import Leave, Site
-from sinks.alert import BOUNDARY_VIOLATION, MISSED_CONFIRMATION, SILENT_DEVICE, ZONE_ENTRY
 
 #: A row as Parquet gives it, with ``face_ok`` on confirmations alone; or ``{"device_id", "start", "end"}``,
 #: which tells a device in ms what the log covered.
@@ -133,7 +133,7 @@ class PlainRules:
                 if shown is None:
                     continue
                 if not any(start <= event_ms <= deadline >= arrival for event_ms, arrival in shown):
-                    yield PlainAlert(MISSED_CONFIRMATION, person_id, "", start, deadline, None)
+                    yield PlainAlert(MISSED_CONFIRMATION.kind, person_id, "", start, deadline, None)
 
     def _silence(
         self, device_id: str, since_ms: int, now_ms: int, cleared_ms: int | None
@@ -143,7 +143,7 @@ class PlainRules:
             return []
         level = sum(since_ms + threshold_ms < now_ms for threshold_ms in thresholds_ms)
         raised_ms = since_ms + thresholds_ms[0]
-        return [PlainAlert(SILENT_DEVICE, device_id, "", since_ms, raised_ms, cleared_ms, level)]
+        return [PlainAlert(SILENT_DEVICE.kind, device_id, "", since_ms, raised_ms, cleared_ms, level)]
 
     def _fix(self, row: Row, event_ms: int, arrival_ms: int) -> Fix:
         confirmation = "face_ok" in row
@@ -157,9 +157,9 @@ class PlainRules:
     def _boundaries(self, device_id: str, state: DeviceState, fix: Fix) -> Iterator[PlainAlert]:
         policy, person_id = self.policy, self.bindings[device_id].person_id
         for scope, side in self._sides(person_id, state, fix):
-            kind, rule = ZONE_ENTRY, policy.keep_out
+            kind, rule = ZONE_ENTRY.kind, policy.keep_out
             if scope in self._keep_in[person_id]:
-                kind, rule = BOUNDARY_VIOLATION, policy.keep_in
+                kind, rule = BOUNDARY_VIOLATION.kind, policy.keep_in
             run = state.runs.setdefault(scope, Run())
             told = run.follow(side, fix, rule, policy.clear_fixes)
             if told is not None:

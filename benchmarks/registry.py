@@ -11,6 +11,7 @@ from benchmarks.ingest import ingest
 from benchmarks.measurement import Progress, Report
 from benchmarks.replay import replay
 from benchmarks.settings import Settings
+from benchmarks.site_change import site_change
 
 BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "engine": engine,
@@ -18,4 +19,5 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "checkpoint": checkpoint,
     "ingest": ingest,
     "board": board,
+    "site_change": site_change,
 }

@@ -13,6 +13,7 @@ from console.gate import Parts, People, Reader, Right, Worker
 from console.parts import ConsoleParts
 from console.site_directory import SiteDirectory
 from console.visits import OnRecord, Purpose
+from pipeline.rules.catalogue import RULE_OF
 from sinks.disposal import (
     PAGE_MAX,
     AlertFilter,
@@ -47,7 +48,7 @@ class Choice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: list[State] = []
-    kind: list[str] = []
+    kind: list[str] = Field([], description=f"such as {', '.join(RULE_OF)}")
     severity: list[Annotated[int, Field(ge=1, le=4)]] = []
     office: str | None = Field(None, description="this office and all below it")
     person: str | None = None

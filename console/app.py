@@ -45,13 +45,13 @@ from console.parts import ConsoleParts
 from console.places import Places
 from console.position_feed import PositionFeed
 from console.refusals import STORE_FAULTS, refusal_answer, store_fault_answer
+from console.rows_door import ConsoleApp
 from console.threshold import Threshold
 from console.token_watch import TokenWatch
 from console.visits import Visits, recorded_refusal
 from pipeline.ingest import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.ingest.journal_writer import log_writer
 from pipeline.ingest.refusals import Refusals
-from pipeline.log.journal import Journal
 from pipeline.sites.change_faults import ChangeRefused
 from sinks.access_log import PurposeMissing
 from sinks.disposal import AlertUnknown, TransitionRefused, WrongInput
@@ -63,8 +63,8 @@ _NOT_TAKEN: dict[type[GatewayError], int] = {OtherDevice: 403, TooManyRows: 413}
 
 
 def create_app(parts: ConsoleParts) -> FastAPI:
-    """The application; it opens and closes no part, and writes the journal while it runs, if it may."""
-    app = FastAPI(
+    """The application; it opens and closes no part, and writes the log while it runs, if it may."""
+    app = ConsoleApp(
         title="fencewatch",
         version=parts.version or "0",
         docs_url=None,  # those pages would fetch their scripts from elsewhere
@@ -97,7 +97,11 @@ def create_app(parts: ConsoleParts) -> FastAPI:
     app.add_middleware(Threshold, gate=app.state.gate)
     # Pages of alerts shrink to a tenth. What is behind a bearer token is asked for by nobody else's page.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(SafeHeaders, policy=content_policy(parts.web))
+    policy = content_policy(parts.web)
+    app.add_middleware(SafeHeaders, policy=policy)
+    app.shorten(
+        ingest_routes.ENDPOINTS, lambda rows: SafeHeaders(Threshold(rows, gate=app.state.gate), policy=policy)
+    )
     return app
 
 
@@ -114,8 +118,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await run_in_threadpool(parts.queue.set_offices, live_site.now.parents)
     if writer is not None:
         await run_in_threadpool(writer.start)
-    if parts.desk is not None:
-        await run_in_threadpool(parts.desk.start, writer)
+    if parts.running_site is not None:
+        await run_in_threadpool(parts.running_site.start, writer)
     app.state.refusals.start()
     app.state.live.start()
     try:
@@ -125,8 +129,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.feed.stop()
         await app.state.position_feed.stop()
         await run_in_threadpool(app.state.live.stop)
-        if parts.desk is not None:
-            await run_in_threadpool(parts.desk.stop)
+        if parts.running_site is not None:
+            await run_in_threadpool(parts.running_site.stop)
         if writer is not None:
             await run_in_threadpool(writer.stop)
         await run_in_threadpool(app.state.refusals.stop)
@@ -156,10 +160,10 @@ def _put_state(app: FastAPI, parts: ConsoleParts) -> None:
 
 def _live_site(parts: ConsoleParts) -> LiveSite:
     """The site as it is, and as it comes to be where somebody takes changes of it."""
-    if parts.desk is None:
-        return LiveSite(parts.site, parts.gazetteer)
-    live_site = LiveSite(parts.site, parts.gazetteer, parts.desk.number)
-    parts.desk.follow(live_site.replace)
+    if parts.running_site is None:
+        return LiveSite(parts.site, parts.gazetteer, now_ms=parts.now_ms)
+    live_site = LiveSite(parts.site, parts.gazetteer, parts.running_site.number, parts.now_ms)
+    parts.running_site.follow(live_site.replace)
     return live_site
 
 
@@ -171,18 +175,21 @@ def _offices_changed(parts: ConsoleParts, now: SiteNow) -> None:
 
 def _writer(parts: ConsoleParts, figures: Figures) -> JournalWriter | None:
     """Who writes the log; None where another process does."""
-    if not isinstance(parts.journal, Journal):
+    if parts.log_writer is None:
         return None
-    return log_writer(
-        parts.journal,
+    writer = log_writer(
+        parts.log_writer,
         parts.now_ms,
         parts.steady,
-        horizon_ms=parts.site.policy.backfill_horizon_ms,
+        horizon_ms=parts.site.policies.horizon_ms,
         figures=figures,
         speed=parts.speed,
         kept_ms=parts.log_kept_ms,
         pace=parts.log_pace,
     )
+    if parts.running_site is not None:
+        parts.running_site.follow(lambda site, _: writer.take_by(site.policies.horizon_ms))
+    return writer
 
 
 def _put_refusals(app: FastAPI) -> None:

@@ -60,7 +60,7 @@ def card(
             "valid_to": _bound(person.valid_to_ms),
             "devices": _devices(parts, now, caller, person_id, now_ms),
             "leaves": _leaves(parts, now, caller, person_id, now_ms),
-            "may_change": parts.desk is not None and caller.may(Right.CHANGE),
+            "may_change": parts.running_site is not None and caller.may(Right.CHANGE),
         }
     )
 
@@ -92,7 +92,8 @@ def _devices(
         last = None if position is None else moving_json(position)
         record = _record(parts, "devices", binding.device_id)
         found.append(
-            _device(binding, now) | {"record": record, "contact": heard.get(binding.device_id), "last": last}
+            _device(binding, now, now_ms)
+            | {"record": record, "contact": heard.get(binding.device_id), "last": last}
         )
     return found
 
@@ -107,13 +108,13 @@ def _contact(contact: Contact) -> dict[str, Any]:
     }
 
 
-def _device(binding: Binding, now: SiteNow) -> dict[str, Any]:
+def _device(binding: Binding, now: SiteNow, now_ms: int) -> dict[str, Any]:
     return {
         "device_id": binding.device_id,
         "kind": binding.kind,
         "since": _bound(binding.valid_from_ms),
         "until": _bound(binding.valid_to_ms),
-        "silence_s": [ms / 1000 for ms in now.site.policy.silence_ms[binding.kind]],
+        "silence_s": [ms / 1000 for ms in now.site.policies.at(now_ms).silence_ms[binding.kind]],
     }
 
 
@@ -144,7 +145,7 @@ def _leaves(
 
 def _record(parts: ConsoleParts, table: str, row_id: str) -> int | None:
     """The record by which a change of a row says what it is about; None where nothing changes."""
-    return None if parts.desk is None else parts.desk.registry.made_by((table, row_id))
+    return None if parts.running_site is None else parts.running_site.registry.made_by((table, row_id))
 
 
 def _bound(ms: int) -> str | None:

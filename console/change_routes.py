@@ -18,19 +18,20 @@ from console.changing import (
     change_json,
     checked_change_id,
     checked_reason,
-    desk_of,
     etag,
     permitted,
+    running_site_of,
     taken,
     wrong_body,
 )
 from console.gate import Changer, Parts, Present, Reader, Right
 from console.live_site import SiteNow
 from console.place_routes import wrong_query
-from console.site_desk import KeepsSite, Made
 from console.site_rows import ShownRows, key_of_edit
 from console.visits import OnRecord, Purpose
 from geofences.instant import instant_ms
+from pipeline.registry.history import HistoryEntry, HistoryFilter
+from pipeline.registry.registry import Registry
 from pipeline.sites.documents import TABLES, Document
 from pipeline.sites.site_versions import FENCES, Key
 from sinks.alert import instant_text
@@ -158,8 +159,7 @@ def history(
     """
     if (id is None) != (table is None):
         raise wrong_query("id", id, "`table` and `id` together")
-    wanted = {"table": table, "id": id, "by": by}
-    span = {"from_ms": _instant("from", start), "to_ms": _instant("to", end)}
+    wanted = HistoryFilter(id, table, by, _instant("from", start), _instant("to", end))
     about = person if person is not None else id if table == "people" else None
     if about is None:
         visits.enter(caller, purpose)
@@ -169,18 +169,19 @@ def history(
     key = None if table is None or id is None else (table, id)
     items: list[dict[str, Any]] = []
     last: int | None = None
-    for looked, found in enumerate(_changes(desk_of(request).registry, before, **wanted, **span)):
+    registry = running_site_of(request).registry
+    for looked, found in enumerate(_changes(registry, before, wanted)):
         if len(items) == limit or looked == _LOOKED_AT_MOST:
             return answer({"items": items, "next": last})
         last = found.number
-        item = _item(found, shown, now, caller, desk_of(request).registry, key, person)
+        item = _item(found, shown, now, caller, registry, key, person)
         if item is not None:
             items.append(item)
     return answer({"items": items, "next": None})
 
 
-def _changes(registry: KeepsSite, before: int | None, **wanted: Any) -> Iterator[Made]:
-    while page := registry.history(before=before, limit=_AT_ONCE, **wanted):
+def _changes(registry: Registry, before: int | None, wanted: HistoryFilter) -> Iterator[HistoryEntry]:
+    while page := registry.history(wanted, before, _AT_ONCE):
         yield from page
         before = page[-1].number
         if len(page) < _AT_ONCE:
@@ -188,11 +189,11 @@ def _changes(registry: KeepsSite, before: int | None, **wanted: Any) -> Iterator
 
 
 def _item(
-    found: Made,
+    found: HistoryEntry,
     shown: ShownRows,
     now: SiteNow,
     caller: Caller,
-    registry: KeepsSite,
+    registry: Registry,
     key: Key | None,
     person: str | None,
 ) -> dict[str, Any] | None:
@@ -207,13 +208,13 @@ def _item(
     return said | {"edits": edits}
 
 
-def _row_of(edit: Mapping[str, Any], found: Made, registry: KeepsSite) -> Document | None:
+def _row_of(edit: Mapping[str, Any], found: HistoryEntry, registry: Registry) -> Document | None:
     """What an edit puts in, or what the row that it takes out had said; None where that is not known."""
     if "put" in edit:
         put: Document = edit["put"]
         return put
     table, name = edit["table"], edit["drop"]["id"]
-    for earlier in registry.history(id=name, table=table, before=found.number, limit=_AT_ONCE):
+    for earlier in registry.history(HistoryFilter(name, table), found.number, _AT_ONCE):
         for one in reversed(earlier.edits):
             if "put" in one and key_of_edit(one) == (table, name):
                 dropped: Document = one["put"]

@@ -14,9 +14,10 @@ from console.caller import Caller
 from console.errors import BadBody, NotAllowed, Refused
 from console.gate import caller_of, parts_of, site_of
 from console.live_site import LiveSite, SiteNow
-from console.site_desk import SiteDesk, Taken
 from console.site_rights import ChangeRights, Forbidden
 from console.site_rows import ShownRows
+from pipeline.ingest.change_desk import Answer
+from pipeline.ingest.running_site import RunningSite
 from pipeline.sites.change_faults import ChangeRefused
 from pipeline.sites.operations import read_operations
 from pipeline.sites.site_versions import Key
@@ -62,12 +63,12 @@ class Precondition(Refused):
         self.record = record
 
 
-def desk_of(request: Request) -> SiteDesk:
+def running_site_of(request: Request) -> RunningSite:
     """Who takes changes. Raises SiteFixed where nobody does."""
-    desk = parts_of(request).desk
-    if desk is None:
+    running = parts_of(request).running_site
+    if running is None:
         raise SiteFixed("the site of this server is a directory; it does not change while it runs")
-    return desk
+    return running
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +82,23 @@ class Wish:
 
 def permitted(request: Request, wish: Wish) -> Expected:
     """The rows that the asker's right to the change hangs on, as they are now. Raises NotYours."""
-    caller, desk = caller_of(request), desk_of(request)
-    rights = ChangeRights(caller, site_of(request), desk.registry, parts_of(request).now_ms())
+    caller, registry = caller_of(request), running_site_of(request).registry
+    rights = ChangeRights(caller, site_of(request), registry, parts_of(request).now_ms())
     # What cannot be read is no operation, and is refused as such when it comes to the desk.
     forbidden = rights.forbidden(read_operations(wish.operations, []))
     if forbidden:
         raise NotYours(forbidden, caller)
-    return {key: desk.registry.made_by(key) for key in rights.looked_at}
+    return {key: registry.made_by(key) for key in rights.looked_at}
 
 
-def taken(request: Request, wish: Wish, expected: Expected) -> Taken:
+def taken(request: Request, wish: Wish, expected: Expected) -> Answer:
     """The change once it is durable and the console goes by it; ``expected`` holds what it hangs on.
 
     Raises ChangeRefused and RequestValidationError; then nothing is taken.
     """
     name = caller_of(request).name
-    change = desk_of(request).changes.submit(
-        list(wish.operations),
+    change = running_site_of(request).submit(
+        wish.operations,
         by=name,
         reason=wish.reason,
         id=None if wish.change_id is None else f"{name}:{wish.change_id}",
@@ -119,12 +120,12 @@ def checked_reason(given: str) -> str:
 
 def row_answer(request: Request, key: Key, now: SiteNow) -> dict[str, Any] | None:
     """A row in its versions as the caller may see it; None where none is theirs."""
-    desk = desk_of(request)
+    registry = running_site_of(request).registry
     shown = ShownRows(caller_of(request), now, parts_of(request).now_ms())
-    versions = shown.versions(key, desk.registry.versions(key))
+    versions = shown.versions(key, registry.versions(key))
     if not versions:
         return None
-    return {"table": key[0], "id": key[1], "record": desk.registry.made_by(key), "versions": versions}
+    return {"table": key[0], "id": key[1], "record": registry.made_by(key), "versions": versions}
 
 
 def stale(request: Request, key: Key, text: str | None = None, status: int = 412) -> Precondition:
@@ -136,7 +137,7 @@ def stale(request: Request, key: Key, text: str | None = None, status: int = 412
     return Precondition(said, status, stands, record)
 
 
-def change_json(change: Taken, caller: Caller, wish: Wish) -> dict[str, Any]:
+def change_json(change: Answer, caller: Caller, wish: Wish) -> dict[str, Any]:
     """What whoever made a change is told."""
     return {
         "record": change.number,

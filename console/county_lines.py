@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import shapely
 from shapely.geometry import box, mapping
 
 from geofences.county import ATTRIBUTION, counties
 from geofences.errors import BoundaryDataMissing
 from geofences.fence import Fence
+from pipeline.sites.row_columns import cells_of
 
 #: Degrees shown around the fences.
 _MARGIN = 0.2
@@ -19,16 +21,18 @@ _COUNTIES_MOST = 400
 _NOTHING: dict[str, Any] = {"type": "FeatureCollection", "features": []}
 
 
-@lru_cache(maxsize=64)
-def county_lines(fences: tuple[Fence, ...]) -> dict[str, Any]:
+def county_lines(fences: Sequence[Fence]) -> dict[str, Any]:
     """A FeatureCollection with ``attribution``, which must be shown with it; empty without data or fences."""
-    if not fences:
-        return _NOTHING
+    return _lines_within(*bounds_around(fences)) if fences else _NOTHING
+
+
+@lru_cache(maxsize=64)
+def _lines_within(west: float, south: float, east: float, north: float) -> dict[str, Any]:
     try:
         known = counties()
     except BoundaryDataMissing:
         return _NOTHING
-    ground = box(*bounds_around(fences))
+    ground = box(west, south, east, north)
     near = [county for county in known if county.shape.intersects(ground)]
     if len(near) > _COUNTIES_MOST:
         return _NOTHING
@@ -46,7 +50,7 @@ def county_lines(fences: tuple[Fence, ...]) -> dict[str, Any]:
 
 def bounds_around(fences: Sequence[Fence]) -> tuple[float, float, float, float]:
     """West, south, east, north around all fences' shapes; reaches lie within the margin."""
-    boxes = [fence.area.shape.bounds for fence in fences]
-    west, south = (min(bounds[side] for bounds in boxes) - _MARGIN for side in (0, 1))
-    east, north = (max(bounds[side] for bounds in boxes) + _MARGIN for side in (2, 3))
+    boxes = shapely.bounds(cells_of(fences, "area.shape"))
+    west, south = (boxes[:, :2].min(axis=0) - _MARGIN).tolist()
+    east, north = (boxes[:, 2:].max(axis=0) + _MARGIN).tolist()
     return west, south, east, north

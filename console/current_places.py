@@ -85,10 +85,16 @@ class CurrentPlaces:
             self._departures.clear()
             self._changed.clear()
         before, self._site_directory = self._site_directory, site_directory
-        previous = None if site_directory.previous is None else site_directory.previous()
-        for device, row in self._latest.items():
-            if previous is not before or site_directory.concerns(before, device, row.person_id):
-                self._unsettled.add(device)
+        concerned = site_directory.concerned_since(before)
+        if concerned is None:
+            self._unsettled.update(self._latest)
+            return
+        devices = set(concerned.devices)
+        for person_id in concerned.people:
+            # A device that they do not bear any more tells nothing of them, whatever their rows say.
+            bound = site_directory.devices_of(person_id, BEGIN_MS, is_upcoming=True)
+            devices.update(row.device_id for row in bound)
+        self._unsettled.update(device for device in devices if device in self._latest)
 
     def update(self, rows: Iterable[Position], now_ms: int, *, is_all: bool) -> bool:
         """Newest positions, ``is_all`` of them or those that may be new; whether anything changed by them.

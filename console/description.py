@@ -9,14 +9,18 @@ from fastapi import FastAPI
 from pipeline.columns import (
     ACCURACY,
     ARRIVAL_TIME,
+    CONFIRMATION_TABLE,
     EVENT_TIME,
     FACE,
     LAT,
     LON,
     NUMBER,
+    PING_TABLE,
     TRUTH,
-    columns_of,
+    Column,
 )
+from pipeline.ingest.protocols import PROTOCOLS
+from pipeline.ingest.protocols.protocol import Protocol
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.rows import REASONS
 
@@ -62,21 +66,6 @@ _WITH_A_KEY = {
 _LINES = {"description": "Rows, one a line, as in NDJSON; a line that is no object is a `malformed` row."}
 #: What phones send as JSON is described by those who make the apps.
 _MESSAGE = {"type": "object", "description": "the message as the app sends it"}
-#: What is read of OsmAnd's parameters; others are let be.
-OSMAND = {
-    "id": "the device",
-    "deviceid": "the device, where `id` is not given",
-    "timestamp": "seconds or milliseconds since 1970, or ISO 8601 with offset",
-    "lat": "degrees",
-    "lon": "degrees",
-    "location": "`lat,lon`, in place of both",
-    "accuracy": "metres",
-    "speed": "knots",
-    "batt": "percent",
-    "charge": "whether it is being charged: `true` or `false`",
-    "mock": "whether the position is made up: `true` or `false`",
-    "valid": "`false`: the device has no fix of its own, and the row is `not_fixed`",
-}
 _DEVICE_SECURITY: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"DeviceBasic": []}, {"DeviceQuery": []}]
 
 
@@ -131,24 +120,37 @@ def _put_plain_parameters(paths: dict[str, Any]) -> None:
 
 
 def _ingest_paths() -> dict[str, Any]:
-    osmand = _phone("OsmAnd and Traccar Client: parameters, a form, or JSON (from 9 on)", _ANSWER)
-    osmand["parameters"] = [
-        {"in": "query", "name": name, "required": False, "description": text, "schema": {"type": "string"}}
-        for name, text in OSMAND.items()
-    ]
-    properties = {name: {"description": text} for name, text in OSMAND.items()}
-    form = {"type": "object", "properties": properties}
-    sent = {"application/x-www-form-urlencoded": form, "application/json": _MESSAGE}
-    owntracks = _phone("OwnTracks in HTTP mode", {"type": "array", "maxItems": 0})
     return {
         "/v1/pings": {"post": _rows("Send pings", PING)},
         "/v1/confirmations": {"post": _rows("Send confirmations", CONFIRMATION)},
-        "/osmand": {
-            "get": {**osmand, "operationId": "osmand_get"},
-            "post": {**osmand, "operationId": "osmand_post", "requestBody": _optional(sent)},
-        },
-        "/owntracks": {"post": {**owntracks, "requestBody": _optional({"application/json": _MESSAGE})}},
+        **{f"/{protocol.name}": _protocol(protocol) for protocol in PROTOCOLS},
     }
+
+
+def _protocol(protocol: Protocol) -> dict[str, Any]:
+    """The operations of a protocol of devices, by method."""
+    said = _phone(protocol.summary, _ANSWER if protocol.hears else {"type": "array", "maxItems": 0})
+    sent: dict[str, Any] = {"application/json": _MESSAGE}
+    if protocol.parameters:
+        said["parameters"] = [
+            {
+                "in": "query",
+                "name": name,
+                "required": False,
+                "description": text,
+                "schema": {"type": "string"},
+            }
+            for name, text in protocol.parameters.items()
+        ]
+        properties = {name: {"description": text} for name, text in protocol.parameters.items()}
+        sent["application/x-www-form-urlencoded"] = {"type": "object", "properties": properties}
+    operations = {method.lower(): dict(said) for method in protocol.methods}
+    if "post" in operations:
+        operations["post"]["requestBody"] = _optional(sent)
+    if len(operations) > 1:
+        for method, operation in operations.items():
+            operation["operationId"] = f"{protocol.name}_{method}"
+    return operations
 
 
 def _optional(content: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +159,7 @@ def _optional(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(summary: str, kind: int) -> dict[str, Any]:
-    cells = {name: _cell(holds) for name, holds in columns_of(kind).items()}
+    cells = {column.name: _cell(column) for column in (PING_TABLE if kind == PING else CONFIRMATION_TABLE)}
     # Whatever else stands in the place of a row is refused as a row, and the body is not.
     row = {"anyOf": [{"type": "object", "properties": cells}, {}]}
     return {
@@ -182,14 +184,15 @@ def _phone(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"tags": ["ingest"], "summary": summary, "security": _DEVICE_SECURITY, "responses": responses}
 
 
-def _cell(holds: int) -> dict[str, Any]:
-    if holds in _NUMBERS:
-        return {"type": ["number", "null"]}
-    if holds in (TRUTH, FACE):
-        return {"type": ["boolean", "null"]}
-    if holds in (EVENT_TIME, ARRIVAL_TIME):
-        return {"type": ["string", "null"], "format": "date-time"}
-    return {"type": ["string", "null"]}
+def _cell(column: Column) -> dict[str, Any]:
+    said = {"description": column.meaning}
+    if column.holds in _NUMBERS:
+        return {"type": ["number", "null"], **said}
+    if column.holds in (TRUTH, FACE):
+        return {"type": ["boolean", "null"], **said}
+    if column.holds in (EVENT_TIME, ARRIVAL_TIME):
+        return {"type": ["string", "null"], "format": "date-time", **said}
+    return {"type": ["string", "null"], **said}
 
 
 def _said(text: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from geofences.distance import signed_distance_m
 from geofences.fence import Fence
 from geofences.registry import FenceRegistry
+from pipeline.sites.rows import Rows, as_rows
 
 #: West, south, east, north in degrees; west > east reaches over ±180.
 Box = tuple[float, float, float, float]
@@ -26,24 +27,31 @@ class FencePlaces:
     """All versions of all fences in the R-tree of the registry; several threads may ask."""
 
     def __init__(self, fences: Sequence[Fence]) -> None:
-        self._fences = dict(enumerate(fences))
-        self._numbers = {id(fence): number for number, fence in self._fences.items()}
-        self._next = len(self._fences)
-        self._registry = FenceRegistry(fences)
-        #: libspatialindex does not promise that several may search one tree at once.
-        self._mutex = threading.Lock()
+        self._mutex = threading.Lock()  # libspatialindex does not promise that several may search at once
+        self._begin(as_rows(fences, "fence_id"))
+
+    def _begin(self, rows: Rows[Fence]) -> None:
+        """A fence has the number of its place among the rows, which changes leave as it is."""
+        self._rows = rows
+        self._fences = dict(rows.placed())
+        numbers = list(self._fences)
+        self._registry = FenceRegistry([self._fences[number] for number in numbers], numbers)
 
     def follow(self, fences: Sequence[Fence]) -> None:
         """These are the fences from now on; only those that are new or gone are touched."""
         with self._mutex:
-            gone = self._numbers.keys() - set(map(id, fences))
-            for number in [self._numbers.pop(one) for one in gone]:
-                self._registry.remove(number)
+            rows = as_rows(fences, "fence_id")
+            moved = rows.moved_since(self._rows)
+            if moved is None:
+                self._begin(rows)
+                return
+            gone = {number: before for number, before, _ in moved if before is not None}
+            new = {number: now for number, _, now in moved if now is not None}
+            self._registry.replace(list(gone), new)
+            for number in gone:
                 del self._fences[number]
-            for fence in [fence for fence in fences if id(fence) not in self._numbers]:
-                self._registry.insert(self._next, fence)
-                self._fences[self._next], self._numbers[id(fence)] = fence, self._next
-                self._next += 1
+            self._fences |= new
+            self._rows = rows
 
     def at(self, lon: float, lat: float, at_ms: int, reach_m: float = 0.0) -> list[FenceAt]:
         """The fences valid at a time whose edge or inside is within reach of a place, the deepest first.

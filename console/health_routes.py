@@ -37,7 +37,7 @@ def ready(request: Request, parts: Parts) -> Response:
     problems += parts.store_problems()
     if (doubt := parts.doubt()) is not None:
         problems.append(clock_problem(doubt))
-    if writer is not None and (ahead_s := (parts.journal_clock_ms - parts.now_ms()) // 1000) > AHEAD_MOST_S:
+    if writer is not None and (ahead_s := (parts.log_clock_ms - parts.now_ms()) // 1000) > AHEAD_MOST_S:
         problems.append(f"the clock is {ahead_s} s behind the log's, which waits; rows may be too late")
     try:
         parts.queue.last_seq()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from urllib.parse import parse_qsl
 
 from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
@@ -22,17 +20,13 @@ from console.errors import BadBody, RowsElsewhere
 from console.gate import Gate, Right, site_of
 from pipeline.ingest import GatewayError, JournalWriter, UnreadableMessage
 from pipeline.ingest.bodies import received
-from pipeline.ingest.device_protocols import (
-    Message,
-    osmand_message,
-    owntracks_message,
-    phone_object,
-    traccar_message,
-)
-from pipeline.ingest.received import Received, refusals, refused
+from pipeline.ingest.one_row import received_message
+from pipeline.ingest.protocols import PROTOCOLS
+from pipeline.ingest.protocols.protocol import Frame, Protocol
+from pipeline.ingest.received import Received, refusals
 from pipeline.ingest.refusals import OF_ONE_MESSAGE_MOST, Refusals, refused_rows
 from pipeline.ping import CONFIRMATION, PING
-from pipeline.reading.rows import MALFORMED, NOT_FIXED, REASONS
+from pipeline.reading.rows import MALFORMED, REASONS
 from sinks.rejects import RAW_MOST
 
 BODY_BYTES_MOST = 32 << 20
@@ -53,42 +47,39 @@ async def confirmations(request: Request) -> Response:
     return await _rows(request, CONFIRMATION)
 
 
-async def osmand(request: Request) -> Response:
-    """``GET·POST /osmand``: parameters in the address or a form, or the JSON of newer clients.
+def _messages(protocol: Protocol) -> Callable[[Request], Awaitable[Response]]:
+    """The route of a protocol of devices, at the path of its name."""
 
-    A row that can never be accepted is answered by 200 as well, or the phone would send it for ever.
-    """
-    caller = await _caller(request)
-    body = await _body(request, PHONE_BODY_BYTES_MOST)
-    with _kept_if_refused(request, caller, "osmand", body or request.url.query.encode()):
-        if "json" in request.headers.get("content-type", "") or body[:1] == b"{":
-            message = traccar_message(phone_object(body))
-        else:
-            form = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-            message = osmand_message({**request.query_params, **dict(form)})
-        return answer((await _sent(request, caller, message, "osmand")).answer())
+    async def taken(request: Request) -> Response:
+        caller = await _caller(request)
+        body = await _body(request, PHONE_BODY_BYTES_MOST)
+        own = caller.identity.device_id
+        with _kept_if_refused(request, caller, protocol.name, body or request.url.query.encode()):
+            content_type = request.headers.get("content-type", "")
+            message = protocol.decode(Frame({**request.query_params}, body, content_type, own))
+            rows = None if message is None else received_message(message, site_of(request).devices, own=own)
+            if rows is not None:
+                rows = await _durable(request, rows, caller, protocol.name)
+        return answer(rows.answer() if protocol.hears and rows is not None else [])
 
-
-async def owntracks(request: Request) -> Response:
-    """``POST /owntracks``: answers the list of commands that the app expects, which is empty."""
-    caller = await _caller(request)
-    body = await _body(request, PHONE_BODY_BYTES_MOST)
-    with _kept_if_refused(request, caller, "owntracks", body):
-        message = owntracks_message(phone_object(body), caller.identity.device_id) if body else None
-        if message is not None:
-            await _sent(request, caller, message, "owntracks")
-    return answer([])
+    return taken
 
 
 #: Each path with what it takes; phones' settings often end in a slash.
 _TAKEN = (
     ("/v1/pings", pings, ["POST"]),
     ("/v1/confirmations", confirmations, ["POST"]),
-    ("/osmand", osmand, ["GET", "POST"]),
-    ("/owntracks", owntracks, ["POST"]),
+    *((f"/{protocol.name}", _messages(protocol), list(protocol.methods)) for protocol in PROTOCOLS),
 )
 #: The paths of all of these.
 PATHS = frozenset(path + slash for path, *_ in _TAKEN for slash in ("", "/"))
+#: What answers each method and path.
+ENDPOINTS = {
+    (method, path + slash): endpoint
+    for path, endpoint, methods in _TAKEN
+    for method in methods
+    for slash in ("", "/")
+}
 ROUTES = [
     Route(path + slash, endpoint, methods=methods)
     for path, endpoint, methods in _TAKEN
@@ -157,14 +148,6 @@ async def _received(request: Request, body: bytes, kind: int, caller: Caller, *,
         return received(body, kind, devices, own=own, is_ndjson=is_ndjson)
     decode = partial(received, body, kind, devices, own=own, is_ndjson=is_ndjson)
     return await to_thread.run_sync(decode, limiter=request.app.state.decoders)
-
-
-async def _sent(request: Request, caller: Caller, message: Message, source: str) -> Received:
-    line = json.dumps(message.row).encode()
-    rows = await _received(request, line, PING, caller, is_ndjson=True)
-    if not message.is_fixed:
-        rows = refused(rows, NOT_FIXED)
-    return await _durable(request, rows, caller, source)
 
 
 async def _durable(request: Request, rows: Received, caller: Caller, source: str) -> Received:

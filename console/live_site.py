@@ -10,6 +10,8 @@ from functools import cached_property
 from console.fence_places import FencePlaces
 from console.gazetteer import Gazetteer
 from console.site_directory import SiteDirectory
+from geofences.instant import END_MS
+from pipeline.ingest.known_devices import known_devices
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.sites.records import Site
 
@@ -19,17 +21,27 @@ _log = logging.getLogger(__name__)
 class SiteNow:
     """One state of the site and what the console looks up in it; it never changes.
 
-    ``number`` is another one for each state. Whoever asks twice within a request takes the same one twice.
+    ``number`` is another one for each change. Whoever asks twice within a request takes the same one twice.
+    Offices stand above each other as they do at ``at_ms``, and until ``until_ms``.
     """
 
-    def __init__(self, number: int, site: Site, gazetteer: Gazetteer, before: SiteNow | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        site: Site,
+        gazetteer: Gazetteer,
+        before: SiteNow | None = None,
+        at_ms: int = END_MS - 1,
+    ) -> None:
         self.number = number
         self.site = site
         old = None if before is None else before.directory
-        self.directory: SiteDirectory = SiteDirectory(site, gazetteer, old)
-        self.parents = {office.office_id: office.parent_id for office in site.offices}
+        self.directory: SiteDirectory = SiteDirectory(site, gazetteer, old, at_ms)
+        self.parents = self.directory.offices_now.parents
+        self.until_ms = self.directory.offices_now.until_ms
         #: What rows that come in are held against.
-        self.devices = _devices(self.directory, before)
+        known = None if before is None else (before.site, before.devices)
+        self.devices: DeviceIds = known_devices(site, known)
         self._known_places = None if before is None else before.__dict__.get("fence_places")
 
     @cached_property
@@ -42,15 +54,6 @@ class SiteNow:
         return places
 
 
-def _devices(directory: SiteDirectory, before: SiteNow | None) -> DeviceIds:
-    """All ids, in any order; one that was known stays so, for its rows may still be on their way."""
-    if before is None:
-        return DeviceIds(sorted(directory.device_ids))
-    known = before.devices.numbers
-    more = sorted({row.device_id for row in directory.new_bindings}.difference(known))
-    return before.devices.also(more) if more else before.devices
-
-
 #: Called with the new state, by the thread that replaced the old one.
 Listener = Callable[[SiteNow], None]
 
@@ -58,8 +61,16 @@ Listener = Callable[[SiteNow], None]
 class LiveSite:
     """The one holder of the present site: ``now`` is asked anew for each request."""
 
-    def __init__(self, site: Site, gazetteer: Gazetteer, number: int = 0) -> None:
-        self._now = SiteNow(number, site, gazetteer)
+    def __init__(
+        self,
+        site: Site,
+        gazetteer: Gazetteer,
+        number: int = 0,
+        now_ms: Callable[[], int] = lambda: END_MS - 1,
+    ) -> None:
+        """``now_ms`` is the clock by which an office comes to stand below another one."""
+        self._now_ms = now_ms
+        self._now = SiteNow(number, site, gazetteer, at_ms=now_ms())
         self._gazetteer = gazetteer
         self._listeners: list[Listener] = []
         self._mutex = threading.Lock()
@@ -68,15 +79,23 @@ class LiveSite:
     @property
     def now(self) -> SiteNow:
         """The site as it is now."""
-        return self._now
+        now = self._now
+        return now if now.until_ms == END_MS or self._now_ms() < now.until_ms else self._turn(now)
+
+    def _turn(self, before: SiteNow) -> SiteNow:
+        """Offices stand otherwise from now on, which nothing but the clock brings about."""
+        with self._mutex:
+            if self._now is before:
+                self._take_over(SiteNow(before.number, before.site, self._gazetteer, before, self._now_ms()))
+            return self._now
 
     def directory(self) -> SiteDirectory:
         """The people, devices and offices as they are now."""
-        return self._now.directory
+        return self.now.directory
 
     def devices(self) -> DeviceIds:
         """The devices that rows may come from now."""
-        return self._now.devices
+        return self.now.devices
 
     def listen(self, listener: Listener) -> None:
         """Tells a listener of each later state."""
@@ -95,11 +114,14 @@ class LiveSite:
         with self._mutex:
             if number <= self._now.number:
                 return self._now
-            self._now = SiteNow(number, site, self._gazetteer, self._now)
-            self._followed.notify_all()
-            for listener in self._listeners:
-                try:
-                    listener(self._now)
-                except Exception:  # whatever a store may raise: what one cannot follow, the others do
-                    _log.exception("a change of the site could not be followed everywhere")
+            self._take_over(SiteNow(number, site, self._gazetteer, self._now, self._now_ms()))
             return self._now
+
+    def _take_over(self, now: SiteNow) -> None:
+        self._now = now
+        self._followed.notify_all()
+        for listener in self._listeners:
+            try:
+                listener(now)
+            except Exception:  # whatever a store may raise: what one cannot follow, the others do
+                _log.exception("a change of the site could not be followed everywhere")

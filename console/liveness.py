@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from console.engine_watch import WHY_WORDS, EngineStanding, EngineWatch, Look
 from console.live_site import LiveSite
@@ -17,11 +16,10 @@ from console.parts import ConsoleParts
 from console.rhythms import Reports, Rhythms
 from pipeline.ingest import JournalWriter
 from pipeline.log.arrivals import row_arrivals
-from pipeline.log.journal import JournalReader
-from pipeline.log.journal.errors import JournalError
-from pipeline.log.journal.segment import segment_firsts, segment_path
+from pipeline.log.errors import LogError
 from pipeline.log.marks import ClockMark
-from pipeline.log.record import MARKS, STREAM_OF
+from pipeline.log.protocol import LogReader
+from pipeline.log.record import MARKS, STREAM_OF, Record
 from sinks.alert import instant_text
 from sinks.run_metrics import RunMetrics
 
@@ -46,8 +44,7 @@ class Liveness:
         self._watch = EngineWatch(writes_log=writer is None)
         self._mutex = threading.Lock()
         self._rhythms = Rhythms(self._site.site)
-        self._ids = pa.array(self._rhythms.device_ids, pa.string())
-        self._reader: JournalReader | None = None
+        self._reader: LogReader | None = None
         self._stalled_from: tuple[float, int] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="liveness", daemon=True)
@@ -60,6 +57,7 @@ class Liveness:
         """Looks no more."""
         self._ended.set()
         self._thread.join()
+        self._let_go()
 
     @property
     def engine(self) -> EngineStanding:
@@ -92,9 +90,9 @@ class Liveness:
             self._report(self._watch.look(self._seen(self._parts.run_metrics), at_s), at_s)
         try:
             self._follow()
-        except (JournalError, OSError) as error:  # the engine stumbles over it too, and says so
+        except (LogError, OSError) as error:  # the engine stumbles over it too, and says so
             _log.warning("rows coming in cannot be followed for now: %s", error)
-            self._reader = None
+            self._let_go()
 
     def _run(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
@@ -105,7 +103,7 @@ class Liveness:
 
     def _seen(self, path: Path) -> Look:
         figures = RunMetrics.read(path)
-        end, now_ms = self._parts.journal.end_offset, self._parts.now_ms()
+        end, now_ms = self._parts.log.end_offset, self._parts.now_ms()
         if figures is None:
             return Look(end, now_ms)
         try:
@@ -133,39 +131,41 @@ class Liveness:
         """Who is to report is who the site now says; what was heard of them stays known."""
         if self._site is not self._live_site.now:
             self._site = self._live_site.now
-            rhythms = self._rhythms.of_site(self._site.site)
             with self._mutex:
-                self._rhythms = rhythms
-                self._ids = pa.array(rhythms.device_ids, pa.string())
+                self._rhythms.follow(self._site.site)
 
     def _follow(self) -> None:
         """What the log has got since the last look, a bounded part of it at a time."""
         reader = self._reader
         if reader is None:
-            reader = self._reader = self._opened()
+            log = self._parts.log
+            begin = log.offset_near_end(_BEGIN_RECORDS, _BEGIN_BYTES)
+            reader = self._reader = log.reader(begin)
         for _ in range(_PIECES_MOST):
             records = reader.poll()
             if not records or self._ended.is_set():
                 return
             with self._mutex:
-                for record in records:
-                    if record.kind in MARKS:
-                        gap = ClockMark.of(record).clock_gap
-                        if gap is not None:
-                            self._rhythms.skip_gap(gap.to_ms - gap.from_ms)
-                        self._rhythms.passed(record.clock_ms)
-                    elif record.kind in STREAM_OF:  # a change of the site is nobody's report
-                        self._rhythms.hear(*row_arrivals(record, self._ids))
+                for are_rows, found in groupby(records, key=lambda record: record.kind in STREAM_OF):
+                    if are_rows:  # between two marks, which is within a second for the most part
+                        self._rhythms.hear(*row_arrivals(list(found), self._rhythms.numbers))
+                    else:
+                        self._pass(found)
 
-    def _opened(self) -> JournalReader:
-        directory, end = self._parts.journal.directory, self._parts.journal.end_offset
-        start, rest_bytes = end, _BEGIN_BYTES
-        for first in reversed(segment_firsts(directory)):
-            rest_bytes -= segment_path(directory, first).stat().st_size
-            if rest_bytes < 0:
-                break
-            start = first
-        return JournalReader(directory, max(start, end - _BEGIN_RECORDS))
+    def _let_go(self) -> None:
+        """Of the log; the next look begins anew, a bit before its end."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _pass(self, records: Iterable[Record]) -> None:
+        """The log's clock goes on; a change of the site is nobody's report."""
+        for record in records:
+            if record.kind in MARKS:
+                gap = ClockMark.of(record).clock_gap
+                if gap is not None:
+                    self._rhythms.skip_gap(gap.to_ms - gap.from_ms)
+                self._rhythms.passed(record.clock_ms)
 
 
 def liveness_json(live: Liveness, offices: Collection[str], now_ms: int) -> dict[str, Any]:

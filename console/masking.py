@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -21,19 +22,16 @@ class NameMask:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._by_length: dict[int, set[str]] = defaultdict(set)
+        self._lengths: list[int] = []
+        self.learn(names)
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Masks some more names from now on. None is ever forgotten: it may stand in an old text."""
         for name in names:
             squeezed = "".join(_letters(name)[0])
             if squeezed:
                 self._by_length[len(squeezed)].add(squeezed)
         self._lengths = sorted(self._by_length, reverse=True)
-
-    def also(self, names: Iterable[str]) -> NameMask:
-        """The same that knows some more names. None is ever forgotten: it may stand in an old text."""
-        more = NameMask(names)
-        for length, known in self._by_length.items():
-            more._by_length[length] |= known
-        more._lengths = sorted(more._by_length, reverse=True)
-        return more
 
     def text(self, text: str) -> str:
         """The text with every known name in it masked."""
@@ -77,6 +75,35 @@ class NameMask:
             if at + length <= len(letters) and "".join(letters[at : at + length]) in self._by_length[length]:
                 return length
         return 0
+
+
+class KnownNames:
+    """The names of everybody who is or was in a site that changes; several threads may ask.
+
+    The mask is made when somebody first asks for it. All states of the site share it: a name that one of
+    them does not have yet is masked in its texts as well.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._mask: NameMask | None = None
+        self._waiting: set[str] = set()
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Names that come to be in the site, or leave it."""
+        with self._mutex:
+            if self._mask is None:
+                self._waiting.update(names)
+            else:
+                self._mask.learn(names)
+
+    def mask(self, names: Iterable[str]) -> NameMask:
+        """The mask of all names; it is made of these and of what was learnt."""
+        with self._mutex:
+            if self._mask is None:
+                self._mask = NameMask({*names, *self._waiting})
+                self._waiting = set()
+            return self._mask
 
 
 def _letters(text: str) -> tuple[list[str], list[int]]:

@@ -89,7 +89,7 @@ class StandingFigures(Collector):
         yield from _of_liveness(self._live, self._live_site.directory().offices.keys())
         figures = engine_report(self._parts)
         if figures is not None:
-            yield from _of_engine(figures, now_ms, self._parts.journal.end_offset)
+            yield from _of_engine(figures, now_ms, self._parts.log.end_offset)
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not ask the database."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from console.gazetteer import Gazetteer
 from console.places import PER_TOKEN_MOST
-from console.site_desk import SiteDesk
 from console.tile_archive import TileArchive
 from geofences.instant import BEGIN_MS
 from pipeline.host.clock import system_now_ms
 from pipeline.host.pace import Pace
 from pipeline.host.steady_clock import Doubt, SteadyClock
-from pipeline.log.journal import Journal, JournalReader
+from pipeline.ingest.running_site import RunningSite
+from pipeline.log.protocol import Log, LogWriter
 from pipeline.sites.records import Site
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
@@ -32,7 +32,7 @@ WEB = Path(__file__).parent / "web"
 class ConsoleParts:
     """Opened parts and plain settings.
 
-    A ``journal`` that can only be read is written by another process, and rows are not taken here.
+    Without a ``log_writer`` the log is written by another process, and rows are not taken here.
     ``now_ms`` is the one clock of arrivals, leases and marks; ``speed`` is how much faster than real time
     it runs. Where it ``is_simulated``, everything shown must say so. A claim holds for ``lease_ms`` of that
     clock. What the log holds from before ``log_kept_ms`` ago is removed (None: nothing), when ``log_pace``
@@ -41,11 +41,12 @@ class ConsoleParts:
     itself (None: there is none to look at), ``operations`` the log of what happens to the system. ``vendor``
     is the folder of npm packages that the page imports from. ``real_now_ms`` is the machine's clock, by
     which tokens expire. ``security_log`` is the file that tells who was refused what (None: nowhere).
-    ``desk`` keeps the site and takes its changes (None: it does not change while this runs).
+    ``running_site`` keeps the site and takes its changes (None: it does not change while this runs).
     """
 
     site: Site
-    journal: Journal | JournalReader
+    log: Log
+    log_writer: LogWriter | None
     queue: DisposalQueue
     positions: PositionStore
     tracks: TrackArchive
@@ -70,13 +71,13 @@ class ConsoleParts:
     web: Path = WEB
     vendor: Path | None = None
     version: str = ""
-    desk: SiteDesk | None = None
+    running_site: RunningSite | None = None
     store_problems: Callable[[], list[str]] = list
 
     @property
-    def journal_clock_ms(self) -> int:
+    def log_clock_ms(self) -> int:
         """The log's clock, where it is written here; BEGIN_MS else."""
-        return self.journal.clock_ms if isinstance(self.journal, Journal) else BEGIN_MS
+        return BEGIN_MS if self.log_writer is None else self.log_writer.clock_ms
 
     @property
     def clock_text(self) -> str:

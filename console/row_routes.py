@@ -18,10 +18,10 @@ from console.changing import (
     change_json,
     checked_change_id,
     checked_reason,
-    desk_of,
     etag,
     permitted,
     row_answer,
+    running_site_of,
     stale,
     taken,
     wrong_body,
@@ -101,7 +101,7 @@ def _read(table: str) -> Callable[..., Response]:
                 else RowUnknown(f"no such row of {table}: {row_id}")
             )
         shown = ShownRows(caller, now, parts.now_ms())
-        for person_id in shown.people_of(key, desk_of(request).registry.versions(key)):
+        for person_id in shown.people_of(key, running_site_of(request).registry.versions(key)):
             visits.open_person(caller, person_id, purpose)
         return answer(found, headers=etag(found["record"]))
 
@@ -125,7 +125,7 @@ def _put(table: str) -> Callable[..., Response]:
         if_none_match: IfNoneMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        is_new = not desk_of(request).registry.versions((table, row_id))
+        is_new = not running_site_of(request).registry.versions((table, row_id))
         if not is_new and row_answer(request, (table, row_id), now) is None:
             raise _unknown(table, row_id)
         operation = {"op": "put", "table": table, "row": _named(table, row_id, body.row)}
@@ -165,7 +165,7 @@ def _end(table: str) -> Callable[..., Response]:
 def _changed(request: Request, key: Key, wish: Wish, seen: Seen, status: int) -> Response:
     """The change of one row, where it stands as its changer saw it."""
     grounds = permitted(request, wish)
-    stands = desk_of(request).registry.made_by(key)
+    stands = running_site_of(request).registry.made_by(key)
     if seen.is_unsaid and stands is not None:
         raise stale(request, key, "say with If-Match which version you saw", 428)
     record = stands if seen.is_any and stands is not None else seen.record

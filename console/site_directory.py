@@ -2,88 +2,81 @@
 
 from __future__ import annotations
 
-import weakref
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from console.gazetteer import Gazetteer
-from console.grouping import Groups, difference, grouped, regrouped
-from console.masking import NameMask
-from pipeline.sites.offices import offices_above
+from console.masking import KnownNames, NameMask
+from console.offices_now import OfficesNow
+from geofences.instant import END_MS
 from pipeline.sites.records import Binding, Leave, Office, Person, Site
+from pipeline.sites.row_columns import cells_of
+from pipeline.sites.rows import Rows, as_rows
+
+Row = TypeVar("Row", Person, Binding, Leave)
+
+_BEGIN = attrgetter("valid_from_ms")
 
 
-def _by_person(row: Person | Binding | Leave) -> str:
-    return row.person_id
+class Concerned(NamedTuple):
+    """Whom a change of the site concerns: devices that are bound otherwise, and people with other rows."""
 
-
-def _by_device(row: Binding) -> str:
-    return row.device_id
-
-
-def _turns(rows: Iterable[Person | Binding]) -> set[int]:
-    return {ms for row in rows for ms in (row.valid_from_ms, row.valid_to_ms)}
+    devices: frozenset[str]
+    people: frozenset[str]
 
 
 class SiteDirectory:
     """The site's people, devices and offices as the console asks for them."""
 
     def __init__(
-        self, site: Site, gazetteer: Gazetteer | None = None, before: SiteDirectory | None = None
+        self,
+        site: Site,
+        gazetteer: Gazetteer | None = None,
+        before: SiteDirectory | None = None,
+        at_ms: int = END_MS - 1,
     ) -> None:
-        """``before`` is that of the site before a change: what did not change is taken from it."""
+        """``before`` is that of the site before a change: what did not change is taken from it.
+
+        Offices stand above each other as they do at ``at_ms``.
+        """
         self.site = site
         self.gazetteer = Gazetteer() if gazetteer is None else gazetteer
-        self.offices: dict[str, Office] = {office.office_id: office for office in site.offices}
+        known: OfficesNow | None = None if before is None else before.offices_now
+        self.offices_now: OfficesNow = OfficesNow.following(known, site.offices, at_ms)
+        self.offices: dict[str, Office] = self.offices_now.present
         #: Of each office itself and all above it, nearest first.
-        self.above = offices_above(list(site.offices))
-        self.previous = None if before is None else weakref.ref(before)
-        self._people: Groups[Person]
-        self._bindings: Groups[Binding]
-        self._bound: Groups[Binding]
-        self._leaves: Groups[Leave]
-        if before is None:
-            self._group(site)
-        else:
-            self._regroup(site, before)
-
-    def _group(self, site: Site) -> None:
-        self._people = grouped(site.people, _by_person)
-        self._bindings = grouped(site.bindings, _by_device)
-        self._bound = grouped(site.bindings, _by_person)
-        self._leaves = grouped(site.leaves, _by_person)
-        self._known_mask: NameMask | None = None
-        self._unmasked: tuple[str, ...] = ()
-        self.new_people: Sequence[Person] = site.people
-        self.new_bindings: Sequence[Binding] = site.bindings
-        self._turns = sorted(_turns(site.people) | _turns(site.bindings))
-
-    def _regroup(self, site: Site, before: SiteDirectory) -> None:
-        people = difference(before.site.people, site.people)
-        bindings = difference(before.site.bindings, site.bindings)
-        leaves = difference(before.site.leaves, site.leaves)
-        self._people = regrouped(before._people, people, _by_person)
-        self._bindings = regrouped(before._bindings, bindings, _by_device)
-        self._bound = regrouped(before._bound, bindings, _by_person)
-        self._leaves = regrouped(before._leaves, leaves, _by_person)
-        self.new_people, self.new_bindings = people.new, bindings.new
-        own = before.__dict__.get("mask")
-        self._known_mask = before._known_mask if own is None else own
-        self._unmasked = (*(before._unmasked if own is None else ()), *(row.name for row in people.new))
+        self.above = self.offices_now.above
+        self._people = as_rows(site.people, "person_id")
+        self._bindings = as_rows(site.bindings, "device_id", "person_id")
+        self._leaves = as_rows(site.leaves, "leave_id", "person_id")
+        self._names: KnownNames = KnownNames() if before is None else before._names
+        #: The rows that are new since ``before``; all of them where that was made of other files.
+        self.new_people = _new_rows(self._people, None if before is None else before._people)
+        self.new_bindings = _new_rows(self._bindings, None if before is None else before._bindings)
+        if before is not None:
+            self._names.learn(person.name for person in self.new_people)
+            self._names.learn(person.name for person in _new_rows(before._people, self._people))
+        turns = _turns(self.new_people) | _turns(self.new_bindings)
         # Turns that are none any more only have somebody look once too often.
-        self._turns = sorted({*before._turns, *_turns(people.new), *_turns(bindings.new)})
+        self._turns: list[int] = sorted(turns) if before is None else _with(before._turns, turns)
 
-    @property
-    def device_ids(self) -> Collection[str]:
-        """Every device that is or was anybody's."""
-        return self._bindings.keys()
-
-    def concerns(self, before: SiteDirectory, device_id: str, person_id: str) -> bool:
-        """Whether a person or the binding of a device may be another than before the last change."""
-        return self._bindings.get(device_id) is not before._bindings.get(device_id) or self._people.get(
-            person_id
-        ) is not before._people.get(person_id)
+    def concerned_since(self, before: SiteDirectory) -> Concerned | None:
+        """Whom the two tell otherwise; None where they were made of different files."""
+        people, bindings = (
+            self._people.moved_since(before._people),
+            self._bindings.moved_since(before._bindings),
+        )
+        if people is None or bindings is None:
+            return None
+        rows = [row for _, *both in (*people, *bindings) for row in both if row is not None]
+        return Concerned(
+            frozenset(row.device_id for row in rows if isinstance(row, Binding)),
+            frozenset(row.person_id for row in rows if isinstance(row, Person)),
+        )
 
     def turns_between(self, after_ms: int, to_ms: int) -> bool:
         """Whether any supervision or binding begins or ends after the one instant and up to the other."""
@@ -94,9 +87,15 @@ class SiteDirectory:
         below = (name for name, chain in self.above.items() if office_id in chain)
         return frozenset([office_id, *below])
 
+    def _of_person(self, person_id: str) -> list[Person]:
+        return _in_order(self._people.about(person_id))
+
+    def _of_device(self, device_id: str) -> list[Binding]:
+        return _in_order(self._bindings.about(device_id))
+
     def person(self, person_id: str, at_ms: int) -> Person | None:
         """A person's row at a time, else the last before it, else the first; None for a stranger."""
-        rows = self._people.get(person_id)
+        rows = self._of_person(person_id)
         if not rows:
             return None
         begun = [row for row in rows if row.valid_from_ms <= at_ms]
@@ -105,19 +104,21 @@ class SiteDirectory:
     def named(self, text: str, offices: Collection[str]) -> list[str]:
         """The people of these offices, in any of their rows, whose name has a text in it."""
         wanted = text.casefold()
-        return [
-            person_id
-            for person_id, rows in self._people.items()
-            if any(row.office_id in offices and wanted in row.name.casefold() for row in rows)
-        ]
+        return list(
+            dict.fromkeys(
+                row.person_id
+                for row in self._people
+                if row.office_id in offices and wanted in row.name.casefold()
+            )
+        )
 
     def is_supervised(self, person_id: str, at_ms: int) -> bool:
         """Whether a person is under supervision at a time."""
-        return any(row.valid_from_ms <= at_ms < row.valid_to_ms for row in self._people.get(person_id, ()))
+        return any(row.valid_from_ms <= at_ms < row.valid_to_ms for row in self._of_person(person_id))
 
     def bound_to(self, device_id: str, at_ms: int) -> str | None:
         """Whose a device is at a time."""
-        for row in self._bindings.get(device_id, ()):
+        for row in self._of_device(device_id):
             if row.valid_from_ms <= at_ms < row.valid_to_ms:
                 return row.person_id
         return None
@@ -130,7 +131,7 @@ class SiteDirectory:
 
     def devices_of(self, person_id: str, at_ms: int, *, is_upcoming: bool = False) -> list[Binding]:
         """The devices that are a person's at a time, by id; also those that come to be it later."""
-        bound = self._bound.get(person_id, ())
+        bound = self._bindings.about(person_id, "person_id")
         return sorted(
             (row for row in bound if (is_upcoming or row.valid_from_ms <= at_ms) and at_ms < row.valid_to_ms),
             key=lambda row: (row.device_id, row.valid_from_ms),
@@ -138,32 +139,28 @@ class SiteDirectory:
 
     def leaves_of(self, person_id: str) -> list[Leave]:
         """All leaves of a person."""
-        return list(self._leaves.get(person_id, ()))
+        return _in_order(self._leaves.about(person_id, "person_id"))
 
     def device_kind(self, device_id: str | None, at_ms: int) -> str | None:
         """What a device was at a time, else before it, else when it was first bound; None for none."""
-        rows = () if device_id is None else self._bindings.get(device_id, ())
+        rows = () if device_id is None else self._of_device(device_id)
         begun = [row for row in rows if row.valid_from_ms <= at_ms]
         return next((row.kind for row in (*begun[::-1], *rows)), None)
 
-    @cached_property
+    @property
     def mask(self) -> NameMask:
         """Makes the names of everybody who is or was in the site unreadable in text."""
-        if self._known_mask is None:
-            return NameMask({row.name for rows in self._people.values() for row in rows})
-        return self._known_mask.also(self._unmasked)
+        return self._names.mask(person.name for person in self._people)
 
     def is_seen_by(self, offices: frozenset[str], person_id: str, at_ms: int) -> bool:
         """Whether a person's whereabouts of a time are these offices': not where they were another's."""
-        rows = [
-            row for row in self._people.get(person_id, ()) if row.valid_from_ms <= at_ms < row.valid_to_ms
-        ]
+        rows = [row for row in self._of_person(person_id) if row.valid_from_ms <= at_ms < row.valid_to_ms]
         return not rows or any(row.office_id in offices for row in rows)
 
     def spans_within(self, offices: frozenset[str], person_id: str, now_ms: int) -> list[tuple[int, int]]:
         """When a person was these offices', up to now and in order; adjoining times are one."""
         spans: list[tuple[int, int]] = []
-        for row in self._people.get(person_id, ()):
+        for row in self._of_person(person_id):
             if row.office_id not in offices or row.valid_from_ms > now_ms:
                 continue
             if spans and spans[-1][1] == row.valid_from_ms:
@@ -176,3 +173,30 @@ class SiteDirectory:
         """What a person is called; None for a stranger."""
         row = self.person(person_id, at_ms)
         return None if row is None else row.name
+
+
+def _in_order(rows: list[Row]) -> list[Row]:
+    """Rows in the order in which they begin."""
+    return rows if len(rows) < 2 else sorted(rows, key=_BEGIN)
+
+
+def _new_rows(rows: Rows[Row], before: Rows[Row] | None) -> Sequence[Row]:
+    """The rows that another table has not."""
+    moved = None if before is None else rows.moved_since(before)
+    return rows if moved is None else [now for _, _, now in moved if now is not None]
+
+
+def _turns(rows: Sequence[Person] | Sequence[Binding]) -> set[int]:
+    columns = (np.unique(cells_of(rows, name)) for name in ("valid_from_ms", "valid_to_ms"))
+    return {ms for column in columns for ms in column.tolist()}
+
+
+def _with(turns: list[int], more: Iterable[int]) -> list[int]:
+    """Instants in order with some that are new."""
+    known = turns
+    for turn_ms in more:
+        place = bisect_left(known, turn_ms)
+        if place == len(known) or known[place] != turn_ms:
+            known = known.copy() if known is turns else known
+            known.insert(place, turn_ms)
+    return known

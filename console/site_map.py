@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 def fence_features(
-    fences: tuple[Fence, ...], people: SiteDirectory, caller: Caller, at_ms: int
+    fences: Sequence[Fence], people: SiteDirectory, caller: Caller, at_ms: int
 ) -> Iterator[dict[str, Any]]:
     """The fences that may judge somebody of the caller's offices, in no order that means anything.
 
@@ -37,11 +37,11 @@ def fence_features(
             name: str | None = fence.name
             if not caller.may(Right.NAME):
                 name = None if is_personal else people.mask.text(fence.name)
-            yield _feature(fence, name, seen)
+            yield _feature(fence, name, seen, people.site.policies.tolerance_m(fence, at_ms))
 
 
 def seen_fences(
-    fences: tuple[Fence, ...], people: SiteDirectory, caller: Caller, at_ms: int
+    fences: Sequence[Fence], people: SiteDirectory, caller: Caller, at_ms: int
 ) -> tuple[Fence, ...]:
     """Those of the fences that may judge somebody of the caller's offices."""
     return tuple(
@@ -65,7 +65,7 @@ def own_selector(selector: str, people: SiteDirectory, caller: Caller, at_ms: in
     return selector
 
 
-def _feature(fence: Fence, name: str | None, applies_to: list[str]) -> dict[str, Any]:
+def _feature(fence: Fence, name: str | None, applies_to: list[str], tolerance_m: float) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": fence.fence_id,
@@ -78,7 +78,7 @@ def _feature(fence: Fence, name: str | None, applies_to: list[str]) -> dict[str,
             "applies_to": applies_to,
             "shape": {"Point": "circle", "LineString": "corridor"}.get(fence.area.shape.geom_type, "polygon"),
             "reach_m": fence.area.reach_m or None,
-            "tolerance_m": fence.tolerance_m,
+            "tolerance_m": tolerance_m,
             "has_schedule": fence.schedule is not None,
             "valid_from": None if fence.valid_from_ms == BEGIN_MS else instant_text(fence.valid_from_ms),
             "valid_to": None if fence.valid_to_ms == END_MS else instant_text(fence.valid_to_ms),

@@ -8,12 +8,13 @@ from enum import Enum
 
 from console.caller import Caller
 from console.live_site import SiteNow
-from console.site_desk import KeepsSite
 from console.site_map import seen_fences
 from geofences.instant import instant_ms
+from pipeline.registry.registry import Registry
 from pipeline.sites.documents import Document
 from pipeline.sites.offices import LEVELS
 from pipeline.sites.operations import Operation
+from pipeline.sites.rows import as_rows
 from pipeline.sites.site_versions import FENCES, Key, span_of
 from sinks.access import Role
 
@@ -68,7 +69,7 @@ def reaches(caller: Caller, now: SiteNow, table: str) -> bool:
 class ChangeRights:
     """Holds the operations of one change against what its asker may do, as the site is now."""
 
-    def __init__(self, caller: Caller, now: SiteNow, registry: KeepsSite, now_ms: int) -> None:
+    def __init__(self, caller: Caller, now: SiteNow, registry: Registry, now_ms: int) -> None:
         self._caller = caller
         self._now = now
         self._registry = registry
@@ -101,7 +102,11 @@ class ChangeRights:
         standing = [
             row for row in self._registry.versions((table, operation.id)) if _ends_after(table, row, begin_ms)
         ]
-        if any(self._of_row(table, operation.id, row, begin_ms) is not None for row in standing):
+        # What was planned belongs to whoever it will be about when it begins: it can be taken back before.
+        if any(
+            self._of_row(table, operation.id, row, max(begin_ms, span_of(table, row)[0])) is not None
+            for row in standing
+        ):
             # Whose it is instead is nobody's business.
             return (
                 "",
@@ -166,7 +171,8 @@ class ChangeRights:
         names = [name.strip() for name in text.split(";") if name.strip()]
         if not names:
             return None
-        named = tuple(fence for fence in self._now.site.fences if fence.fence_id in names)
+        fences = as_rows(self._now.site.fences, "fence_id")
+        named = tuple(fence for name in names for fence in fences.about(name))
         seen = {
             fence.fence_id for fence in seen_fences(named, self._now.directory, self._caller, self._now_ms)
         }

@@ -16,6 +16,8 @@ from console.metrics import engine_report, tick_lag_s
 from console.parts import ConsoleParts
 from console.site_directory import SiteDirectory
 from console.site_map import fence_features, seen_fences
+from pipeline.rules.catalogue import RULES
+from pipeline.rules.rule import Rule
 from sinks.alert import instant_text
 from sinks.disposal import PLAIN_OUTCOMES, Reason, Verdict, fitting_outcomes, stats_json
 
@@ -29,7 +31,7 @@ def site(parts: Parts, now: Present, caller: Reader) -> Response:
     `number` is another one after each change of the site; `/v1/status` says which is the present one.
     """
     now_ms, people = parts.now_ms(), now.directory
-    policy = now.site.policy
+    policy = now.site.policies.at(now_ms)
     seen = seen_fences(now.site.fences, people, caller, now_ms)
     return answer(
         {
@@ -46,6 +48,7 @@ def site(parts: Parts, now: Present, caller: Reader) -> Response:
             "outcomes": {verdict.value: list(fitting_outcomes(verdict)) for verdict in Verdict},
             "plain_outcomes": list(PLAIN_OUTCOMES),
             "reasons": list(Reason),
+            "rules": [_rule(rule) for rule in RULES],
         }
     )
 
@@ -78,6 +81,15 @@ def _watched(people: SiteDirectory, caller: Caller) -> Collection[str]:
     return caller.offices if caller.may(Right.SEE) else people.offices.keys()
 
 
+def _rule(rule: Rule) -> dict[str, Any]:
+    """What the page calls a rule and how it says why an alert fired, in Chinese and English."""
+    return {
+        "kind": rule.kind,
+        "name": [rule.name.zh, rule.name.en],
+        "sentence": [rule.sentence.zh, rule.sentence.en],
+    }
+
+
 def _offices(people: SiteDirectory, caller: Caller) -> list[dict[str, Any]]:
     return [
         {
@@ -99,7 +111,7 @@ def _engine(parts: ConsoleParts, now_ms: int) -> dict[str, Any] | None:
     return {
         "clock": None if figures.clock_ms is None else instant_text(figures.clock_ms),
         "lag_s": tick_lag_s(figures, now_ms),
-        "lag_records": max(0, parts.journal.end_offset - figures.offset),
+        "lag_records": max(0, parts.log.end_offset - figures.offset),
         "report_age_s": max(0, now_ms - figures.at_ms) / 1000,
     }
 

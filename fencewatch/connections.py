@@ -1,85 +1,37 @@
-"""How many connections there may be, and for how long each may keep us waiting."""
+"""Connections behind a doorkeeper: who is let in, and who has kept us waiting for too long."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
 import socket
 from collections import Counter
-from collections.abc import Collection
-from contextlib import suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from itertools import chain
 from typing import Any, cast
 
-import h11
+import httptools
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fencewatch.connection_limits import Limits
+from fencewatch.joined_writes import JoinedWrites
 from fencewatch.listening import BACKLOG
 
-#: More connections than these are of no use to one process.
-CONNECTIONS_MOST = 10_000
-#: Files that may be open at once are raised to this, as far as the system lets us.
-_FILES_WISHED = 65_536
-#: Files that the stores open for each thread that works on them, and some for what comes and goes.
-_FILES_PER_THREAD, _FILES_SPARE = 6, 12
-_THREADS_MOST = 40
-#: A browser alone opens half a dozen.
-_PER_ADDRESS_LEAST = 16
 #: Real seconds between two looks at all connections, and for which one may be idle between two requests.
 _SWEEP_S = 1.0
 _KEEP_ALIVE_S = 75
+#: Of a request's line and headers, and requests that are read before the one in front of them is answered.
+_HEAD_BYTES_MOST = 1 << 16
+_PIPELINED_MOST = 64
+_NO_REQUEST = PlainTextResponse("Invalid HTTP request received.", 400, {"Connection": "close"})
 _REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``connections`` in all and ``per_address``, but for the ``trusted`` ones, which are proxies of ours.
-
-    A request's head must be whole after ``head_s``; its body may take ``body_s`` and a second for every
-    ``body_bytes_per_s`` bytes. Who leaves an answer unread for ``unread_s`` is hung up on, and who goes on
-    sending what nobody reads any more, after ``linger_s``. ``threads`` work at once, ``accepted_at_once``
-    connections are taken before anything else is done.
-    """
-
-    connections: int
-    per_address: int
-    trusted: Collection[str] = ()
-    threads: int = _THREADS_MOST
-    accepted_at_once: int = 128
-    head_s: float = 10.0
-    body_s: float = 30.0
-    body_bytes_per_s: int = 8192
-    unread_s: float = 60.0
-    linger_s: float = 10.0
-
-
-def limits_here(trusted: Collection[str] = (), connections: int | None = None) -> Limits:
-    """As many connections as this process may have files open, after raising that as far as it goes.
-
-    So taking one more never fails for want of a file: where it could, asyncio tries again and again.
-    """
-    files, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wished = _FILES_WISHED if hardest == resource.RLIM_INFINITY else min(hardest, _FILES_WISHED)
-    if files < wished:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wished, hardest))
-            files = wished
-    free = files - _open_files() - _FILES_SPARE
-    threads = max(1, min(_THREADS_MOST, free // 2 // _FILES_PER_THREAD))
-    room = free - threads * _FILES_PER_THREAD
-    # A few more than the limit are there for a moment: taken, and not yet hung up on.
-    at_once = max(1, min(128, room // 8))
-    most = max(1, min(CONNECTIONS_MOST, room - 4 * at_once, *([] if connections is None else [connections])))
-    return Limits(most, max(most // 2, min(most, _PER_ADDRESS_LEAST)), trusted, threads, at_once)
 
 
 class Phase(IntEnum):
@@ -160,7 +112,15 @@ class Doorkeeper:
         self._timer = loop.call_later(_SWEEP_S, self._sweep, loop) if len(self) else None
 
 
-class GuardedProtocol(H11Protocol):
+class _Reading(IntEnum):
+    """Which part of a request the parser is in."""
+
+    NOTHING = 0
+    HEAD = 1
+    BODY = 2
+
+
+class GuardedProtocol(HttpToolsProtocol):
     """A connection that a doorkeeper has let in; the rest is uvicorn's."""
 
     def __init__(self, keeper: Doorkeeper, **named: Any) -> None:
@@ -168,6 +128,8 @@ class GuardedProtocol(H11Protocol):
         self.keeper = keeper
         self.address = ""
         self._is_in = False
+        self._reading = _Reading.NOTHING
+        self._unbounded_bytes = 0
         self._received = 0
         self._seen: tuple[Phase, object] = (Phase.HEAD, None)
         self._since_s = self.loop.time()
@@ -178,11 +140,11 @@ class GuardedProtocol(H11Protocol):
         """Uvicorn's, where there is room."""
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         self._is_in = self.keeper.let_in(self)
         if not self._is_in:
-            transport.write(_REFUSAL)
-            transport.close()
+            self.transport.write(_REFUSAL)
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Uvicorn's, and there is room for another."""
@@ -190,19 +152,88 @@ class GuardedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Uvicorn's, but for who was not let in."""
-        if self._is_in:
-            self._received += len(data)
-            super().data_received(data)
+        """Uvicorn's, but for who was not let in, and for requests that are none or too much at once."""
+        if not self._is_in:
+            return
+        self._received += len(data)
+        self._unbounded_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._hear_no_more()
+        except httptools.HttpParserError:
+            self._refuse()
+        else:
+            # Of a head, or of what may stand around the pieces of a body, the parser holds all that has come.
+            if self._reading != _Reading.NOTHING and self._unbounded_bytes > _HEAD_BYTES_MOST:
+                self._refuse()
+
+    def on_message_begin(self) -> None:
+        """Uvicorn's; the parser has come to another request."""
+        self._unset_keepalive_if_required()  # empty lines before it are no sign of one
+        super().on_message_begin()
+        self._reading = _Reading.HEAD
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Uvicorn's; what stands behind a body is no header, and nobody here asks for it."""
+        if self._reading == _Reading.HEAD:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Uvicorn's; of bodies others say how long they may be."""
+        self._unbounded_bytes = 0
+        super().on_body(body)
+
+    def on_headers_complete(self) -> None:
+        """Uvicorn's, for so many requests at a time that nobody makes us hold many."""
+        head_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if head_bytes > _HEAD_BYTES_MOST:
+            raise ValueError("too long a head")
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings not in ([], [b"chunked"]):
+            raise ValueError("a body of unknown coding: nobody knows where it ends")
+        if len(self.pipeline) >= _PIPELINED_MOST:
+            raise ValueError("too many requests that wait for their turn")
+        super().on_headers_complete()
+        self._reading, self._unbounded_bytes = _Reading.BODY, 0
+
+    def on_message_complete(self) -> None:
+        """Uvicorn's; the parser is behind a request."""
+        super().on_message_complete()
+        self._reading = _Reading.NOTHING
+
+    @property
+    def _is_answering(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
+    def _refuse(self) -> None:
+        """What came is no request, or too much of one: its sender is told so in its turn, and hung up on."""
+        is_body = self._reading == _Reading.BODY
+        if is_body and self.pipeline:
+            self.pipeline[0] = (self.pipeline[0][0], cast("ASGI3Application", _NO_REQUEST))
+        if self._is_answering and (self.pipeline or not is_body):
+            self._hear_no_more()
+            return
+        self._is_in = False
+        if is_body and self.cycle.response_started:
+            self.transport.close()
+        else:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _hear_no_more(self) -> None:
+        """Hangs up once the last request that was taken has its answer."""
+        self._is_in = False
+        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        last.keep_alive = False
 
     def phase(self) -> Phase:
         """What the connection is about at this moment."""
-        theirs, ours = self.conn.their_state, self.conn.our_state
-        if theirs is h11.IDLE:
-            return Phase.HEAD if self.cycle is None or self.conn.trailing_data[0] else Phase.IDLE
-        if theirs is h11.SEND_BODY:
-            return Phase.LINGERING if ours is h11.DONE else Phase.BODY
-        return Phase.ANSWERING
+        if self._is_answering:
+            is_first = self._reading == _Reading.BODY and not self.pipeline
+            return Phase.BODY if is_first else Phase.ANSWERING
+        if self._reading == _Reading.BODY:
+            return Phase.LINGERING
+        return Phase.IDLE if self._reading == _Reading.NOTHING and self.cycle is not None else Phase.HEAD
 
     def is_overdue(self, now_s: float, limits: Limits) -> bool:
         """Whether the other side has had its time."""
@@ -246,6 +277,7 @@ class GuardedServer(uvicorn.Server):
             proxy_headers=bool(limits.trusted),
             forwarded_allow_ips=list(limits.trusted),
             server_header=False,
+            access_log=False,
             **settings,
         )
         super().__init__(config)
@@ -257,10 +289,3 @@ class GuardedServer(uvicorn.Server):
         await super().startup(sockets)
         for door in sockets or ():
             door.listen(BACKLOG)
-
-
-def _open_files() -> int:
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return 64  # no such directory: more than there are at the start

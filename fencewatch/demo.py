@@ -9,19 +9,20 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import NamedTuple
 
 import httpx2
 
 from fencewatch import printing
 from fencewatch.children import Child
 from fencewatch.config import DEFAULT_HOST, DEFAULT_PORT, FIGURES, read_settings
-from fencewatch.demo_result import Opening, Outcome, Pass, outcome
+from fencewatch.demo_result import Done, Opening, Outcome, Pass, outcome
 from fencewatch.demo_view import local
 from fencewatch.feeding import Feed
 from fencewatch.opened_tokens import opened_tokens
@@ -30,9 +31,14 @@ from pipeline.host.clock import FILE as CLOCK
 from pipeline.host.clock import SimulatedClock, system_now_ms
 from pipeline.host.disk import LockedError, acquire_lock
 from pipeline.log.journal import JournalReader
-from pipeline.sites.load import load_site
+from pipeline.sites.documents import write_documents
+from pipeline.sites.load import load_documents, load_site
+from pipeline.sites.policy import Policy
 from pipeline.sites.records import Site
+from simulators.office_work import SiteChange, office_work
+from simulators.offices import Offices
 from simulators.recorded_fleet import RecordedFleet
+from simulators.request import Summary
 from simulators.scenario import simulate
 from simulators.sender import Sender
 from sinks.disposal import DisposalQueue
@@ -50,6 +56,9 @@ CONFIG = "fencewatch.toml"
 _MARK = "demonstration.json"
 #: How long the gateway may take to be ready, and the engine to take a step: kernels may be compiled first.
 _READY_S, _STUCK_S = 180.0, 180.0
+
+#: Who changes the site.
+_REGISTRAR = "赵磊"
 
 #: Told a line about how it stands, now and then.
 Report = Callable[[str], None]
@@ -79,14 +88,16 @@ def run_demo(request: DemoRequest, opened: Callable[[Opening], None]) -> Outcome
     with _door(request.port) as door, _own_directory(request.data) as home:
         with printing.steps_bar("making up a fleet") as making:
             fleet = simulate("county", request.people, WEEK_H, request.seed, home, making, start=START)
+        opened_ms = fleet.start_ms + BEFORE_MS
+        changes = _site_at(fleet, opened_ms, request.seed)
         site = load_site(fleet.site)
         port = door.getsockname()[1]
         _configure(home, port)
-        passes, operator = _tokens(home, site)
+        passes, senders = _tokens(home, site)
         clock = SimulatedClock.make(home / CLOCK, fleet.start_ms, request.speed)
-        url, opened_ms = f"http://{DEFAULT_HOST}:{port}", fleet.start_ms + BEFORE_MS
+        url = f"http://{DEFAULT_HOST}:{port}"
         opening = Opening(url, passes, fleet, site, request.speed, opened_ms, home)
-        with _Demonstration(request, opening, clock, operator, door) as demonstration:
+        with _Demonstration(request, opening, clock, senders, changes, door) as demonstration:
             demonstration.run_through()
             opened(opening)
             with printing.status_line() as report:
@@ -102,7 +113,8 @@ class _Demonstration:
         request: DemoRequest,
         opening: Opening,
         clock: SimulatedClock,
-        operator: str,
+        senders: _Senders,
+        changes: Sequence[SiteChange],
         door: socket.socket,
     ) -> None:
         self._request = request
@@ -113,12 +125,15 @@ class _Demonstration:
         self._door = door
         self._stop = Event()
         self._open = ExitStack()
-        self._sender = Sender(opening.url, operator, self._between)
+        self._sender = Sender(opening.url, senders.fleet, self._between)
+        self._registrar = Sender(opening.url, senders.registrar, self._between)
+        self._offices = Offices(changes, self._registrar)
         self._feed = Feed(
             RecordedFleet(opening.fleet.pings_file, _WEEK_MS),
             RecordedFleet(opening.fleet.confirmations_file, _WEEK_MS),
             clock,
             self._sender,
+            self._offices,
         )
         self._begun_s: float | None = None
         self._reported_s = 0.0
@@ -137,6 +152,7 @@ class _Demonstration:
             for child in self._children:
                 stack.callback(child.end)
             stack.enter_context(closing(self._sender))
+            stack.enter_context(closing(self._registrar))
             self._wait_until_ready()
             self._queue = stack.enter_context(DisposalQueue.open(self._settings.queue))
             self._open = stack.pop_all()
@@ -179,8 +195,8 @@ class _Demonstration:
         run.end()  # what it has read it writes out
         figures = RunMetrics.read(self._opening.home / FIGURES) or figures
         rejected = self._sender.rejected + Counter(figures.rejected)
-        sent, now_ms = dict(self._sender.sent), self._clock.now_ms()
-        return outcome(self._opening, self._queue, sent, rejected, now_ms, self._seconds)
+        done = Done(dict(self._sender.sent), rejected, dict(self._offices.done))
+        return outcome(self._opening, self._queue, done, self._clock.now_ms(), self._seconds)
 
     def _is_over(self) -> bool:
         duration_s = self._request.duration_s
@@ -281,8 +297,26 @@ def _configure(home: Path, port: int) -> None:
     (home / CONFIG).write_text(f'site = "site"\ndata = "."\n\n[http]\nport = {port}\n')
 
 
-def _tokens(home: Path, site: Site) -> tuple[dict[str, Pass], str]:
-    """Who may look at it, by role, and the token that the fleet sends with."""
+def _site_at(fleet: Summary, opened_ms: int, seed: int) -> list[SiteChange]:
+    """Leaves the site as it is when the page opens, and returns what offices change of it from then on."""
+    whole = load_documents(fleet.site)
+    truth = [json.loads(line) for line in fleet.truth_file.read_text("utf-8").splitlines()]
+    bounds_ms = (fleet.start_ms, opened_ms, fleet.end_ms)
+    # The scenario lives by the policy's defaults, and its site need not be read whole to know its time zone.
+    first, changes = office_work(whole, truth, bounds_ms, Policy().timezone, seed)
+    write_documents(first, fleet.site)
+    return changes
+
+
+class _Senders(NamedTuple):
+    """Tokens: the fleet's rows come with one, the offices' changes of the site with the other."""
+
+    fleet: str
+    registrar: str
+
+
+def _tokens(home: Path, site: Site) -> tuple[dict[str, Pass], _Senders]:
+    """Who may look at it, by role, and the tokens of those that send."""
     people = Counter(person.office_id for person in site.people)
     office, county = people.most_common(1)[0][0], site.offices[0].office_id
     holders = {"officer": ("李敏", office), "county": ("王建国", county), "prosecutor": ("陈静", county)}
@@ -292,4 +326,7 @@ def _tokens(home: Path, site: Site) -> tuple[dict[str, Pass], str]:
             role: Pass(store.create(role, office_id=office_id, name=name, now_ms=now_ms), name, office_id)
             for role, (name, office_id) in holders.items()
         }
-        return passes, store.create("operator", name="fleet", now_ms=now_ms)
+        fleet = store.create("operator", name="fleet", now_ms=now_ms)
+        return passes, _Senders(
+            fleet, store.create("county", office_id=county, name=_REGISTRAR, now_ms=now_ms)
+        )

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from geofences.instant import instant_ms
+from pipeline.rules.catalogue import RULES
+from pipeline.rules.rule import Subject
 from pipeline.sites.records import Site
 from simulators.request import Summary
 from sinks.alert import Alert, instant_text
@@ -17,7 +19,11 @@ from sinks.disposal import DisposalQueue, QueueItem, State
 
 Incident = Mapping[str, Any]
 
-KINDS = ("boundary_violation", "zone_entry", "silent_device", "missed_confirmation")
+#: What changes of the site may have been.
+CHANGES = ("enrolled", "granted", "ended", "refused")
+
+#: What people can do wrong, which the simulation knows the truth of.
+KINDS = tuple(rule.kind for rule in RULES if rule.subject is not Subject.LOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +84,23 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """Rows ``sent`` by stream, ``rejected`` by reason, and ``changes`` of the site by what they were."""
+
+    sent: Mapping[str, int]
+    rejected: Mapping[str, int]
+    changes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: rows ``sent`` by stream, rejects by reason, kinds.
+    """What was done and what came of it, by kind.
 
     ``seconds`` are real ones since the page was there; all else counts from the fleet's beginning.
     """
 
     opening: Opening
-    sent: Mapping[str, int]
-    rejected: Mapping[str, int]
+    done: Done
     kinds: Mapping[str, Found]
     now_ms: int
     seconds: float
@@ -102,10 +116,11 @@ class Outcome:
         return {
             "people": fleet.people,
             "devices": fleet.devices,
-            "pings": self.sent.get("pings", 0),
-            "confirmations": self.sent.get("confirmations", 0),
-            "rejects": sum(self.rejected.values()),
-            "rejected": dict(sorted(self.rejected.items())),
+            "pings": self.done.sent.get("pings", 0),
+            "confirmations": self.done.sent.get("confirmations", 0),
+            "rejects": sum(self.done.rejected.values()),
+            "rejected": dict(sorted(self.done.rejected.items())),
+            "changes": {what: self.done.changes.get(what, 0) for what in CHANGES},
             "alerts": {
                 kind: {s.value: n for s, n in found.states.items()} for kind, found in self.kinds.items()
             },
@@ -131,8 +146,7 @@ class Outcome:
 def outcome(
     opening: Opening,
     queue: DisposalQueue,
-    sent: Mapping[str, int],
-    rejected: Mapping[str, int],
+    done: Done,
     now_ms: int,
     seconds: float,
 ) -> Outcome:
@@ -142,7 +156,7 @@ def outcome(
     begun = [incident for incident in truth if instant_ms(incident["from"]) <= now_ms]
     names = dict.fromkeys([*KINDS, *(item.alert.kind for item in items)])
     kinds = {kind: _found(kind, items, begun, now_ms) for kind in names}
-    return Outcome(opening, sent, rejected, kinds, now_ms, seconds)
+    return Outcome(opening, done, kinds, now_ms, seconds)
 
 
 def _found(kind: str, items: Sequence[QueueItem], begun: Sequence[Incident], now_ms: int) -> Found:

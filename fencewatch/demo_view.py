@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from fencewatch.demo_result import Opening, Outcome
+from fencewatch.demo_result import CHANGES, Opening, Outcome
 from geofences.instant import EPOCH
 from pipeline.sites.records import Site
 from sinks.disposal import State
@@ -24,6 +24,7 @@ def show_opening(opening: Opening, console: Console) -> None:
         f"clock      simulated, {opening.speed:g} times as fast as real time, "
         f"from {local(opening.opened_ms, site)} on ({site.policy.timezone})",
         f"{'':<10} the time since {local(fleet.start_ms, site)} has been run through",
+        "site       changes while it runs: people are enrolled, leaves granted and ended",
     )
     for role, given in opening.passes.items():
         _say(
@@ -36,14 +37,15 @@ def show_opening(opening: Opening, console: Console) -> None:
 
 def show_outcome(result: Outcome, console: Console) -> None:
     """What came in, what came of it, and where to look next."""
-    fleet, site, sent = result.opening.fleet, result.opening.site, result.sent
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(result.rejected.items()))
+    fleet, site, sent = result.opening.fleet, result.opening.site, result.done.sent
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(result.done.rejected.items()))
     span = f"{local(fleet.start_ms, site)} to {local(result.now_ms, site)} ({site.policy.timezone})"
     _say(
         console,
         f"people     {fleet.people:,} made up, with {fleet.devices:,} devices",
         f"rows       {sent.get('pings', 0):,} pings, {sent.get('confirmations', 0):,} confirmations; "
-        f"{sum(result.rejected.values()):,} rejected{': ' + reasons if reasons else ''}",
+        f"{sum(result.done.rejected.values()):,} rejected{': ' + reasons if reasons else ''}",
+        f"site       {_changes(result)}",
         f"clock      simulated, {_speed(result)} as real time, {span}",
     )
     console.print(_truth_table(result))
@@ -66,6 +68,14 @@ def local(at_ms: int, site: Site) -> str:
 def _say(console: Console, *lines: str) -> None:
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _changes(result: Outcome) -> str:
+    """What was changed while it ran."""
+    done = result.done.changes
+    enrolled, granted, ended, refused = (done.get(what, 0) for what in CHANGES)
+    said = f"{enrolled:,} people enrolled, {granted:,} leaves granted and {ended:,} ended while it ran"
+    return f"{said}; {refused:,} changes refused" if refused else said
 
 
 def _speed(result: Outcome) -> str:

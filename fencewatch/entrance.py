@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pipeline.host.clock import clock_of
 from pipeline.log.journal import Journal
-from pipeline.upkeep.store import FOLLOWING, Store
-from pipeline.upkeep.stores import Finding, Standing, StoresUnfit, adopt, enter, give_up, look, stamp
+from pipeline.upkeep.kinds import stamp
+from pipeline.upkeep.store import FOLLOWING, Finding, Store
+from pipeline.upkeep.stores import Standing, StoresUnfit, adopt, enter, give_up, look
 from sinks.bearing import Bearing
 from sinks.operations_log import OPERATIONS, OperationsLog
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from pipeline.host.clock import SimulatedClock
+from simulators.offices import Offices
 from simulators.recorded_fleet import RecordedFleet
 from simulators.sender import Sender
 
@@ -20,12 +21,13 @@ Advance = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """The fleet's files, the clock to set and the way to the gateway."""
+    """The fleet's files, the clock to set, the way to the gateway, and the offices that change the site."""
 
     pings: RecordedFleet
     confirmations: RecordedFleet
     clock: SimulatedClock
     sender: Sender
+    offices: Offices
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Set the clock and send what is due by then, step by step, while ``goes_on``.
@@ -56,8 +58,9 @@ class Feed:
                 report(done + 1, steps)
 
     def step(self, step_ms: int) -> None:
-        """The clock goes on by so much, and what arrives by then is sent."""
+        """The clock goes on by so much; the site changes as it should by then, and what arrives is sent."""
         now_ms = self.clock.now_ms() + step_ms
         self.clock.set(now_ms)
-        self.sender.send("pings", self.pings.due(now_ms))
-        self.sender.send("confirmations", self.confirmations.due(now_ms))
+        self.offices.work(now_ms)
+        self.sender.send("pings", self.offices.reporting(self.pings.due(now_ms)))
+        self.sender.send("confirmations", self.offices.reporting(self.confirmations.due(now_ms)))

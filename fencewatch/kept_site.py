@@ -48,7 +48,7 @@ def kept_site(data: Path) -> Site:
 
 
 def kept_policy(registry: Registry) -> Policy:
-    """The policy as it is now."""
+    """The policy of policy.toml, in whose time zone commands write times."""
     return parse_policy(POLICY, registry.policy, Findings()) or Policy()
 
 

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from console.county_lines import bounds_around
 from console.gazetteer import Gazetteer, packaged_places
 from console.parts import ConsoleParts
-from console.site_desk import SiteDesk
 from console.tile_archive import TileArchive, WrongArchive
 from fencewatch import __version__
 from fencewatch.config import ACCESSES, FIGURES, Settings
@@ -27,9 +26,10 @@ from pipeline.host.steady_clock import SteadyClock
 from pipeline.ingest.inbox import Inbox
 from pipeline.ingest.inbox_folder import InboxFolder
 from pipeline.ingest.journal_writer import log_writer
+from pipeline.ingest.known_devices import known_devices
 from pipeline.ingest.running_site import RunningSite
-from pipeline.log.journal import Journal, JournalReader
-from pipeline.reading import DeviceIds
+from pipeline.log.journal import Journal
+from pipeline.log.journal.embedded import embedded
 from pipeline.sites.named_places import load_places
 from pipeline.sites.records import Site
 from pipeline.upkeep.store import Store
@@ -50,7 +50,7 @@ LOG_PACE, TRACKS_PACE = "log-retention.json", "tracks-retention.json"
 def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
     """All that `serve` works on; it is the journal's only writer, unless rows come by an inbox.
 
-    Raises SiteError for a broken site, JournalError where another process writes the journal.
+    Raises SiteError for a broken site, LogError where another process writes the journal.
     """
     documents = first_documents(settings)
     data = settings.data
@@ -62,7 +62,8 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
         stack.callback(accesses.close)
         positions = PositionStore.open(settings.positions)
         stack.callback(positions.close)
-        journal = stack.enter_context(_opened_journal(settings))
+        # Where rows come by an inbox, `run` is the one who writes.
+        journal = stack.enter_context(_written_journal(settings)) if settings.inbox is None else None
         running = stack.enter_context(opened_site(settings, documents))
         site = running.site
         rejects = RejectStore.open(settings.rejects)
@@ -72,7 +73,8 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
         adopt(data, Store)
         yield ConsoleParts(
             site=site,
-            journal=journal,
+            log=embedded(settings.journal),
+            log_writer=journal,
             queue=queue,
             positions=positions,
             tracks=tracks,
@@ -88,15 +90,13 @@ def opened_console(settings: Settings) -> Iterator[ConsoleParts]:
             lease_ms=lease_ms(clock),
             log_kept_ms=settings.log_kept_ms,
             log_pace=pace(data, LOG_PACE),
-            steady=_steady_clock(settings, journal) if isinstance(journal, Journal) else None,
+            steady=None if journal is None else _steady_clock(settings, journal),
             doubt=lambda: doubt_of(data),
             run_metrics=data / FIGURES,
             security_log=data / SECURITY,
             operations=OperationsLog(data / OPERATIONS),
             streams_per_token=settings.streams_per_token,
-            desk=SiteDesk(
-                running, running.registry, running.follow, running.number, running.start, running.stop
-            ),
+            running_site=running,
             version=__version__,
             store_problems=problems_of(data, Standing(data)),
         )
@@ -121,22 +121,18 @@ def _gazetteer(directory: Path, site: Site) -> Gazetteer:
 
 
 @contextmanager
-def _opened_journal(settings: Settings) -> Iterator[Journal | JournalReader]:
-    """The log, to be written where nobody else does."""
-    log = Journal(settings.journal) if settings.inbox is None else JournalReader(settings.journal)
-    if isinstance(log, Journal):
-        report_damage(settings.data, log)
-    try:
-        yield log
-    finally:
-        log.close()
+def _written_journal(settings: Settings) -> Iterator[Journal]:
+    """The log open for writing; damage in it is told of."""
+    with Journal(settings.journal) as journal:
+        report_damage(settings.data, journal)
+        yield journal
 
 
 @contextmanager
 def opened_inbox(settings: Settings, running: RunningSite, stop: Event) -> Iterator[None]:
     """Files of the inbox go into the log meanwhile, and the clock beside them; nothing where there is none.
 
-    Leaving it sets ``stop``, as does a fault, which is then raised. Raises JournalError where another process
+    Leaving it sets ``stop``, as does a fault, which is then raised. Raises LogError where another process
     writes the journal, InputError where the inbox is no directory.
     """
     if settings.inbox is None:
@@ -144,20 +140,19 @@ def opened_inbox(settings: Settings, running: RunningSite, stop: Event) -> Itera
         return
     site = running.site
     folder, clock = InboxFolder(settings.inbox), clock_of(settings.data)
-    with Journal(settings.journal) as journal:
-        report_damage(settings.data, journal)
-        horizon_ms = site.policy.backfill_horizon_ms
+    with _written_journal(settings) as journal:
         writer = log_writer(
             journal,
             clock.now_ms,
             _steady_clock(settings, journal),
-            horizon_ms=horizon_ms,
+            horizon_ms=site.policies.horizon_ms,
             speed=clock.speed,
             kept_ms=settings.log_kept_ms,
             pace=pace(settings.data, LOG_PACE),
         )
         devices = _Devices(site)
         running.follow(devices.follow)
+        running.follow(lambda site, _: writer.take_by(site.policies.horizon_ms))
         inbox = Inbox(folder, journal, writer, lambda: devices.now, report=_report, stop=stop)
         writer.start()
         running.start(writer)
@@ -176,17 +171,10 @@ class _Devices:
     """The devices that rows may come from, as the site is now."""
 
     def __init__(self, site: Site) -> None:
-        self._bindings = site.bindings
-        self.now = _device_ids(site)
+        self._site, self.now = site, known_devices(site)
 
     def follow(self, site: Site, _: int) -> None:
-        """Made anew only where a binding is another: there may be a million."""
-        if site.bindings is not self._bindings:
-            self._bindings, self.now = site.bindings, _device_ids(site)
-
-
-def _device_ids(site: Site) -> DeviceIds:
-    return DeviceIds(sorted({binding.device_id for binding in site.bindings}))
+        self._site, self.now = site, known_devices(site, (self._site, self.now))
 
 
 def _steady_clock(settings: Settings, journal: Journal) -> SteadyClock | None:

@@ -9,17 +9,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fencewatch.config import Settings
-from pipeline.errors import InputError, SiteError
+from pipeline.errors import InputError
 from pipeline.host.clock import clock_of
+from pipeline.host.collection import nothing_collected
 from pipeline.ingest.running_site import RunningSite
-from pipeline.log.journal.errors import JournalError
-from pipeline.log.journal.high_water_mark import HighWaterMarkReader
+from pipeline.log.errors import LogError
+from pipeline.log.journal.embedded import embedded
+from pipeline.log.protocol import Log
 from pipeline.registry.catching_up import catch_up
 from pipeline.registry.registry import REGISTRY, Registry
-from pipeline.sites.documents import FILES, HOLIDAYS, SiteDocuments
+from pipeline.sites.documents import HOLIDAYS, SiteDocuments
 from pipeline.sites.findings import Findings
-from pipeline.sites.load import load_documents, read_documents, site_of
-from pipeline.sites.site_difference import site_difference
+from pipeline.sites.line_difference import difference_of_lines
+from pipeline.sites.load import load_documents, read_documents, site_files
 
 #: So many lines of what differs are said at a start; `fencewatch site diff` says all.
 _SAID_MOST = 10
@@ -55,14 +57,14 @@ def opened_site(settings: Settings, documents: SiteDocuments | None) -> Iterator
     with closing(Registry.open(settings.data / REGISTRY)) as registry:
         if not registry.is_begun:
             begin(registry, settings.data, documents or load_documents(settings.site), settings.site)
-        _catch_up(registry, settings.journal)
+        log = embedded(settings.journal)
+        _catch_up(registry, log)
         number = registry.last_record
-        now = registry.documents
-        site = site_of(now, findings := Findings())
-        if site is None:  # sound when it was taken: another version of the program checks otherwise
-            raise SiteError(findings.faults)
-        _say_difference(settings, registry, now)
-        yield RunningSite(registry, site, number, settings.journal)
+        with nothing_collected():
+            # Sound when it was taken, but another version of the program may check otherwise.
+            site = registry.site_at(number)
+        _say_difference(settings, registry)
+        yield RunningSite(registry, site, number, log)
 
 
 def begin(
@@ -73,8 +75,7 @@ def begin(
     progress: Callable[[int], object] = lambda _: None,
 ) -> bool:
     """Fills a registry, as of the end of the log; False where somebody else did meanwhile."""
-    journal = data / "journal"
-    record = max(HighWaterMarkReader(journal).read(), 0)
+    record = embedded(data / "journal").end_offset
     seen = directory_digest(source)
     return registry.begin(
         documents,
@@ -106,24 +107,24 @@ def directory_digest(site: Path) -> str:
 
 def _digest(site: Path, without: str | None) -> str:
     digest = hashlib.sha256()
-    for name in FILES:
-        path = site / name
+    for path in site_files(site):
+        name = path.relative_to(site).as_posix()
         counts = name != without and path.exists()
         digest.update(f"{name} {path.stat().st_size if counts else -1}\n".encode())
         digest.update(path.read_bytes() if counts else b"")
     return digest.hexdigest()
 
 
-def _catch_up(registry: Registry, journal: Path) -> None:
-    if not journal.exists():
+def _catch_up(registry: Registry, log: Log) -> None:
+    if not log.is_there:
         return
     try:
-        catch_up(registry, journal)
-    except JournalError as damage:
+        catch_up(registry, log)
+    except LogError as damage:
         print(f"warning: changes of the site may be missing: {damage}", file=sys.stderr, flush=True)
 
 
-def _say_difference(settings: Settings, registry: Registry, now: SiteDocuments) -> None:
+def _say_difference(settings: Settings, registry: Registry) -> None:
     """What an import of the configured directory would do, where it is not what was imported last."""
     site = settings.site
     if not site.is_dir() or directory_digest(site) == registry.seen:
@@ -132,7 +133,8 @@ def _say_difference(settings: Settings, registry: Registry, now: SiteDocuments) 
     if given is None:
         lines = [f"it has {len(findings.faults)} faults; `fencewatch site check` lists them"]
     else:
-        lines = site_difference(now, given, present_ms(registry, settings.data)).lines()
+        now = registry.lines_at(registry.last_record)
+        lines = difference_of_lines(now, given, present_ms(registry, settings.data)).lines()
     if not lines:
         registry.see(directory_digest(site))
         return

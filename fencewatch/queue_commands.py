@@ -14,6 +14,7 @@ import typer
 
 from fencewatch.config import DEFAULT_DATA
 from fencewatch.options import Data, Json
+from pipeline.rules.catalogue import ZONE_ENTRY
 from sinks.reasons import Reason
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def list_command(
         list[str] | None,
         typer.Option(help="open, self_cleared, claimed, verified, disposed or closed; may repeat."),
     ] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Such as zone_entry; may repeat.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=f"Such as {ZONE_ENTRY.kind}; may repeat.")] = None,
     severity: Annotated[
         list[int] | None, typer.Option(min=1, max=4, help="1 (gravest) to 4; may repeat.")
     ] = None,

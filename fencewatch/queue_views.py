@@ -8,18 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fencewatch.terminal_text import aligned, moment, plain
+from pipeline.rules.catalogue import RULE_OF
 from sinks.alert import Alert
 from sinks.disposal import AlertPage, QueueItem, QueueStats, State, TimelineEvent, TransitionRefused
 
 #: Enough digits of a key to name an alert among millions, mostly; commands take them.
 _KEY_SHOWN = 10
-_SENTENCES = {
-    "boundary_violation": "{person} was outside {fence} from {onset} on, {distance} m beyond it when raised",
-    "zone_entry": "{person} was inside {fence}, where they may not be, from {onset} on",
-    "silent_device": "nothing was heard of {device}, which {person} carries, after {onset} (level {level})",
-    "missed_confirmation": "{person} did not confirm in the window that opened at {onset}",
-    "log_gap": "our own clock stood still after {onset}; nobody's silence counts meanwhile",
-}
+#: For an alert of a rule that this version has no longer.
 _OTHER_SENTENCE = "{kind} of {person}, from {onset} on"
 _COLUMNS = ("key", "severity", "kind", "person", "office", "state", "holder", "raised")
 
@@ -112,8 +107,9 @@ class Views:
         return f"{item.state}{held}{until}"
 
     def _sentence(self, alert: Alert) -> str:
+        rule = RULE_OF.get(alert.kind)
         return plain(
-            _SENTENCES.get(alert.kind, _OTHER_SENTENCE).format(
+            (_OTHER_SENTENCE if rule is None else rule.terminal).format(
                 kind=alert.kind,
                 person=alert.person_id,
                 fence=alert.fence_id,

@@ -19,14 +19,16 @@ def replay_of_log(
     data: Path, alerts: Path, rejects: Path | None, until_ms: int | None, *, as_json: bool
 ) -> None:
     """Replay and print what was found. Raises InputError where the directory holds no log or no site."""
+    from pipeline.log.journal.embedded import embedded
     from pipeline.registry.registry import REGISTRY, Registry
+    from pipeline.runtime.beginning import recorded
     from pipeline.runtime.log_replay import LogReplayRequest, replay_log
 
     refuse_clashes({"--alerts": alerts, "--rejects": rejects}, [("the registry", data / REGISTRY)])
     if not (data / REGISTRY).exists():
         raise InputError(f"{data / REGISTRY}: is missing; expected the data directory of a live system")
     with closing(Registry.open(data / REGISTRY)) as registry:
-        request = LogReplayRequest(data / "journal", registry.documents_at, alerts, rejects, until_ms)
+        request = LogReplayRequest(embedded(data / "journal"), recorded(registry), alerts, rejects, until_ms)
         with printing.bytes_bar("replaying") as progress:
             summary = replay_log(request, progress)
     print_summary(summary, alerts, rejects, as_json=as_json)

@@ -27,17 +27,22 @@ from pipeline.engine.compiled_site import CompiledSite
 from pipeline.host.clock import clock_of
 from pipeline.ingest.refusals import refused_rows
 from pipeline.ingest.running_site import RunningSite
+from pipeline.log.journal.embedded import embedded
 from pipeline.reading.rows import DUPLICATE, REASONS
 from pipeline.registry.catching_up import catch_up
+from pipeline.runtime.beginning import recorded
 from pipeline.runtime.live import LiveEngine, LiveRequest
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.whereabouts import Locator, Whereabouts
 from pipeline.sites.documents import HOLIDAYS
+from pipeline.sites.offices import parents_at
 from pipeline.sites.records import Site
+from pipeline.sites.row_columns import cells_of
 from pipeline.stream.intake import Reject
 from pipeline.stream.items import Accepted, AlertUpdate
+from pipeline.upkeep.kinds import mark_reached
 from pipeline.upkeep.store import Store
-from pipeline.upkeep.stores import Standing, StoresDisagree, mark_reached
+from pipeline.upkeep.stores import Standing, StoresDisagree
 from sinks.disposal import AlertChange, DisposalQueue
 from sinks.errors import SinkFailed
 from sinks.operations_log import OPERATIONS, OperationsLog
@@ -69,17 +74,17 @@ def run(settings: Settings) -> None:
         patience.done(settings.queue, lambda: DisposalQueue.open(settings.queue)) as queue,
     ):
         site = running.site
-        parents = {office.office_id: office.parent_id for office in site.offices}
+        parents = parents_at(site.offices, clock_of(settings.data).now_ms())
         patience.done(settings.queue, lambda: queue.set_offices(parents))
         outputs = Outputs(settings, running, queue, patience)
         engine = LiveEngine(
             LiveRequest(
                 sites=SiteHistory(
-                    running.registry.documents_at, outputs.begin_with, newest=(running.number, site)
+                    recorded(running.registry, (running.number, running.site)), outputs.begin_with
                 ),
-                policy=site.policy,
+                policies=site.policies,
                 fingerprint=running.registry.fingerprint,
-                journal=settings.journal,
+                log=embedded(settings.journal),
                 state=settings.state,
                 write_alerts=outputs.write_alerts,
                 write_rows=outputs.write_rows,
@@ -92,9 +97,10 @@ def run(settings: Settings) -> None:
         )
         with closing(engine), opened_inbox(settings, running, stop), outputs.figures_saved(engine):
             outputs.standing = patience.done(settings.queue, lambda: settled(settings.data, found))
-            if (warning := holidays_warning(site, clock_of(settings.data).now_ms())) is not None:
+            now_ms = clock_of(settings.data).now_ms()
+            if (warning := holidays_warning(site, now_ms)) is not None:
                 print(warning, file=sys.stderr, flush=True)
-            warning = memory_warning(rooms(), len(site.bindings), site.policy.backfill_horizon_ms)
+            warning = memory_warning(rooms(), len(site.bindings), site.policies.horizon_ms(now_ms))
             if warning is not None:
                 print(warning, file=sys.stderr, flush=True)
             print(f"judging the log of {settings.data}", flush=True)
@@ -103,10 +109,15 @@ def run(settings: Settings) -> None:
 
 def holidays_warning(site: Site, now_ms: int) -> str | None:
     """What to say where a schedule uses public holidays and the table of them ends soon, or has ended."""
-    if not any(fence.schedule is not None and fence.schedule.uses_holidays for fence in site.fences):
+    schedules = cells_of(site.fences, "schedule")
+    if not any(schedule is not None and schedule.uses_holidays for schedule in schedules):
         return None
     last = max(site.holidays.years)
-    today = (EPOCH + timedelta(milliseconds=now_ms)).astimezone(ZoneInfo(site.policy.timezone)).date()
+    today = (
+        (EPOCH + timedelta(milliseconds=now_ms))
+        .astimezone(ZoneInfo(site.policies.at(now_ms).timezone))
+        .date()
+    )
     if (date(last, 12, 31) - today).days >= _HOLIDAYS_AHEAD:
         return None
     return (
@@ -148,11 +159,14 @@ class Outputs:
 
     def begin_with(self, compiled: CompiledSite) -> None:
         """The site as it is where the engine goes on."""
-        self._locator = Locator(compiled.site, compiled.division.device_ids)
+        self._locator = Locator.of(compiled)
 
     def _move(self, compiled: CompiledSite) -> None:
         """The site has changed at this place of the log."""
-        parents = {office.office_id: office.parent_id for office in compiled.site.offices}
+        if compiled.splice is not None:
+            self._locator.follow(compiled)
+            return
+        parents = parents_at(compiled.site.offices, self._now_ms())
         self._patience.done(self._settings.queue, lambda: self._queue.set_offices(parents))
         self.begin_with(compiled)
 
@@ -180,7 +194,7 @@ class Outputs:
         self._patience.done(self._settings.queue, lambda: self._queue.reached(offset))
         self._patience.done(self._settings.positions, lambda: self._positions.reached(offset))
         # Whoever takes changes may have been killed before the registry had one of them.
-        catch_up(self._registry, self._settings.journal)
+        catch_up(self._registry, embedded(self._settings.journal))
         for store in (Store.TRACKS, Store.STATE):
             mark_reached(data, store, offset)
 

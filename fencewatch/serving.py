@@ -11,12 +11,13 @@ from console.app import create_app
 from console.county_lines import county_lines
 from console.parts import ConsoleParts
 from fencewatch.config import Settings
-from fencewatch.connections import Doorkeeper, GuardedServer, limits_here
+from fencewatch.connection_limits import limits_here
+from fencewatch.connections import Doorkeeper, GuardedServer
 from fencewatch.listening import listening
 from fencewatch.opened import opened_console
 from pipeline.ingest.warming import compile_kernels
-from pipeline.log.journal import Journal
 from pipeline.reading import DeviceIds
+from pipeline.sites.rows import as_rows
 from sinks.access import Identity
 
 
@@ -35,7 +36,7 @@ def serve(settings: Settings, socket_fd: int | None = None) -> None:
         )
         for identity in strangers(parts):
             print(f"warning: the token of {identity.name} is for {_whose(identity)}, which the site lacks")
-        if isinstance(parts.journal, Journal):  # rows are taken here
+        if parts.log_writer is not None:  # rows are taken here
             compile_kernels(DeviceIds([]))
         handed = None if socket_fd is None else [socket.socket(fileno=socket_fd)]
         doors = handed or listening(settings.host, settings.port)
@@ -48,12 +49,12 @@ def serve(settings: Settings, socket_fd: int | None = None) -> None:
 def strangers(parts: ConsoleParts) -> list[Identity]:
     """Tokens whose office or device the site lacks: they open nothing."""
     offices = {office.office_id for office in parts.site.offices}
-    devices = {binding.device_id for binding in parts.site.bindings}
+    bindings = as_rows(parts.site.bindings, "device_id")
     return [
         identity
         for identity in parts.tokens.identities(now_ms=parts.real_now_ms())
         if (identity.office_id and identity.office_id not in offices)
-        or (identity.device_id and identity.device_id not in devices)
+        or (identity.device_id and not bindings.about(identity.device_id))
     ]
 
 

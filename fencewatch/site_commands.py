@@ -97,11 +97,11 @@ def export_command(
 ) -> None:
     """Write the site of a running system as files, with all its versions."""
     from fencewatch.site_desk import export_site
-    from pipeline.sites.site_versions import VERSIONED
+    from pipeline.sites.site_versions import KEPT_BY_ROW
 
     with exit_codes():
         documents = export_site(directory, data, record)
-        counts = {table: len(documents.table(table)) for table in VERSIONED}
+        counts = {table: len(documents.table(table)) for table in KEPT_BY_ROW}
         if as_json:
             print(json.dumps({"directory": str(directory), "rows": counts}))
         else:
@@ -114,7 +114,7 @@ def history_command(
     ] = None,
     data: Data = DEFAULT_DATA,
     table: Annotated[
-        str | None, typer.Option(help="people, devices, fences, leaves, offices, holidays.")
+        str | None, typer.Option(help="people, devices, fences, leaves, offices, policies, holidays.")
     ] = None,
     by: Annotated[str | None, typer.Option(help="Who made the change.")] = None,
     since: Annotated[str | None, typer.Option(help="From this time on (ISO 8601 with offset).")] = None,
@@ -124,10 +124,11 @@ def history_command(
 ) -> None:
     """Who changed what of the site, when and why, newest first."""
     from fencewatch.site_desk import site_history
+    from pipeline.registry.history import HistoryFilter
 
     with exit_codes(), ending_with_the_reader():
-        span = {"from_ms": _time("--since", since), "to_ms": _time("--until", until)}
-        found = site_history(data, limit, id=id, table=table, by=by, **span)
+        wanted = HistoryFilter(id, table, by, _time("--since", since), _time("--until", until))
+        found = site_history(data, wanted, limit)
         if as_json:
             print(json.dumps({"items": [_entry(entry) for entry in found]}, ensure_ascii=False))
         else:

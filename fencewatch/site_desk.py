@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fencewatch.config import DEFAULT_BELIEVE_DAYS, DEFAULT_HOLD_MINUTES
 from fencewatch.entrance import entered
@@ -16,19 +15,22 @@ from fencewatch.opened_registry import begin, directory_digest, present_ms
 from fencewatch.terminal_user import terminal_user
 from pipeline.errors import InputError
 from pipeline.host.clock import clock_of, steady_clock_of, system_now_ms
+from pipeline.host.collection import nothing_collected
 from pipeline.ingest.change_desk import Answer, ChangeDesk, SiteDesk
 from pipeline.ingest.desk_mail import DeskClient
 from pipeline.ingest.journal_writer import log_writer
 from pipeline.log.journal import Journal
+from pipeline.log.journal.embedded import embedded
 from pipeline.log.journal.errors import JournalLockedError
 from pipeline.registry.catching_up import catch_up
 from pipeline.registry.change_requests import Mailbox
-from pipeline.registry.history import HistoryEntry
+from pipeline.registry.history import HistoryEntry, HistoryFilter
 from pipeline.registry.registry import REGISTRY, Registry
 from pipeline.sites.change_faults import ChangeRefused
 from pipeline.sites.documents import SiteDocuments, write_documents
+from pipeline.sites.line_difference import difference_of_lines
 from pipeline.sites.load import load_documents
-from pipeline.sites.site_difference import SiteDifference, site_difference
+from pipeline.sites.site_difference import SiteDifference
 from pipeline.sites.site_versions import VERSIONED
 from pipeline.upkeep.store import Store
 from pipeline.upkeep.stores import adopt
@@ -56,6 +58,11 @@ def import_site(
     Raises SiteError where the files are broken, ChangeRefused where the change is, DeskSilent where whoever
     writes the log does not answer.
     """
+    with nothing_collected():  # rows of a whole site, which all stay until the end
+        return _imported(directory, data, reason, progress)
+
+
+def _imported(directory: Path, data: Path, reason: str, progress: Callable[[int, int], object]) -> Imported:
     by = _operator(data)
     given, seen = load_documents(directory), directory_digest(directory)
     entered(data)
@@ -84,7 +91,9 @@ def _operator(data: Path) -> str:
 def _change(registry: Registry, data: Path, given: SiteDocuments, by: str, reason: str) -> Imported:
     change_id = secrets.token_hex(16)
     for tries_left in reversed(range(_TRIES)):
-        difference = site_difference(registry.documents, given, present_ms(registry, data))
+        difference = difference_of_lines(
+            registry.lines_at(registry.last_record), given, present_ms(registry, data)
+        )
         if not difference.operations:
             return Imported(False, None, difference)
         try:
@@ -108,13 +117,13 @@ def _desk(registry: Registry, data: Path) -> Iterator[SiteDesk]:
         yield DeskClient(Mailbox(registry.file), system_now_ms)
         return
     with journal:
-        catch_up(registry, journal.directory)
+        catch_up(registry, embedded(data / "journal"))
         clock = clock_of(data)
         steady = steady_clock_of(
             data, journal.clock_ms, DEFAULT_HOLD_MINUTES * 60_000, DEFAULT_BELIEVE_DAYS * 86_400_000
         )
         # No rows are taken here, so how late they may be is nobody's question.
-        writer = log_writer(journal, clock.now_ms, steady, horizon_ms=0, speed=clock.speed)
+        writer = log_writer(journal, clock.now_ms, steady, horizon_ms=lambda _: 0, speed=clock.speed)
         writer.start()
         try:
             yield ChangeDesk(writer, registry)
@@ -126,7 +135,7 @@ def compare_site(directory: Path, data: Path) -> SiteDifference:
     """What an import of these files would do. Raises SiteError where they are broken."""
     given = load_documents(directory)
     with opened_to_look(data) as registry:
-        return site_difference(registry.documents, given, present_ms(registry, data))
+        return difference_of_lines(registry.lines_at(registry.last_record), given, present_ms(registry, data))
 
 
 def export_site(directory: Path, data: Path, record: int | None) -> SiteDocuments:
@@ -151,10 +160,10 @@ def export_site(directory: Path, data: Path, record: int | None) -> SiteDocument
     return documents
 
 
-def site_history(data: Path, limit: int, **wanted: Any) -> list[HistoryEntry]:
+def site_history(data: Path, wanted: HistoryFilter, limit: int) -> list[HistoryEntry]:
     """The changes of a site, newest first."""
     with opened_to_look(data) as registry:
-        return registry.history(**wanted, limit=limit)
+        return registry.history(wanted, limit=limit)
 
 
 @contextmanager

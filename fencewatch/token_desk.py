@@ -20,6 +20,7 @@ from pipeline.errors import InputError
 from pipeline.host.clock import system_now_ms
 from pipeline.registry.registry import Registry
 from pipeline.sites.records import Site
+from pipeline.sites.row_columns import cells_of
 from sinks.access import TokenRow, TokenStore, WrongToken
 from sinks.alert import instant_text
 from sinks.disposal import DisposalQueue
@@ -152,7 +153,7 @@ def _of_registry(tokens: TokenStore, registry: Registry) -> TokenDesk:
 
 
 def _of_site(tokens: TokenStore, site: Site) -> TokenDesk:
-    devices = frozenset(row.device_id for row in site.bindings)
+    devices = frozenset(cells_of(site.bindings, "device_id"))
     offices = frozenset(office.office_id for office in site.offices)
     return TokenDesk(tokens, devices, devices.__contains__, offices, ZoneInfo(site.policy.timezone))
 

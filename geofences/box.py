@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geofences.area import Area
+from geofences.area import Area, Areas
 from geofences.nearest import RADIUS_BELOW_M
 
 Floats = NDArray[np.float64]
@@ -20,8 +20,8 @@ _MARGIN_DEG = 1e-7
 
 def area_boxes(areas: Sequence[Area]) -> Floats:
     """One box (min lon, min lat, max lon, max lat) per area that holds it with its reach, shape (n, 4)."""
-    bounds = shapely.bounds(np.array([area.shape for area in areas], dtype=object)).reshape(-1, 4)
-    return grown(bounds, np.array([area.reach_m for area in areas], np.float64))
+    columns = Areas.of(areas)
+    return grown(shapely.bounds(columns.shapes).reshape(-1, 4), columns.reach_m)
 
 
 def folded_area_boxes(areas: Sequence[Area]) -> tuple[Floats, Longs]:
@@ -29,14 +29,14 @@ def folded_area_boxes(areas: Sequence[Area]) -> tuple[Floats, Longs]:
 
     A polygon cut at 180 degrees would have a box right round the earth, so its parts have their own.
     """
-    shapes = np.array([area.shape for area in areas], dtype=object)
+    columns = Areas.of(areas)
+    shapes = columns.shapes
     whole = shapely.bounds(shapes).reshape(-1, 4)
     cut = (whole[:, 0] <= -180.0) & (whole[:, 2] >= 180.0)
     parts, part_owner = shapely.get_parts(shapes[cut], return_index=True)
     bounds = np.vstack([whole[~cut], shapely.bounds(parts).reshape(-1, 4)])
     owner = np.concatenate([np.flatnonzero(~cut), np.flatnonzero(cut)[part_owner]]).astype(np.int64)
-    reach_m = np.array([area.reach_m for area in areas], np.float64)[owner]
-    boxes, box = folded(grown(bounds, reach_m))
+    boxes, box = folded(grown(bounds, columns.reach_m[owner]))
     return boxes, owner[box]
 
 

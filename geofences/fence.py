@@ -14,7 +14,10 @@ Rule = Literal["keep_in", "keep_out"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fence:
-    """A fence with everything resolved: area in WGS-84, tolerance from the policy where not given.
+    """A fence with everything resolved: area in WGS-84.
+
+    ``tolerance_m`` is the fence's own, or where ``has_policy_tolerance`` that of the site's first policy:
+    then the one in force counts, which may be another.
 
     ``group`` is None on keep_out fences and the fence_id where a keep_in fence names none.
     ``applies_to`` holds selectors: ``person:ID``, ``class:NAME``, ``office:ID``, ``all``.
@@ -32,3 +35,4 @@ class Fence:
     valid_from_ms: int = BEGIN_MS
     valid_to_ms: int = END_MS
     severity: int | None = None
+    has_policy_tolerance: bool = False

@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geofences.antimeridian import drop_cuts
-from geofences.area import Area
+from geofences.area import Area, Areas
 from geofences.edges import Edges
 
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ def outline_of(areas: Sequence[Area]) -> Outline:
     return Outline(
         area_chunk=chunks.area_chunk,
         area_ring_chunk=rings.area_chunk,
-        reach_m=np.array([area.reach_m for area in areas], np.float64),
+        reach_m=Areas.of(areas).reach_m,
         chunk_vertex=chunks.vertex,
         chunk_pieces=chunks.pieces,
         chunk_sphere_m=_spheres(chunks, xyz_m, bow_m),
@@ -86,6 +86,18 @@ def outline_of(areas: Sequence[Area]) -> Outline:
     )
 
 
+def behind(first: Outline, more: Outline) -> Outline:
+    """What comes behind the arrays of one outline so that those of another follow in it."""
+    chunks, vertices = len(first.chunk_vertex), len(first.lon)
+    ring_chunks, ring_vertices = len(first.ring_chunk_vertex), len(first.ring_lon)
+    return more._replace(
+        area_chunk=more.area_chunk[1:] + chunks,
+        area_ring_chunk=more.area_ring_chunk[1:] + ring_chunks,
+        chunk_vertex=more.chunk_vertex + vertices,
+        ring_chunk_vertex=more.ring_chunk_vertex + ring_vertices,
+    )
+
+
 def ecef(lon: Floats, lat: Floats) -> Floats:
     """Earth-centred positions on the WGS-84 ellipsoid in metres, shape (n, 3)."""
     lam, phi = np.radians(lon), np.radians(lat)
@@ -98,8 +110,7 @@ def ecef(lon: Floats, lat: Floats) -> Floats:
 
 def _edges(areas: Sequence[Area]) -> tuple[Edges, NDArray[np.bool_]]:
     """All edges of all areas, and which of them belong to polygons. A point is an edge of no length."""
-    shapes = np.array([area.shape for area in areas], dtype=object)
-    parts, owner = shapely.get_parts(shapes, return_index=True)
+    parts, owner = shapely.get_parts(Areas.of(areas).shapes, return_index=True)
     is_polygon = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
     rings, ring_part = shapely.get_rings(parts[is_polygon], return_index=True)
     chains = np.concatenate([rings, parts[~is_polygon]])

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from geofences.appending import Appending
 from geofences.area import Area
 from geofences.box import area_boxes
 from geofences.distance import pair_distances_m
 from geofences.nearest import signed_distances
-from geofences.outline import outline_of
+from geofences.outline import Outline, behind, outline_of
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
@@ -26,8 +27,27 @@ class AreaPack:
     """
 
     def __init__(self, areas: Sequence[Area]) -> None:
-        self.outline = outline_of(areas)
-        self.bounds = area_boxes(areas)
+        self._take(outline_of(areas), area_boxes(areas))
+        self._columns: dict[str, Appending] | None = None
+
+    def _take(self, outline: Outline, bounds: Floats) -> None:
+        self.outline = outline
+        self.bounds = bounds
+
+    def also(self, areas: Sequence[Area]) -> AreaPack:
+        """The same with some more areas, at the cost of these; only the newest of a line may be asked."""
+        if not areas:
+            return self
+        columns = self._columns
+        if columns is None:
+            columns = {name: Appending(cells) for name, cells in self.outline._asdict().items()}
+            columns["bounds"] = Appending(self.bounds)
+        more = behind(self.outline, outline_of(areas))
+        grown = {name: columns[name].also(cells) for name, cells in more._asdict().items()}
+        pack = AreaPack.__new__(AreaPack)
+        pack._take(Outline(**grown), columns["bounds"].also(area_boxes(areas)))
+        pack._columns = columns
+        return pack
 
     def approx(self, area: Longs, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         """Signed distances in metres of (area number, position) pairs, and a bound on each one's error.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -41,30 +41,45 @@ class StreamIndex:
 class FenceRegistry:
     """All fences by number, the authority on which are in force; boxes in an R-tree of libspatialindex.
 
-    Numbers are those of the sequence it is made from; later ones are the caller's choice.
+    Numbers are the caller's choice; by default those of the sequence it is made from.
     """
 
-    def __init__(self, fences: Sequence[Fence]) -> None:
-        self._fences = dict(enumerate(fences))
+    def __init__(self, fences: Sequence[Fence], numbers: Sequence[int] | None = None) -> None:
+        places = range(len(fences)) if numbers is None else numbers
+        self._fences = dict(zip(places, fences, strict=True))
         # Bulk loading packs the tree in one go; an empty stream is refused by the library.
-        self._tree = index.Index(self._entries(fences)) if fences else index.Index()
+        self._tree = index.Index(self._entries(fences, places)) if fences else index.Index()
 
     def __len__(self) -> int:
         return len(self._fences)
 
     def insert(self, number: int, fence: Fence) -> None:
         """Add a fence under a number not in use; KeyError where it is."""
-        if number < 0 or number in self._fences:
-            raise KeyError(f"fence number {number} is negative or in use")
-        self._fences[number] = fence
-        for box in folded_area_boxes([fence.area])[0]:
-            self._tree.insert(number, box.tolist())
+        self.replace([], {number: fence})
 
     def remove(self, number: int) -> None:
         """Forget a fence; KeyError where there is none of that number."""
-        fence = self._fences.pop(number)
-        for box in folded_area_boxes([fence.area])[0]:
-            self._tree.delete(number, box.tolist())
+        self.replace([number], {})
+
+    def replace(self, gone: Sequence[int], new: Mapping[int, Fence]) -> None:
+        """Forget fences, then add others; KeyError as ``remove`` and ``insert`` raise it.
+
+        Of many at once the boxes are worked out together, which is most of what one costs.
+        """
+        self._tell(self._tree.delete, {number: self._fences[number] for number in gone})
+        for number in gone:
+            del self._fences[number]
+        for number in new:
+            if number < 0 or number in self._fences:
+                raise KeyError(f"fence number {number} is negative or in use")
+        self._tell(self._tree.insert, new)
+        self._fences |= new
+
+    @staticmethod
+    def _tell(do: Callable[[int, list[float]], None], fences: Mapping[int, Fence]) -> None:
+        if fences:
+            for number, box, _ in FenceRegistry._entries(list(fences.values()), list(fences)):
+                do(number, box)
 
     def candidates(self, lon: float, lat: float, reach_m: float = 0.0) -> list[int]:
         """Numbers, ascending, of the fences whose box comes within ``reach_m`` of the position."""
@@ -88,9 +103,9 @@ class FenceRegistry:
         return StreamIndex(known[owner], boxes)
 
     @staticmethod
-    def _entries(fences: Sequence[Fence]) -> Iterator[tuple[int, list[float], None]]:
+    def _entries(fences: Sequence[Fence], numbers: Sequence[int]) -> Iterator[tuple[int, list[float], None]]:
         boxes, owner = folded_area_boxes([fence.area for fence in fences])
-        return ((number, box, None) for number, box in zip(owner.tolist(), boxes.tolist(), strict=True))
+        return ((numbers[of], box, None) for of, box in zip(owner.tolist(), boxes.tolist(), strict=True))
 
 
 def _position_boxes(lon: ArrayLike, lat: ArrayLike, reach_m: ArrayLike) -> tuple[Floats, Longs]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,8 @@ class PingBatch:
     ``lon``/``lat`` are WGS-84 (NaN: a heartbeat); ``given_lon``/``given_lat`` are the values as read,
     which order equal times. ``arrival_ms`` never decreases; ``given_arrival_ms`` is as read, BEGIN_MS
     where not given. ``accuracy_m`` is NaN where not given. ``challenge`` holds texts, None where not
-    given, as all pings have it.
+    given, as all pings have it. ``others`` are the columns that rules name beside these, as
+    ``stream.readings.readings_of`` has them.
     """
 
     device: NDArray[np.int32]
@@ -36,10 +39,14 @@ class PingBatch:
     source: NDArray[np.int8]
     face_ok: NDArray[np.bool_]
     challenge: NDArray[np.object_]
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.device)
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> PingBatch:
         """The same columns at some row numbers, a mask or a slice."""
-        return PingBatch(*(getattr(self, column.name)[rows] for column in fields(self)))
+        *names, _ = (column.name for column in fields(self))
+        columns = {name: getattr(self, name)[rows] for name in names}
+        others = {name: column[rows] for name, column in self.others.items()}
+        return PingBatch(**columns, others=others)

@@ -26,7 +26,7 @@ class Sender:
     """
 
     def __init__(self, url: str, token: str, between: Callable[[], None]) -> None:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": _NDJSON}
+        headers = {"Authorization": f"Bearer {token}"}
         self._client = httpx2.Client(base_url=url, headers=headers, timeout=_ANSWER_S)
         self._between = between
         self.sent: Counter[str] = Counter()
@@ -36,29 +36,39 @@ class Sender:
         """Returns when the gateway has them on disk. Raises SendError where it will never take them."""
         if not len(rows):
             return
-        answer = self._answer(f"/v1/{stream}", ndjson(rows))
+        answer = self._taken(f"/v1/{stream}", ndjson(rows))
         self.sent[stream] += len(rows)
         self.rejected.update(refusal["reason"] for refusal in answer.json()["rejected"])
 
     def set_time(self) -> None:
         """Returns when the gateway has its clock on disk as it is now; no row is sent."""
-        self._answer("/v1/pings", b"")
+        self._taken("/v1/pings", b"")
+
+    def change(self, body: bytes, name: str) -> bool:
+        """Whether a change of the site was taken; sent again under its ``name`` it is taken once."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": name}
+        return self._answer("/v1/site/changes", body, headers).is_success
 
     def close(self) -> None:
         """Hangs up."""
         self._client.close()
 
-    def _answer(self, path: str, body: bytes) -> httpx2.Response:
+    def _taken(self, path: str, body: bytes) -> httpx2.Response:
+        answer = self._answer(path, body, {"Content-Type": _NDJSON})
+        if answer.status_code != httpx2.codes.ACCEPTED:
+            raise SendError(f"{path}: {answer.status_code} {answer.text}")
+        return answer
+
+    def _answer(self, path: str, body: bytes, headers: dict[str, str]) -> httpx2.Response:
+        """The first answer that is none for want of something on the other side."""
         while True:
             try:
-                answer = self._client.post(path, content=body)
-            except httpx2.TransportError:  # perhaps they are there, perhaps not: the engine knows duplicates
+                answer = self._client.post(path, content=body, headers=headers)
+            except httpx2.TransportError:  # perhaps it is there, perhaps not: both are recognised
                 pass
             else:
-                if answer.status_code == httpx2.codes.ACCEPTED:
-                    return answer
                 if not answer.is_server_error:
-                    raise SendError(f"{path}: {answer.status_code} {answer.text}")
+                    return answer
             time.sleep(_AGAIN_S)
             self._between()
 

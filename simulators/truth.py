@@ -10,6 +10,7 @@ import numpy as np
 
 from geofences.holidays import HolidayTable, load_builtin
 from geofences.schedule import open_intervals, parse_schedule
+from pipeline.rules.catalogue import BOUNDARY_VIOLATION, MISSED_CONFIRMATION, SILENT_DEVICE, ZONE_ENTRY
 from pipeline.sites.records import Leave
 from simulators.checkins import Missed
 from simulators.connection import LONG_MIN
@@ -101,7 +102,9 @@ class Witness:
                 device = int(found.device[row])
                 person_id = self.person_ids[self.folk.device_person[device]]
                 span = int(found.start_ms[row]), int(end_ms[row])
-                yield Incident("silent_device", person_id, self.device_ids[device], None, None, *span, note)
+                yield Incident(
+                    SILENT_DEVICE.kind, person_id, self.device_ids[device], None, None, *span, note
+                )
 
     def of_windows(self, missed: list[Missed], heard_ms: tuple[int, int]) -> Iterator[Incident]:
         """Windows owed by what was heard: begun after the first arrival, due by the last."""
@@ -110,7 +113,7 @@ class Witness:
                 to_ms = miss.came_ms or miss.due_ms
                 person_id = self.person_ids[miss.person]
                 yield Incident(
-                    "missed_confirmation", person_id, None, None, None, miss.start_ms, to_ms, miss.note
+                    MISSED_CONFIRMATION.kind, person_id, None, None, None, miss.start_ms, to_ms, miss.note
                 )
 
     def _active(self, fence: PlannedFence) -> Spans:
@@ -133,11 +136,17 @@ class Witness:
 
     def _at_place(self, fence: PlannedFence, person: int, span: tuple[int, int]) -> Iterator[Incident]:
         keep_in = fence.rule == "keep_in"
-        kind, group = ("boundary_violation", fence.fence_id) if keep_in else ("zone_entry", None)
+        rule, group = (BOUNDARY_VIOLATION, fence.fence_id) if keep_in else (ZONE_ENTRY, None)
         note = self._note(person, span)
         for device in np.flatnonzero(self.folk.device_person == person).tolist():
             yield Incident(
-                kind, self.person_ids[person], self.device_ids[device], group, fence.fence_id, *span, note
+                rule.kind,
+                self.person_ids[person],
+                self.device_ids[device],
+                group,
+                fence.fence_id,
+                *span,
+                note,
             )
 
     def _note(self, person: int, span: tuple[int, int]) -> str:

@@ -10,17 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-BOUNDARY_VIOLATION = "boundary_violation"
-ZONE_ENTRY = "zone_entry"
-MISSED_CONFIRMATION = "missed_confirmation"
-SILENT_DEVICE = "silent_device"
-#: Not about a person: the log's clock stood still, so that nobody was watched for a while.
-LOG_GAP = "log_gap"
-
-#: The gravest is 1. Silence has one severity per level.
-DEFAULT_SEVERITY = {BOUNDARY_VIOLATION: 2, ZONE_ENTRY: 1, MISSED_CONFIRMATION: 3, LOG_GAP: 2}
-SILENCE_SEVERITY = {1: 4, 2: 3, 3: 2}
-
 #: Evidence longer than this keeps its first and last ten fixes.
 EVIDENCE_MOST = 20
 
@@ -78,6 +67,44 @@ class Alert:
     retrospective: bool
     policy_version: str
     evidence: tuple[EvidenceFix, ...] = ()
+
+
+def alert_without_place(
+    kind: str,
+    severity: int,
+    subject: str,
+    *,
+    person_id: str,
+    office_id: str,
+    onset_ms: int,
+    raised_ms: int,
+    cleared_ms: int | None,
+    policy_version: str,
+    device_id: str | None = None,
+    level: int = 1,
+) -> Alert:
+    """An alert as it is raised by a rule that looks at no fence; ``subject`` is whom its key names."""
+    return Alert(
+        alert_key=alert_key(kind, subject, "", onset_ms, False),
+        kind=kind,
+        severity=severity,
+        person_id=person_id,
+        device_id=device_id,
+        office_id=office_id,
+        group=None,
+        fence_id=None,
+        onset_ms=onset_ms,
+        raised_ms=raised_ms,
+        cleared_ms=cleared_ms,
+        withdrawn_ms=None,
+        authorised_by=None,
+        level=level,
+        lon=None,
+        lat=None,
+        distance_m=None,
+        retrospective=False,
+        policy_version=policy_version,
+    )
 
 
 def sort_key(alert: Alert) -> tuple[int, bytes]:

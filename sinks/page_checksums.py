@@ -62,6 +62,7 @@ def make_checked(path: Path) -> None:
             with closing(sqlite3.connect(":memory:", isolation_level=None)) as empty:
                 empty.execute(f"PRAGMA application_id = {_CHECKED}")
                 _vacuum_into(empty, made)
+            _log_ahead(made)
             _put(made, path)
     except (OSError, sqlite3.Error) as error:
         raise SinkFailed(f"{path}: cannot be made: {error}") from error
@@ -104,7 +105,7 @@ def add_checksums(path: Path) -> None:
                 anew.execute("PRAGMA checksum_verification = OFF").fetchall()
                 anew.execute(f"PRAGMA application_id = {_CHECKED}")
                 anew.execute("VACUUM")
-                anew.execute("PRAGMA journal_mode = WAL").fetchall()
+            _log_ahead(made)
             _put(made, path)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
@@ -115,6 +116,13 @@ def add_checksums(path: Path) -> None:
 
 def _vacuum_into(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("VACUUM INTO ?", (f"{path.resolve().as_uri()}?reserve=8",))
+
+
+def _log_ahead(made: Path) -> None:
+    """Puts a file that nobody else knows yet into WAL mode."""
+    # Programs that open a file at once and change its mode are refused it as locked, with no waiting.
+    with closing(sqlite3.connect(made, isolation_level=None)) as alone:
+        alone.execute("PRAGMA journal_mode = WAL").fetchall()
 
 
 def _new(path: Path) -> Path:

@@ -32,7 +32,7 @@ class SqliteFile:
         self._mutex = threading.Lock()
         self._all: list[sqlite3.Connection] = []
         try:
-            with self._named():
+            with self.named():
                 self.reading().executescript(f"{schema};{BEARING_TABLE};")
         except BaseException:
             self.close()
@@ -54,7 +54,7 @@ class SqliteFile:
 
         Raises SinkFailed where it cannot be, and IntegrityError as it comes.
         """
-        with self._named():
+        with self.named():
             connection = self.reading()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -70,7 +70,7 @@ class SqliteFile:
 
     def bearing(self) -> Bearing | None:
         """Whose the file is and how far it has come; None before it was told. Raises SinkFailed."""
-        with self._named():
+        with self.named():
             return bearing_in(self.reading())
 
     def bear(self, bearing: Bearing) -> None:
@@ -91,7 +91,7 @@ class SqliteFile:
         self._of_thread = threading.local()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
         """What SQLite says, with the file that it says it of; a row that breaks a rule is no fault of it."""
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -84,7 +85,13 @@ MORE_TOKENS = {
 
 @contextmanager
 def changing_world(directory: Path, **settings: Any) -> Iterator[World]:
-    """The world with all its tokens; the log's clock stands at noon unless ``now_ms`` says otherwise."""
+    """The world with all its tokens. It is noon as it begins, unless ``now_ms`` says otherwise.
+
+    The clock goes on: a change is in force a moment after the log's last mark, and nobody else's clock may
+    stand before it.
+    """
+    begun_s = time.monotonic()
+    settings.setdefault("now_ms", lambda: NOW_MS + int((time.monotonic() - begun_s) * 1000))
     site = directory / "site"
     site.mkdir()
     tables = (("offices", OFFICES), ("people", PEOPLE), ("devices", DEVICES), ("leaves", LEAVES))

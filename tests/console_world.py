@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from made_queue import put_empty_queue
-from memory_desk import memory_desk
 from minimal_site import WHOLE, write_site
 
 from console.app import ConsoleParts
 from geofences.instant import instant_ms
+from pipeline.ingest.running_site import RunningSite
+from pipeline.log.journal.embedded import embedded
 from pipeline.log.journal.journal import Journal
-from pipeline.sites.load import load_site
+from pipeline.registry.registry import REGISTRY, Registry
+from pipeline.sites.load import load_documents, load_site
 from sinks.access import Role, TokenStore
 from sinks.access_log import AccessLog
 from sinks.alert import Alert, EvidenceFix, alert_key, instant_text
@@ -89,10 +91,19 @@ def console_world(
     data = directory / "data"
     data.mkdir(exist_ok=True)
     put_empty_queue(data / "queue.sqlite")
-    with Journal(data / "journal") as journal, DisposalQueue.open(data / "queue.sqlite") as queue:
+    with (
+        Journal(data / "journal") as journal,
+        DisposalQueue.open(data / "queue.sqlite") as queue,
+        closing(Registry.open(data / REGISTRY)) as registry,
+    ):
+        if not registry.is_begun:
+            registry.begin(load_documents(site), record=journal.end_offset, at_ms=now_ms(), source="site")
+        log = embedded(data / "journal")
+        running = RunningSite(registry, load_site(site), registry.last_record, log)
         parts = ConsoleParts(
-            site=load_site(site),
-            journal=journal,
+            site=running.site,
+            log=log,
+            log_writer=journal,
             queue=queue,
             positions=PositionStore.open(data / "positions.sqlite"),
             tracks=TrackArchive(data / "tracks", ZoneInfo("Asia/Shanghai")),
@@ -100,7 +111,7 @@ def console_world(
             accesses=AccessLog.open(data / "accesses.sqlite"),
             rejects=RejectStore.open(data / "rejects.sqlite"),
             now_ms=now_ms,
-            **{"desk": memory_desk(site, now_ms), **settings},
+            **{"running_site": running, **settings},
         )
         try:
             yield World(parts, _tokens(parts.tokens), journal)

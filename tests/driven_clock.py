@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from live_system import LiveSystem
+from live_system import LiveSystem, Process
+from replay.command_line import surroundings
 
 #: Runs `fencewatch` with the wall clock of this machine set by so many milliseconds as a file says.
 _PROGRAM = """\
@@ -37,8 +40,15 @@ class DrivenSystem(LiveSystem):
     def __enter__(self) -> DrivenSystem:
         return self
 
-    def words(self, *words: str | float | Path) -> list[str]:
-        """``fencewatch …`` on that clock."""
+    def begun(self, *words: str | Path) -> Process:
+        return subprocess.Popen(self._called(words), env=surroundings(), stdout=subprocess.DEVNULL, text=True)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``fencewatch …`` on that clock and this data, to its end."""
+        called = self._called((*words, "--data", self.data))
+        return subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=240)
+
+    def _called(self, words: Sequence[str | Path]) -> list[str]:
         return [sys.executable, "-P", "-c", _PROGRAM, str(self._wall), *map(str, words)]
 
     def set_wall(self, ahead_s: float) -> None:

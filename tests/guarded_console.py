@@ -14,7 +14,8 @@ from console_world import World
 from starlette.types import ASGIApp
 
 from console.app import create_app
-from fencewatch.connections import Doorkeeper, GuardedServer, Limits
+from fencewatch.connection_limits import Limits
+from fencewatch.connections import Doorkeeper, GuardedServer
 from fencewatch.listening import listening
 
 PATIENCE_S = 60.0

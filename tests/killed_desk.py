@@ -14,6 +14,7 @@ from pipeline.ingest import JournalWriter
 from pipeline.ingest.change_desk import ChangeDesk
 from pipeline.ingest.desk_mail import DeskMail
 from pipeline.log.journal import Journal
+from pipeline.log.journal.embedded import embedded
 from pipeline.log.record import SITE, Entry
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry.catching_up import catch_up
@@ -60,8 +61,8 @@ def main(home: Path, stage: str, nth: int) -> None:
     killer = Killer(stage, nth)
     registry, journal = Registry.open(home / "registry.sqlite"), KilledJournal(home / "journal")
     journal.killer = killer
-    catch_up(registry, home / "journal")
-    writer = JournalWriter(journal, system_now_ms, horizon_ms=10**12)
+    catch_up(registry, embedded(home / "journal"))
+    writer = JournalWriter(journal, system_now_ms, horizon_ms=lambda _: 10**12)
     desk = KilledDesk(writer, registry)
     desk.killer = killer
     writer.start()

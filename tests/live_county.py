@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from forked import ForkedCommand, run_forked
 from minimal_site import WHOLE, write_site
-from replay.command_line import fencewatch_words, surroundings
 
 from sinks.alert import alert_line
 from sinks.disposal import DisposalQueue
@@ -64,11 +64,8 @@ def make_home(directory: Path, *settings: str) -> Path:
     return directory
 
 
-def command(
-    home: Path, *arguments: str, out: int | None = None, err: int | None = None
-) -> subprocess.Popen[str]:
-    called = fencewatch_words(*arguments)
-    return subprocess.Popen(called, cwd=home, env=surroundings(), stdout=out, stderr=err, text=True)
+def command(home: Path, *arguments: str, out: int | None = None, err: int | None = None) -> ForkedCommand:
+    return ForkedCommand(*arguments, cwd=home, stdout=out, stderr=err)
 
 
 @contextmanager
@@ -99,7 +96,7 @@ def until_ready(url: str) -> None:
 
 def token(home: Path) -> str:
     arguments = ("token", "create", "--role", "operator", "--data", "data")
-    text, _ = command(home, *arguments, out=subprocess.PIPE).communicate(timeout=60)
+    text = run_forked(*arguments, cwd=home, timeout=60).stdout
     return text.strip()
 
 

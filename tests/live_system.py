@@ -16,7 +16,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
-from replay.command_line import fencewatch_words, invoked, surroundings
+from forked import ForkedCommand
+from replay.command_line import invoked
 
 from pipeline.host.clock import SimulatedClock
 from sinks.alert import alert_line
@@ -28,6 +29,7 @@ SERVE, RUN = "serve", "run"
 PATIENCE_S = 120.0
 
 Row = dict[str, Any]
+Process = ForkedCommand | subprocess.Popen[str]
 X = TypeVar("X")
 
 
@@ -58,7 +60,7 @@ class LiveSystem:
         self._port = free_port()
         self._config = home / "fencewatch.toml"
         self._config.write_text(f'site = "{site}"\ndata = "data"\n[http]\nport = {self._port}\n{more}')
-        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._processes: dict[str, Process] = {}
         self._started_ns: dict[str, int] = {}
         self.operator = self.token("--role", "operator")
 
@@ -74,19 +76,16 @@ class LiveSystem:
         """The text of a new token."""
         return invoked("token", "create", *words, "--data", self.data).stdout.strip()
 
-    def words(self, *words: str | float | Path) -> list[str]:
-        """``fencewatch …`` as it is run here."""
-        return fencewatch_words(*words)
+    def begun(self, *words: str | Path) -> Process:
+        """A process of ``fencewatch …``."""
+        return ForkedCommand(*words, stdout=subprocess.DEVNULL)
 
     def start(self, *names: str) -> None:
         """Begin processes; ``send`` and ``ask`` wait by themselves until the server is there."""
         for name in names:
             assert name not in self._processes, f"{name} runs already"
             self._started_ns[name] = time.time_ns()
-            words = self.words(name, "--config", self._config)
-            self._processes[name] = subprocess.Popen(
-                words, env=surroundings(), stdout=subprocess.DEVNULL, text=True
-            )
+            self._processes[name] = self.begun(name, "--config", self._config)
 
     @property
     def url(self) -> str:

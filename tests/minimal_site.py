@@ -58,5 +58,6 @@ def write_site(directory: Path, *edits: Edit) -> Path:
         assert old == WHOLE or text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         files[file] = text.replace(old, new) if old != WHOLE else new
     for file, text in files.items():
+        (directory / file).parent.mkdir(exist_ok=True)
         (directory / file).write_text(text, encoding="utf-8")
     return directory

@@ -9,6 +9,6 @@ import pytest
 SHORT = 12
 
 
-def seeds(count: int) -> list[Any]:
+def seeds(count: int, short: int = SHORT) -> list[Any]:
     """The numbers below ``count``, as the values of a parameter."""
-    return [n if n < SHORT else pytest.param(n, marks=pytest.mark.soak) for n in range(count)]
+    return [n if n < short else pytest.param(n, marks=pytest.mark.soak) for n in range(count)]

@@ -11,6 +11,7 @@ NOW_MS = instant_ms(NOW)
 #: What arrives at NOW stands before a change that is made then.
 AFTER = "2025-07-14T00:00:00.001Z"
 LATER, MUCH_LATER = "2025-07-15T00:00:00.000Z", "2025-07-20T00:00:00.000Z"
+EIGHT_DAYS_LATER = "2025-07-22T00:00:00.000Z"
 BEFORE, LONG_AGO = "2025-07-13T12:00:00Z", "2025-06-01T00:00:00Z"
 
 OFFICE = "judicial_office"

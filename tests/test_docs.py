@@ -26,20 +26,21 @@ from documents import (
     section,
     without_numbers,
 )
-from replay.command_line import run_fencewatch
+from forked import run_forked
 from typer.testing import CliRunner
 
 from fencewatch import faults
 from fencewatch.commands import app
-from pipeline.columns import CONFIRMATION_COLUMNS, PING_COLUMNS
+from pipeline.columns import CONFIRMATION_TABLE, PING_TABLE, Column
 from pipeline.errors import Fault
 from pipeline.reading.rows import REASONS
+from pipeline.rules.catalogue import RULES
 from pipeline.sites import fences, leaves, offices, people
-from pipeline.sites.documents import FILES
+from pipeline.sites.documents import FILES, POLICIES
 from pipeline.sites.findings import Findings
 from pipeline.sites.policy import Policy
 from pipeline.sites.policy_file import read_policy
-from sinks.alert import DEFAULT_SEVERITY, SILENT_DEVICE, Alert, EvidenceFix, alert_key, alert_line
+from sinks.alert import Alert, EvidenceFix, alert_key, alert_line
 
 FORMATS = (CHECKOUT / "docs" / "formats.md").read_text("utf-8")
 ENGLISH, CHINESE = (examples((CHECKOUT / name).read_text("utf-8")) for name in READMES)
@@ -88,7 +89,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(reader: Path) -> Done:
     """The README's commands, run in order."""
-    return [(e, run_fencewatch(*e.words[1:], *e.added, cwd=reader)) for e in ENGLISH]
+    return [(e, run_forked(*e.words[1:], *e.added, cwd=reader)) for e in ENGLISH]
 
 
 def test_the_examples_run_and_print_what_is_shown(done: Done) -> None:
@@ -133,16 +134,15 @@ WRITTEN = json.loads(alert_line(ALERT))
 @pytest.mark.parametrize(
     ("heading", "names"),
     [
-        ("## A site", FILES),
+        ("## A site", [*FILES, f"{POLICIES}/*.toml"]),
         ("### `people.csv`", people.PEOPLE_COLUMNS),
         ("### `devices.csv`", people.DEVICE_COLUMNS),
         ("### `offices.csv`", [*offices.COLUMNS, *offices.VALIDITY]),
         ("### `leaves.csv`", leaves.COLUMNS),
-        ("### Confirmations", CONFIRMATION_COLUMNS),
         ("### Rejected rows", REASONS[1:]),  # in the order in which they are looked for
         ("## The alert file", WRITTEN),
-        ("### Kinds and severities", [*DEFAULT_SEVERITY, SILENT_DEVICE]),
-        ("### Alert keys", [*DEFAULT_SEVERITY, SILENT_DEVICE]),
+        ("### Kinds and severities", [rule.kind for rule in RULES]),
+        ("### Alert keys", [rule.kind for rule in RULES]),
     ],
 )
 def test_names_and_their_order(heading: str, names: Any) -> None:
@@ -152,8 +152,15 @@ def test_names_and_their_order(heading: str, names: Any) -> None:
     assert listed == list(names)
 
 
+@pytest.mark.parametrize(
+    ("heading", "table"), [("### Pings", PING_TABLE), ("### Confirmations", CONFIRMATION_TABLE)]
+)
+def test_columns_are_those_of_the_table(heading: str, table: tuple[Column, ...]) -> None:
+    rows = [f"| `{column.name}` | {column.meaning} |" for column in table]
+    assert re.findall(r"^\| `.*$", section(FORMATS, heading), re.MULTILINE) == rows
+
+
 def test_names_in_any_order() -> None:
-    assert set(first_column(section(FORMATS, "### Pings"))) == PING_COLUMNS.keys()
     assert set(first_column(section(FORMATS, "### `fences.geojson`"), 1)) == set(fences.PROPERTIES)
     assert first_column(section(FORMATS, "## The alert file"), 1) == list(WRITTEN["evidence"][0])
     codes = {"0", str(faults.FAILED), str(faults.WRONG_INPUT)}
@@ -267,7 +274,10 @@ def test_every_room_and_what_runs_in_it_is_in_the_architecture() -> None:
     """Each room, and each module of those that a ping passes through, so that the tables stay true."""
     text = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
     small = {"__init__", "fix", "growing_columns", "intervals", "reach", "state_code", "store"}
-    rooms_of_a_ping = ("host", "stream", "engine", "engine/boundary", "runtime", "upkeep")
+    rooms_of_a_ping = (
+        "host", "rules", "stream", "engine", "engine/boundary", "engine/detectors", "correlation", "runtime",
+        "upkeep",
+    )  # fmt: skip
     modules = [path for room in rooms_of_a_ping for path in (CHECKOUT / "pipeline" / room).glob("*.py")]
     names = sorted(path.relative_to(CHECKOUT).as_posix() for path in modules if path.stem not in small)
     assert [name for name in names if f"`{name}`" not in text] == []

@@ -35,6 +35,7 @@ OURS = LAYERS.keys() | UNSHIPPED
 # What lies in pipeline/ itself every room may import, and it imports no room.
 ROOMS = (
     "host",  # what the machine gives: time and durable files
+    "rules",  # which rules there are, in words
     "sites",  # who is watched, where, by what rules
     "reading",  # files and bytes to columns
     "log",  # the durable order of everything
@@ -42,12 +43,14 @@ ROOMS = (
     "ingest",  # what comes in, on its way into the log
     "stream",  # what the engine is fed
     "engine",  # a shard and its state
+    "correlation",  # what no shard sees alone
     "runtime",  # what runs it
     "upkeep",  # a data directory as a whole
     "reference",  # the definition
 )
-# The definition shares with the engine what a site is and how values are read, and nothing that judges.
-KNOWN_TO_REFERENCE = {"sites", "reading"}
+# The definition shares with the engine what rules are called, what a site is and how values are read, and
+# nothing that judges.
+KNOWN_TO_REFERENCE = {"rules", "sites", "reading"}
 
 # What the engine must not reach: it judges by what it is given, at the times that stand in it.
 BEYOND_THE_ENGINE = {"asyncio", "io", "os", "pathlib", "pyarrow", "socket", "sqlite3", "subprocess", "time"}

@@ -22,7 +22,6 @@ export const GROUPS = {
   settled: ["disposed", "closed"],
   all: [],
 };
-const KINDS = ["boundary_violation", "zone_entry", "missed_confirmation", "silent_device", "log_gap"];
 const ORDERS = ["urgent", "newest", "oldest", "severity"];
 /** Letters come in flocks; the server is asked once for each. */
 const TYPED_MS = 250;
@@ -185,7 +184,7 @@ export class Board {
   drawFilters() {
     this.drawStates();
     const { site, wanted } = this;
-    fill("kind", wanted.kind, word("all_kinds"), KINDS.map((kind) => [kind, coded("kind", kind)]));
+    fill("kind", wanted.kind, word("all_kinds"), this.site.kinds.map((kind) => [kind, coded("kind", kind)]));
     fill("severity", wanted.severity, word("all_severities"),
       ["1", "2", "3", "4"].map((level) => [level, `${level} ${coded("severity", level)}${counted(this.counts.by_severity[level])}`]));
     fill("office", wanted.office, word("all_offices"), site.offices.map((office) => [office.office_id, office.name]));

@@ -1,5 +1,7 @@
 /** What the server's answers look like here: times in ms, and the site with what the page looks up in it. */
 
+import { takeRules } from "./words.js";
+
 /**
  * @typedef {{event_ms: number, lon: number, lat: number, accuracy_m: number | null, distance_m: number,
  *   side: string}} Fix
@@ -102,6 +104,9 @@ export class SiteView {
     this.outcomes = raw.outcomes;
     /** Why an alert may be found false, and what one step may end in. @type {string[]} */
     this.reasons = raw.reasons ?? [];
+    /** The kinds of alerts there are, in the order of the catalogue. @type {string[]} */
+    this.kinds = (raw.rules ?? []).map((/** @type {{kind: string}} */ rule) => rule.kind);
+    takeRules(raw.rules ?? []);
     /** @type {string[]} */
     this.plainOutcomes = raw.plain_outcomes ?? [];
     /** @type {Office[]} */

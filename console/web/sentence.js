@@ -1,7 +1,7 @@
 /** One sentence that says why an alert fired, from the alert's own fields. */
 
 import { length, minuteOfDay, shortMoment, span } from "./units.js";
-import { coded, currentLanguage, word } from "./words.js";
+import { coded, currentLanguage, hasWord, word } from "./words.js";
 
 /** @typedef {import("./records.js").AlertItem} AlertItem */
 /** @typedef {import("./records.js").SiteView} SiteView */
@@ -16,12 +16,32 @@ const EVIDENCE_MOST = 20;
  * @returns {string}
  */
 export function whyItFired(alert, site, now_ms) {
-  const says = { boundary_violation: crossing, zone_entry: crossing, silent_device: silence,
-    missed_confirmation: missedCheckIn, log_gap: logGap }[alert.kind];
   const head = coded("kind", alert.kind);
   const zh = currentLanguage() === "zh";
-  const tail = says === undefined ? "" : (zh ? "：" : ": ") + says(alert, site, zh, now_ms);
+  const why = `why_${alert.kind}`;
+  const tail = hasWord(why) ? (zh ? "：" : ": ") + word(why, blanksOf(alert, site, zh, now_ms)) : "";
   return head + tail + (zh ? "。" : ".");
+}
+
+/**
+ * What a rule's sentence may name. Which of it a rule names stands in its entry of the catalogue.
+ * @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms
+ */
+function blanksOf(alert, site, zh, now_ms) {
+  return {
+    who: alert.who,
+    whose: whose(alert, zh), // Zhang San’s phone
+    since: shortMoment(alert.onset_ms, now_ms),
+    due: minuteOfDay(alert.raised_ms),
+    spell: spell(alert, zh, now_ms), // since when, or from when to when
+    was: alert.cleared_ms === null ? "has been" : "was",
+    place: alert.place ?? site.fenceName(alert.fence_id) ?? "?",
+    proof: proof(alert, zh), // how many fixes within how long
+    far: length(Math.max(...alert.evidence.map((fix) => Math.abs(fix.distance_m)), Math.abs(alert.distance_m ?? 0))),
+    nearby: nearby(alert, zh),
+    level: alert.level,
+    silent_for: span(silentFor_ms(alert, site)),
+  };
 }
 
 /** 手机, 腕带, or 设备 where nobody knows which. @param {AlertItem} alert */
@@ -43,55 +63,31 @@ function nearby(alert, zh) {
   return zh ? `，在${name}附近（${length(far)}）` : `, near ${latin ?? name} (${length(far)})`;
 }
 
-/** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
-function crossing(alert, site, zh, now_ms) {
+/** @param {AlertItem} alert @param {boolean} zh @param {number} now_ms */
+function spell(alert, zh, now_ms) {
   const since = shortMoment(alert.onset_ms, now_ms);
   const over_ms = alert.cleared_ms;
-  const place = alert.place ?? site.fenceName(alert.fence_id) ?? "?";
-  const outside = alert.kind === "boundary_violation";
-  const far = Math.max(...alert.evidence.map((fix) => Math.abs(fix.distance_m)), Math.abs(alert.distance_m ?? 0));
-  const n = alert.evidence.length;
-  const isOne = alert.raised_ms === alert.onset_ms; // a check-in from the wrong place raises at once
-  const lasted = span(alert.raised_ms - alert.onset_ms);
-  if (zh) {
-    const until = over_ms === null ? "起" : `至 ${shortMoment(over_ms, now_ms)}（${span(over_ms - alert.onset_ms)}）`;
-    const where = `${since} ${until}在“${place}”之${outside ? "外" : "内"}`;
-    const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
-    const proof = isOne ? fixes : `${lasted}内${fixes}`;
-    return `${whose(alert, zh)} ${where}；触发依据：${proof}，${outside ? "最远" : "最深"} ${length(far)}${nearby(alert, zh)}`;
-  }
-  const side = `${outside ? "outside" : "inside"} “${place}”`;
-  const where = over_ms === null ? `has been ${side} since ${since}`
-    : `was ${side} from ${since} to ${shortMoment(over_ms, now_ms)} (${span(over_ms - alert.onset_ms)})`;
-  const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
-  const proof = isOne ? fixes : `${fixes} within ${lasted}`;
-  return `${whose(alert, zh)} ${where}; raised after ${proof}, ${length(far)} at most${nearby(alert, zh)}`;
+  if (over_ms === null) return zh ? `${since} 起` : `since ${since}`;
+  const [until, lasted] = [shortMoment(over_ms, now_ms), span(over_ms - alert.onset_ms)];
+  return zh ? `${since} 至 ${until}（${lasted}）` : `from ${since} to ${until} (${lasted})`;
 }
 
-/** @param {AlertItem} alert @param {SiteView} site @param {boolean} zh @param {number} now_ms */
-function silence(alert, site, zh, now_ms) {
-  const since = shortMoment(alert.onset_ms, now_ms);
+/** @param {AlertItem} alert @param {boolean} zh */
+function proof(alert, zh) {
+  const n = alert.evidence.length;
+  const lasted = span(alert.raised_ms - alert.onset_ms);
+  const isOne = alert.raised_ms === alert.onset_ms; // a check-in from the wrong place raises at once
+  if (zh) {
+    const fixes = n < EVIDENCE_MOST ? `${n} 个定位点` : `${n} 个以上定位点`;
+    return isOne ? fixes : `${lasted}内${fixes}`;
+  }
+  const fixes = n < EVIDENCE_MOST ? `${n} ${n === 1 ? "fix" : "fixes"}` : `${n} fixes or more`;
+  return isOne ? fixes : `${fixes} within ${lasted}`;
+}
+
+/** For how long at least a device has been silent, by the level reached. @param {AlertItem} alert @param {SiteView} site */
+function silentFor_ms(alert, site) {
   const levels = alert.timeline.filter((entry) => entry.kind === "level_changed");
   const reached_ms = Math.max(alert.raised_ms, ...levels.map((entry) => entry.at_ms));
-  const lasted = span(site.silenceMs(alert) ?? reached_ms - alert.onset_ms);
-  return zh
-    ? `${whose(alert, zh)}自 ${since} 起没有任何上报，已达 ${lasted}（第 ${alert.level} 级）`
-    : `${whose(alert, zh)} has sent nothing since ${since}: ${lasted} so far (level ${alert.level})`;
-}
-
-/** @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
-function missedCheckIn(alert, _site, zh, now_ms) {
-  const from = shortMoment(alert.onset_ms, now_ms);
-  const to = minuteOfDay(alert.raised_ms);
-  return zh
-    ? `${alert.who} 从 ${from} 起应当签到，到 ${to}（含宽限时间）没有收到有效签到`
-    : `${alert.who} was due to check in from ${from}, and no valid check-in had arrived by ${to}, the grace period included`;
-}
-
-/** Of nobody: our own log. @param {AlertItem} alert @param {SiteView} _site @param {boolean} zh @param {number} now_ms */
-function logGap(alert, _site, zh, now_ms) {
-  const from = shortMoment(alert.onset_ms, now_ms);
-  return zh
-    ? `自 ${from} 起系统停止接收一段时间，这段时间不计入任何人的失联`
-    : `nothing was received for a while from ${from} on; that time is nobody’s silence`;
+  return site.silenceMs(alert) ?? reached_ms - alert.onset_ms;
 }

@@ -149,11 +149,6 @@ const WORDS = {
   state_verified: ["已核实", "verified"],
   state_disposed: ["已处置", "disposed"],
   state_closed: ["已归档", "closed"],
-  kind_boundary_violation: ["越界", "Left the area"],
-  kind_zone_entry: ["进入禁区", "Entered a forbidden zone"],
-  kind_missed_confirmation: ["未按时签到", "Missed check-in"],
-  kind_silent_device: ["设备失联", "Silent device"],
-  kind_log_gap: ["系统中断", "System interruption"],
   severity_1: ["紧急", "urgent"],
   severity_2: ["高", "high"],
   severity_3: ["中", "medium"],
@@ -360,6 +355,22 @@ export function word(name, blanks = {}) {
   const pair = WORDS[name];
   if (pair === undefined) return name;
   return pair[language === "zh" ? 0 : 1].replace(/\{(\w+)\}/g, (_, blank) => String(blanks[blank] ?? ""));
+}
+
+/**
+ * Words that the server gives: what its rules are called, and why their alerts fired.
+ * @param {{kind: string, name: [string, string], sentence: [string, string]}[]} rules
+ */
+export function takeRules(rules) {
+  for (const { kind, name, sentence } of rules) {
+    WORDS[`kind_${kind}`] = name;
+    WORDS[`why_${kind}`] = sentence;
+  }
+}
+
+/** Whether there is such a word. @param {string} name */
+export function hasWord(name) {
+  return name in WORDS;
 }
 
 /**

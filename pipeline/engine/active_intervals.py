@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from threading import Lock
 from zoneinfo import ZoneInfo
@@ -10,10 +12,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geofences.appending import Appending
 from geofences.errors import HolidayYearMissing
+from geofences.fence import Fence
 from geofences.instant import BEGIN_MS, END_MS
 from geofences.schedule import Schedule, open_intervals
+from pipeline.sites.policies import Policies
 from pipeline.sites.records import Site
+from pipeline.sites.row_columns import cells_of
 
 Ints = NDArray[np.int64]
 
@@ -45,25 +51,71 @@ class ActiveIntervals:
     public-holiday year that is not published fails when it is needed and no earlier.
     """
 
-    def __init__(self, site: Site) -> None:
-        self._zone = ZoneInfo(site.policy.timezone)
+    def __init__(self, fences: Sequence[Fence], site: Site) -> None:
+        self._zones = _zones(site.policies)
         self._holidays = site.holidays
-        numbers: dict[Schedule, int] = {}
-        self.schedule = np.array(
-            [-1 if f.schedule is None else numbers.setdefault(f.schedule, len(numbers)) for f in site.fences],
-            np.int64,
-        )
-        self._schedules = list(numbers)
-        self._named_by = [
-            site.fences[int(np.flatnonzero(self.schedule == q)[0])].fence_id for q in range(len(numbers))
-        ]
-        self.valid_from = np.array([fence.valid_from_ms for fence in site.fences], np.int64)
-        self.valid_to = np.array([fence.valid_to_ms for fence in site.fences], np.int64)
+        #: Schedules by number, each with the id of a fence that has it: shared by all versions.
+        self._numbers: dict[Schedule, int] = {}
+        self._named_by: list[str] = []
+        self._columns = tuple(Appending(np.empty(0, np.int64)) for _ in range(3))
+        self._extending = Lock()
+        self._add(fences)
+        self._packed = len(fences)
         self._beginning = np.argsort(self.valid_from, kind="stable")
         self._begins_ms = self.valid_from[self._beginning]
+        self._opened = self._nothing_opened()
+
+    def _add(self, fences: Sequence[Fence]) -> None:
+        schedules = cells_of(fences, "schedule")
+        # Nearly all that are equal are one object: a look-up by what a schedule says costs far more.
+        number_of: dict[int, int] = {id(None): -1}
+        for place, schedule in enumerate(schedules):
+            if id(schedule) not in number_of:
+                number_of[id(schedule)] = self._number(schedule, fences, place)
+        self._schedules = list(self._numbers)
+        number = [number_of[id(schedule)] for schedule in schedules]
+        begin, end = cells_of(fences, "valid_from_ms"), cells_of(fences, "valid_to_ms")
+        self.schedule, self.valid_from, self.valid_to = (
+            column.also(np.asarray(cells, np.int64))
+            for column, cells in zip(self._columns, (number, begin, end), strict=True)
+        )
+
+    def _number(self, schedule: Schedule, fences: Sequence[Fence], place: int) -> int:
+        if schedule not in self._numbers:
+            self._numbers[schedule] = len(self._numbers)
+            self._named_by.append(fences[place].fence_id)
+        return self._numbers[schedule]
+
+    def _nothing_opened(self) -> Opened:
         nothing = np.empty(0, np.int64)
-        self._opened = Opened(END_MS, BEGIN_MS, np.zeros(len(numbers) + 1, np.int64), nothing, nothing)
-        self._extending = Lock()
+        return Opened(END_MS, BEGIN_MS, np.zeros(len(self._schedules) + 1, np.int64), nothing, nothing)
+
+    def also(self, fences: Sequence[Fence]) -> ActiveIntervals:
+        """The same with more fences, at their cost; this one goes on as it is."""
+        more = copy(self)
+        more._extending = Lock()
+        more._add(fences)
+        new = more._schedules[len(self._schedules) :]
+        known = self._opened
+        if not new:
+            return more
+        if known.low_ms > known.high_ms:
+            more._opened = more._nothing_opened()
+            return more
+        try:
+            parts = [self._open_intervals(schedule, known.low_ms, known.high_ms) for schedule in new]
+        except HolidayYearMissing:  # perhaps only the look-ahead is too far: it is said when it is needed
+            more._opened = more._nothing_opened()
+            return more
+        ends = known.first[-1] + np.cumsum([len(starts) for starts, _ in parts])
+        more._opened = Opened(
+            known.low_ms,
+            known.high_ms,
+            np.concatenate([known.first, ends]),
+            np.concatenate([known.starts, *(starts for starts, _ in parts)]),
+            np.concatenate([known.ends, *(stops for _, stops in parts)]),
+        )
+        return more
 
     def cover(self, low_ms: int, high_ms: int) -> None:
         """Make sure every schedule is known over ``[low_ms, high_ms]``.
@@ -89,7 +141,7 @@ class ActiveIntervals:
         parts = []
         for number, schedule in enumerate(self._schedules):
             try:
-                parts.append(open_intervals(schedule, self._zone, low_ms, high_ms, self._holidays))
+                parts.append(self._open_intervals(schedule, low_ms, high_ms))
             except HolidayYearMissing as missing:
                 missing.add_note(f"fence {self._named_by[number]} has a schedule with PH")
                 raise
@@ -100,6 +152,20 @@ class ActiveIntervals:
             np.concatenate([starts for starts, _ in parts]).astype(np.int64),
             np.concatenate([ends for _, ends in parts]).astype(np.int64),
         )
+
+    def _open_intervals(self, schedule: Schedule, low_ms: int, high_ms: int) -> tuple[Ints, Ints]:
+        """The open intervals of a schedule that meet a range, by the time zones in force; rising, apart."""
+        starts: list[Ints] = []
+        ends: list[Ints] = []
+        for from_ms, to_ms, zone in self._zones:
+            begin_ms, end_ms = max(low_ms, from_ms), min(high_ms, to_ms)
+            if begin_ms < end_ms:
+                found = open_intervals(schedule, zone, begin_ms, end_ms, self._holidays)
+                starts.append(np.maximum(found[0], from_ms))
+                ends.append(np.minimum(found[1], to_ms))
+        if len(starts) == 1:
+            return starts[0], ends[0]
+        return _joined(np.concatenate(starts), np.concatenate(ends))
 
     def activity(self, fence: Ints, at_ms: Ints) -> tuple[NDArray[np.bool_], Ints, Ints]:
         """Of pairs (fence, instant): active then, since when (or inactive since), and until when."""
@@ -144,16 +210,40 @@ class ActiveIntervals:
         moments: dict[int, list[Ints]] = {}
         for schedule in range(len(self._schedules)):
             starts, _ = self._opened.of(schedule)
-            fences = np.flatnonzero(self.schedule == schedule)
-            for at_ms in starts[(starts > after_ms) & (starts <= upto_ms)].tolist():
+            found = starts[slice(*np.searchsorted(starts, (after_ms, upto_ms), "right"))].tolist()
+            fences = np.flatnonzero(self.schedule == schedule) if found else starts
+            for at_ms in found:
                 valid = (self.valid_from[fences] <= at_ms) & (at_ms < self.valid_to[fences])
                 if valid.any():
                     moments.setdefault(at_ms, []).append(fences[valid])
         part = slice(*np.searchsorted(self._begins_ms, (after_ms, upto_ms), "right"))
-        begun = self._beginning[part]
+        newer = np.arange(self._packed, len(self.valid_from))
+        begins_ms = self.valid_from[self._packed :]
+        begun = np.concatenate(
+            [self._beginning[part], newer[(begins_ms > after_ms) & (begins_ms <= upto_ms)]]
+        )
         for fence in begun[self.activity(begun, self.valid_from[begun])[0]].tolist():
             moments.setdefault(int(self.valid_from[fence]), []).append(np.array([fence], np.int64))
         return {at_ms: np.unique(np.concatenate(parts)) for at_ms, parts in sorted(moments.items())}
+
+
+def _zones(policies: Policies) -> list[tuple[int, int, ZoneInfo]]:
+    """From when until when which time zone is in force; nearly always one, as long as there is time."""
+    zones: list[tuple[int, int, ZoneInfo]] = []
+    for from_ms, to_ms, policy in policies.spans():
+        zone = ZoneInfo(policy.timezone)
+        if zones and zones[-1][2] == zone:
+            from_ms = zones.pop()[0]
+        zones.append((from_ms, to_ms, zone))
+    return zones
+
+
+def _joined(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Rising intervals, those that adjoin made one and those of no length dropped."""
+    some = starts < ends
+    starts, ends = starts[some], ends[some]
+    apart = starts[1:] > ends[:-1]
+    return starts[np.append(True, apart)[: len(starts)]], ends[np.append(apart, True)[: len(ends)]]
 
 
 @njit(cache=True, nogil=True)

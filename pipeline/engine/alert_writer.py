@@ -8,33 +8,25 @@ from pipeline.engine.boundary.fix_log import FixLog
 from pipeline.engine.boundary.incidents import Incident, Sighting
 from pipeline.engine.boundary.side_classifier import Nearest, SideClassifier
 from pipeline.engine.compiled_fences import CompiledFences
+from pipeline.engine.detectors.detector import Finding
 from pipeline.engine.subject_table import SubjectTable
+from pipeline.rules.catalogue import BOUNDARY_VIOLATION, ZONE_ENTRY
 from pipeline.sites.policy import DEVICE_KINDS
-from sinks.alert import (
-    BOUNDARY_VIOLATION,
-    DEFAULT_SEVERITY,
-    LOG_GAP,
-    MISSED_CONFIRMATION,
-    SILENCE_SEVERITY,
-    SILENT_DEVICE,
-    ZONE_ENTRY,
-    Alert,
-    EvidenceFix,
-    alert_key,
-)
+from sinks.alert import Alert, EvidenceFix, alert_key, alert_without_place
 
 
 class AlertWriter:
     """Knows the names behind a shard's numbers."""
 
-    def __init__(
-        self, compiled: CompiledFences, assignment: Assignment, classifier: SideClassifier, log: FixLog
-    ) -> None:
+    def __init__(self, assignment: Assignment, classifier: SideClassifier, log: FixLog) -> None:
         self.subjects: SubjectTable = assignment.subjects
         self.log = log
-        self._compiled = compiled
         self._assignment = assignment
         self._classifier = classifier
+
+    @property
+    def _compiled(self) -> CompiledFences:
+        return self._assignment.compiled
 
     def leave_id(self, leave: int) -> str:
         """The id of a leave by number."""
@@ -53,20 +45,20 @@ class AlertWriter:
     def first_silence_ms(self, binding: int, at_ms: int) -> int:
         """The first silence level of the device kind bound then."""
         kind = self.subjects.kind[self.subjects.kinds.one_at(binding, at_ms)]
-        return self._compiled.policy.silence_ms[DEVICE_KINDS[kind]][0]
+        return self._compiled.policies.at(at_ms).silence_ms[DEVICE_KINDS[kind]][0]
 
     def boundary(self, binding: int, scope: int, incident: Incident, retrospective: bool) -> Alert:
         """A boundary violation or a zone entry, not cleared, not withdrawn, by nobody authorised."""
         person = int(self.subjects.binding_person[binding])
         device_id = self.subjects.device_ids[self.subjects.bindings.owner[binding]]
         judged = self._compiled.scopes[scope]
-        kind = BOUNDARY_VIOLATION if judged.keep_in else ZONE_ENTRY
+        rule = BOUNDARY_VIOLATION if judged.keep_in else ZONE_ENTRY
         raised = incident.raised
         *evidence, nearest = self._classifier.nearest(scope, person, [*incident.evidence, raised])
         return Alert(
-            alert_key=alert_key(kind, device_id, judged.name, incident.onset_ms, retrospective),
-            kind=kind,
-            severity=nearest.place.severity or DEFAULT_SEVERITY[kind],
+            alert_key=alert_key(rule.kind, device_id, judged.name, incident.onset_ms, retrospective),
+            kind=rule.kind,
+            severity=nearest.place.severity or rule.severity_at(),
             person_id=self.subjects.person_ids[person],
             device_id=device_id,
             office_id=self.subjects.office_at(person, raised.at_ms),
@@ -82,79 +74,32 @@ class AlertWriter:
             lat=raised.fix.lat,
             distance_m=nearest.distance_m,
             retrospective=retrospective,
-            policy_version=self._compiled.policy.version,
+            policy_version=self._compiled.policies.at(raised.at_ms).version,
             evidence=tuple(map(_evidence, incident.evidence, evidence)),
         )
 
-    def silence(
-        self, device: int, person: int, onset_ms: int, raised_ms: int, level: int, cleared_ms: int | None
-    ) -> Alert:
-        """A silent device at the level it has reached."""
-        device_id, severity = self.subjects.device_ids[device], SILENCE_SEVERITY[level]
-        return self._plain(SILENT_DEVICE, person, device_id, onset_ms, raised_ms, cleared_ms, severity, level)
+    def told_of_gap(self, from_ms: int, to_ms: int) -> tuple[str, str]:
+        """The highest office, which is told of a gap of the log's clock, and the policy that held."""
+        offices = [tree for tree in self._compiled.office_trees if tree.from_ms <= to_ms][-1].above
+        highest = min(offices, key=lambda office_id: (len(offices[office_id]), office_id), default="")
+        return highest, self._compiled.policies.at(from_ms).version
 
-    def missed(self, person: int, start_ms: int, deadline_ms: int, cleared_ms: int | None) -> Alert:
-        """A confirmation that was owed in a window and did not come in time."""
-        severity = DEFAULT_SEVERITY[MISSED_CONFIRMATION]
-        return self._plain(MISSED_CONFIRMATION, person, None, start_ms, deadline_ms, cleared_ms, severity, 1)
-
-    def log_gap(self, from_ms: int, to_ms: int) -> Alert:
-        """Nobody listened for a while: about the system, so about no person, for the highest office."""
-        offices = self._compiled.offices_above
-        return Alert(
-            alert_key=alert_key(LOG_GAP, "log", "", from_ms, False),
-            kind=LOG_GAP,
-            severity=DEFAULT_SEVERITY[LOG_GAP],
-            person_id="",
-            device_id=None,
-            office_id=min(offices, key=lambda office_id: (len(offices[office_id]), office_id), default=""),
-            group=None,
-            fence_id=None,
-            onset_ms=from_ms,
-            raised_ms=to_ms,
-            cleared_ms=to_ms,
-            withdrawn_ms=None,
-            authorised_by=None,
-            level=1,
-            lon=None,
-            lat=None,
-            distance_m=None,
-            retrospective=False,
-            policy_version=self._compiled.policy.version,
-        )
-
-    def _plain(
-        self,
-        kind: str,
-        person: int,
-        device_id: str | None,
-        onset_ms: int,
-        raised_ms: int,
-        cleared_ms: int | None,
-        severity: int,
-        level: int,
-    ) -> Alert:
-        person_id = self.subjects.person_ids[person]
-        return Alert(
-            alert_key=alert_key(kind, device_id or person_id, "", onset_ms, False),
-            kind=kind,
-            severity=severity,
+    def finding(self, found: Finding) -> Alert:
+        """What a rule without places found."""
+        person_id = self.subjects.person_ids[found.person]
+        device_id = None if found.device is None else self.subjects.device_ids[found.device]
+        return alert_without_place(
+            found.rule.kind,
+            found.rule.severity_at(found.level),
+            device_id or person_id,
             person_id=person_id,
+            office_id=self.subjects.office_at(found.person, found.raised_ms),
+            onset_ms=found.onset_ms,
+            raised_ms=found.raised_ms,
+            cleared_ms=found.cleared_ms,
+            policy_version=self._compiled.policies.at(found.onset_ms).version,
             device_id=device_id,
-            office_id=self.subjects.office_at(person, raised_ms),
-            group=None,
-            fence_id=None,
-            onset_ms=onset_ms,
-            raised_ms=raised_ms,
-            cleared_ms=cleared_ms,
-            withdrawn_ms=None,
-            authorised_by=None,
-            level=level,
-            lon=None,
-            lat=None,
-            distance_m=None,
-            retrospective=False,
-            policy_version=self._compiled.policy.version,
+            level=found.level,
         )
 
 

@@ -33,22 +33,26 @@ class Reach:
 
 
 def reach_of(
-    fences: Sequence[Fence],
-    shared: Sequence[int],
-    office_span: Mapping[str, tuple[int, int]],
+    count: int,
+    shared: Sequence[tuple[int, Fence]],
+    office_spans: Sequence[Mapping[str, tuple[int, int]]],
     class_code: Mapping[str, int],
 ) -> Reach:
-    """The selectors of the ``shared`` fences, those by person left out."""
+    """The selectors of the ``shared`` ones of so many fences, by number, those by person left out.
+
+    An office is one in each tree.
+    """
     rows: list[tuple[int, int, int, int]] = []
-    for fence in shared:
-        for selector in fences[fence].applies_to:
+    all_offices = sum(map(len, office_spans))
+    for number, fence in shared:
+        for selector in fence.applies_to:
             kind, _, name = selector.partition(":")
             if kind == "office":
-                rows.append((fence, *office_span[name], -1))
+                rows += [(number, *of_tree[name], -1) for of_tree in office_spans]
             elif kind != "person":
-                rows.append((fence, 0, len(office_span), class_code[name] if name else -1))
+                rows.append((number, 0, all_offices, class_code[name] if name else -1))
     table = np.array(rows, np.int64).reshape(-1, 4)
-    first = starts_of_runs(table[:, 0], len(fences))
+    first = starts_of_runs(table[:, 0], count)
     return Reach(first, *(table[:, column].copy() for column in (1, 2, 3)))
 
 
@@ -64,8 +68,21 @@ def _reaches(first, office_low, office_high, wanted, fence, office, class_code):
     return holds
 
 
-def office_spans(above: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
-    """Offices numbered so that an office and all below it are one interval ``[low, high)``."""
+def office_spans(trees: Sequence[Mapping[str, tuple[str, ...]]]) -> list[dict[str, tuple[int, int]]]:
+    """The offices of each tree numbered so that an office and all below it are one interval ``[low, high)``.
+
+    A tree's numbers follow those of the one before it: an office in another tree is another one.
+    """
+    found: list[dict[str, tuple[int, int]]] = []
+    begin = 0
+    for above in trees:
+        spans = _office_spans(above)
+        found.append({office_id: (begin + low, begin + high) for office_id, (low, high) in spans.items()})
+        begin += len(spans)
+    return found
+
+
+def _office_spans(above: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, int]]:
     ordered = sorted(above, key=lambda office_id: above[office_id][::-1])
     low = {office_id: number for number, office_id in enumerate(ordered)}
     high = {office_id: number + 1 for office_id, number in low.items()}

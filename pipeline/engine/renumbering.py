@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.names import Key, Names
+from pipeline.checkpoint import Rows
+from pipeline.engine.names import LISTS
 
 Ints = NDArray[np.int64]
 
@@ -25,19 +26,27 @@ class Renumbering:
     new_leaves: list[int]
 
     @classmethod
-    def between(cls, old: Names, new: Names) -> Renumbering:
-        """From the names of one site to those of another."""
-        leaves = _numbers(old.leaves, new.leaves)
-        return cls(
-            people=_numbers(old.people, new.people),
-            bindings=_numbers(old.bindings, new.bindings),
-            episodes=_numbers(old.episodes, new.episodes),
-            scopes=_numbers(old.scopes, new.scopes),
-            leaves=leaves,
-            new_leaves=sorted(set(range(len(new.leaves))) - set(leaves.tolist())),
-        )
+    def between(cls, old: Rows, new: Rows, scopes: Ints) -> Renumbering:
+        """From the names of one site to those of another, both as the columns of ``names``."""
+        found = [_numbers(*(_of_list(rows, which) for rows in (old, new))) for which in LISTS]
+        people, bindings, episodes, leaves = found
+        there = range(int((new["list"] == LISTS[-1]).sum()))
+        return cls(people, bindings, episodes, scopes, leaves, sorted(set(there) - set(leaves.tolist())))
 
 
-def _numbers(old: Sequence[Key], new: Sequence[Key]) -> Ints:
-    number = {key: place for place, key in enumerate(new)}
-    return np.array([number.get(key, -1) for key in old], np.int64)
+def _of_list(rows: Rows, which: int) -> tuple[NDArray[Any], ...]:
+    chosen = rows["list"] == which
+    return tuple(rows[name][chosen] for name in ("name", "person", "number"))
+
+
+def _numbers(old: tuple[NDArray[Any], ...], new: tuple[NDArray[Any], ...]) -> Ints:
+    """The place of each old name, shape (n,), among the new ones."""
+    if all(np.array_equal(before, after) for before, after in zip(old, new, strict=True)):
+        return np.arange(len(old[0]))
+    keys = list(zip(*(cells.tolist() for cells in old), strict=True))
+    names = zip(*(cells.tolist() for cells in new), strict=True)
+    place_of = dict(zip(names, range(len(new[0])), strict=True))
+    # A name that went and came again stands twice among the old ones: the last is in use.
+    last = dict(zip(keys, range(len(keys)), strict=True))
+    places = (place_of.get(key, -1) if last[key] == place else -1 for place, key in enumerate(keys))
+    return np.fromiter(places, np.int64, len(keys))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from operator import attrgetter
@@ -32,12 +32,14 @@ class Form:
     """How objects of a class are kept: by the values of these attributes, in this order.
 
     ``name`` is what the class is called in a state ("": as in the code). It stays when the class is renamed,
-    so that states written before can still be read.
+    so that states written before can still be read. The last of the ``names`` that such states lack have
+    ``defaults``.
     """
 
     of: type
     names: tuple[str, ...]
     name: str = ""
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def name_in_state(self) -> str:
@@ -142,8 +144,11 @@ class _Decoder:
         if (form := self._forms.by_name.get(tag)) is not None:
             made: Any = object.__new__(form.of)
             self._made[number] = made
-            for name, value in zip(form.names, values, strict=True):
+            lacking = form.names[len(values) :]
+            for name, value in zip(form.names[: len(values)], values, strict=True):
                 object.__setattr__(made, name, self.value(value))
+            for name in lacking:
+                object.__setattr__(made, name, form.defaults[name])
         elif tag in ("list", "dict", "defaultdict"):
             self._fill(number, tag, values)
         else:

@@ -2,59 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geofences.appending import Appending
 from pipeline.engine.intervals import interval_at, ranges, starts_of_runs
+from pipeline.sites.offices import OfficeTree
 from pipeline.sites.policy import DEVICE_KINDS
-from pipeline.sites.records import Binding, Person
+from pipeline.sites.row_columns import cells_of
 from pipeline.stream.division import Division
 
 Ints = NDArray[np.int64]
+_KIND = {kind: code for code, kind in enumerate(DEVICE_KINDS)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Spans:
-    """Rising disjoint intervals per owner, owner ``o`` at ``first[o] .. first[o + 1]``."""
+    """Rising disjoint intervals per owner, by number: owner ``o`` has ``item[first[o] : beyond[o]]``.
 
-    first: Ints
-    owner: Ints
-    from_ms: Ints
-    to_ms: Ints
+    Numbers last: where an owner's intervals become others, those that stay keep theirs, and one that is no
+    more keeps its number and has no owner that names it.
+    """
+
+    def __init__(self, owner: Ints, from_ms: Ints, to_ms: Ints, owners: int) -> None:
+        """Intervals sorted by owner and start."""
+        starts = starts_of_runs(owner, owners)
+        #: (owners, 2), together as they are read together.
+        self._bounds = np.stack([starts[:-1], starts[1:]], axis=1)
+        self.item = np.arange(len(owner))
+        self._in_order = True
+        self.owner = owner
+        self.from_ms = from_ms
+        self.to_ms = to_ms
+        self._growing: dict[str, Appending] = {}
 
     def at(self, owner: Ints, at_ms: Ints) -> Ints:
         """Interval numbers holding these instants, -1 where none; shape (n,)."""
-        return interval_at(self.first, self.from_ms, self.to_ms, owner, at_ms)
+        return interval_at(self._bounds, self.item, self._in_order, self.from_ms, self.to_ms, owner, at_ms)
+
+    @property
+    def first(self) -> Ints:
+        """Where each owner's intervals begin in ``item``."""
+        return self._bounds[:, 0]
+
+    @property
+    def beyond(self) -> Ints:
+        """Where they end."""
+        return self._bounds[:, 1]
 
     def one_at(self, owner: int, at_ms: int) -> int:
         """``at`` for a single owner and instant."""
-        low, high = self.first[owner], self.first[owner + 1]
-        number = int(low + np.searchsorted(self.from_ms[low:high], at_ms, "right")) - 1
-        return number if number >= low and at_ms < self.to_ms[number] else -1
+        mine = self.of_owner(owner)
+        place = int(np.searchsorted(self.from_ms[mine], at_ms, "right")) - 1
+        return int(mine[place]) if place >= 0 and at_ms < self.to_ms[mine[place]] else -1
+
+    def of_owner(self, owner: int) -> Ints:
+        """The numbers of one owner's intervals."""
+        return self.item[self.first[owner] : self.beyond[owner]]
 
     def of(self, owner: int) -> list[tuple[int, int]]:
         """All intervals of one owner."""
-        part = slice(self.first[owner], self.first[owner + 1])
-        return list(zip(self.from_ms[part].tolist(), self.to_ms[part].tolist(), strict=True))
+        mine = self.of_owner(owner)
+        return list(zip(self.from_ms[mine].tolist(), self.to_ms[mine].tolist(), strict=True))
+
+    def make_room(self, owners: int) -> None:
+        """There are so many owners by now; those that are new have no intervals."""
+        more = owners - len(self._bounds)
+        if more > 0:
+            room = np.zeros((more + owners // 8 + 64, 2), np.int64)
+            self._bounds = np.concatenate([self._bounds, room])
+
+    def add(self, owner: int, spans: Sequence[tuple[int, int]]) -> list[int]:
+        """New intervals, which their owner is given by ``give``; their numbers."""
+        known = len(self.owner)
+        columns = np.array(spans, np.int64).reshape(-1, 2)
+        self.owner = self._grown("owner", np.full(len(spans), owner, np.int64))
+        self.from_ms = self._grown("from_ms", columns[:, 0])
+        self.to_ms = self._grown("to_ms", columns[:, 1])
+        return list(range(known, known + len(spans)))
+
+    def give(self, owner: int, numbers: Sequence[int]) -> None:
+        """These are an owner's intervals from now on, rising."""
+        begin = len(self.item)
+        self.item = self._grown("item", np.array(numbers, np.int64))
+        self._bounds[owner] = begin, len(self.item)
+        self._in_order = False
+
+    def _grown(self, name: str, more: Ints) -> Ints:
+        if name not in self._growing:
+            self._growing[name] = Appending(getattr(self, name))
+        return self._growing[name].also(more)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class SubjectTable:
     """The people of one shard (numbered within it) and the devices of the whole site.
 
-    ``rows`` are the people's rows by person, with class and office; ``supervision`` the merged
+    ``rows`` are the people's rows by person, with class and office, cut where other offices come to stand
+    above theirs (``row_tree``: the number of the tree of offices then); ``supervision`` the merged
     intervals by person; ``bindings`` the merged intervals by device, each of one person;
     ``kinds`` the device rows by binding; ``episodes`` where a binding is supervised, by device.
     """
 
     person_ids: list[str]
+    person_number: dict[str, int]
     device_ids: list[str]
     rows: Spans
     row_office: list[str]
     row_class: list[str]
+    row_tree: list[int]
     supervision: Spans
     bindings: Spans
     binding_person: Ints
@@ -62,12 +121,43 @@ class SubjectTable:
     kind: NDArray[np.int8]
     episodes: Spans
     episode_binding: Ints
+    growing: dict[str, Appending] = field(default_factory=dict)
+
+    def add_row_of(self, part: SubjectTable, row: int) -> None:
+        """What a row of another table says belongs to the next row here."""
+        self.row_office.append(part.row_office[row])
+        self.row_class.append(part.row_class[row])
+        self.row_tree.append(part.row_tree[row])
+
+    def add_binding(self, device: int, span: tuple[int, int], person: int) -> int:
+        """A new binding, which its device is given afterwards; its number."""
+        (number,) = self.bindings.add(device, [span])
+        self.binding_person = self._grown("binding_person", np.array([person], np.int64))
+        self.kinds.make_room(number + 1)
+        return number
+
+    def set_kinds(self, binding: int, part: SubjectTable, of: int) -> None:
+        """A binding's rows are those of a binding of another table."""
+        rows = part.kinds.of_owner(of)
+        self.kinds.give(binding, self.kinds.add(binding, part.kinds.of(of)))
+        self.kind = self._grown("kind", part.kind[rows])
+
+    def add_episode(self, device: int, span: tuple[int, int], binding: int) -> int:
+        """A new episode, which its device is given afterwards; its number."""
+        (number,) = self.episodes.add(device, [span])
+        self.episode_binding = self._grown("episode_binding", np.array([binding], np.int64))
+        return number
+
+    def _grown(self, name: str, more: NDArray[Any]) -> NDArray[Any]:
+        if name not in self.growing:
+            self.growing[name] = Appending(getattr(self, name))
+        return self.growing[name].also(more)
 
     def office_at(self, person: int, at_ms: int) -> str:
         """The office of the row valid then, else of the last row before (an end exactly then)."""
-        low, high = int(self.rows.first[person]), int(self.rows.first[person + 1])
-        number = low + int(np.searchsorted(self.rows.from_ms[low:high], at_ms, "right")) - 1
-        return self.row_office[max(number, low)]
+        mine = self.rows.of_owner(person)
+        place = int(np.searchsorted(self.rows.from_ms[mine], at_ms, "right")) - 1
+        return self.row_office[int(mine[max(place, 0)])]
 
     def kind_at(self, binding: Ints, at_ms: Ints) -> NDArray[np.int8]:
         """Device kind codes of the binding rows valid at these instants; shape (n,)."""
@@ -76,27 +166,31 @@ class SubjectTable:
     def ends_of(self, binding: int) -> list[int]:
         """When supervision under this binding ends, rising."""
         device = int(self.bindings.owner[binding])
-        part = range(int(self.episodes.first[device]), int(self.episodes.first[device + 1]))
-        return [int(self.episodes.to_ms[e]) for e in part if self.episode_binding[e] == binding]
+        mine = self.episodes.of_owner(device).tolist()
+        return [int(self.episodes.to_ms[e]) for e in mine if self.episode_binding[e] == binding]
 
 
-def build_subject_table(division: Division, shard: int) -> SubjectTable:
-    """The people of one shard and everything that is about them."""
-    people, bound = division.people[shard], division.bindings[shard]
-    person_ids = list(dict.fromkeys(row.person_id for row in people))
-    person = {person_id: number for number, person_id in enumerate(person_ids)}
-    row_person, row_from, row_to = _columns(people, [person[row.person_id] for row in people])
-    order = np.lexsort((row_from, row_person))
-    rows = _spans(row_person[order], row_from[order], row_to[order], len(person))
-    supervision, _ = _joined(rows.owner, rows.from_ms, rows.to_ms, rows.owner, len(person))
-    bindings, binding_person, kinds, kind = _bindings(division, bound, person)
+def build_subject_table(division: Division, shard: int, trees: Sequence[OfficeTree] = ()) -> SubjectTable:
+    """The people of one shard and everything that is about them; without ``trees`` offices never move."""
+    people = _person_rows(division, shard, trees)
+    # Numbered by their first rows here, as all are by their first rows anywhere.
+    here = np.unique(division.of_people[shard])
+    person_ids = list(map(division.person_ids.__getitem__, here.tolist()))
+    row_person = np.searchsorted(here, people.person)
+    order = np.lexsort((people.from_ms, row_person))
+    rows = Spans(row_person[order], people.from_ms[order], people.to_ms[order], len(here))
+    supervision, _ = _joined(rows.owner, rows.from_ms, rows.to_ms, rows.owner, len(here))
+    bindings, binding_person, kinds, kind = _bindings(division, shard, here)
     episodes, episode_binding = _episodes(bindings, binding_person, supervision)
+    places = order.tolist()
     return SubjectTable(
         person_ids=person_ids,
+        person_number=dict(zip(person_ids, range(len(person_ids)), strict=True)),
         device_ids=division.device_ids,
         rows=rows,
-        row_office=[people[number].office_id for number in order.tolist()],
-        row_class=[people[number].class_name for number in order.tolist()],
+        row_office=list(map(people.office_id.__getitem__, places)),
+        row_class=list(map(people.class_name.__getitem__, places)),
+        row_tree=people.tree[order].tolist(),
         supervision=supervision,
         bindings=bindings,
         binding_person=binding_person,
@@ -107,13 +201,64 @@ def build_subject_table(division: Division, shard: int) -> SubjectTable:
     )
 
 
-def _columns(rows: Sequence[Person] | Sequence[Binding], owner: list[int]) -> tuple[Ints, Ints, Ints]:
-    from_ms = np.array([row.valid_from_ms for row in rows], np.int64)
-    return np.array(owner, np.int64), from_ms, np.array([row.valid_to_ms for row in rows], np.int64)
+@dataclass(frozen=True, slots=True, eq=False)
+class _PersonRows:
+    """Rows of people by columns, shape (n,); ``tree`` is the number of the tree of offices then."""
+
+    person: Ints
+    office_id: list[str]
+    class_name: list[str]
+    from_ms: Ints
+    to_ms: Ints
+    tree: Ints
 
 
-def _spans(owner: Ints, from_ms: Ints, to_ms: Ints, owners: int) -> Spans:
-    return Spans(starts_of_runs(owner, owners), owner, from_ms, to_ms)
+def _person_rows(division: Division, shard: int, trees: Sequence[OfficeTree]) -> _PersonRows:
+    """Rows cut where their office comes to stand elsewhere; what is cut off comes behind all others."""
+    rows, person = division.people[shard], division.of_people[shard]
+    offices, classes = ([*cells_of(rows, name)] for name in ("office_id", "class_name"))
+    from_ms, to_ms = (np.array(cells_of(rows, name), np.int64) for name in ("valid_from_ms", "valid_to_ms"))
+    turns_ms = np.array([tree.from_ms for tree in trees[1:]], np.int64)
+    people = _PersonRows(
+        person, offices, classes, from_ms, to_ms, np.searchsorted(turns_ms, from_ms, "right")
+    )
+    return people if not len(turns_ms) else _cut(people, trees)
+
+
+def _cut(people: _PersonRows, trees: Sequence[OfficeTree]) -> _PersonRows:
+    above = trees[0].above
+    moving = {name for name in above if any(tree.above[name] != above[name] for tree in trees)}
+    behind: list[tuple[int, int, int, int]] = []
+    for row in [row for row, office_id in enumerate(people.office_id) if office_id in moving]:
+        span = int(people.from_ms[row]), int(people.to_ms[row])
+        (people.tree[row], _, people.to_ms[row]), *later = _stays(people.office_id[row], span, trees)
+        behind += [(row, *stay) for stay in later]
+    more = np.array(behind, np.int64).reshape(-1, 4)
+    cut = more[:, 0].tolist()
+    return _PersonRows(
+        np.concatenate([people.person, people.person[cut]]),
+        [*people.office_id, *map(people.office_id.__getitem__, cut)],
+        [*people.class_name, *map(people.class_name.__getitem__, cut)],
+        np.concatenate([people.from_ms, more[:, 2]]),
+        np.concatenate([people.to_ms, more[:, 3]]),
+        np.concatenate([people.tree, more[:, 1]]),
+    )
+
+
+def _stays(
+    office_id: str, span: tuple[int, int], trees: Sequence[OfficeTree]
+) -> Iterator[tuple[int, int, int]]:
+    """(tree, from, to) of the stretches of a row in which the same offices stand above its own."""
+    first, begin_ms = 0, span[0]
+    for number, tree in enumerate(trees):
+        if tree.from_ms <= begin_ms:
+            first = number
+        elif tree.from_ms >= span[1]:
+            break
+        elif tree.above[office_id] != trees[first].above[office_id]:
+            yield first, begin_ms, tree.from_ms
+            first, begin_ms = number, tree.from_ms
+    yield first, begin_ms, span[1]
 
 
 def _joined(owner: Ints, from_ms: Ints, to_ms: Ints, same: Ints, owners: int) -> tuple[Spans, Ints]:
@@ -125,27 +270,26 @@ def _joined(owner: Ints, from_ms: Ints, to_ms: Ints, same: Ints, owners: int) ->
     fresh[1:] = (owner[1:] != owner[:-1]) | (same[1:] != same[:-1]) | (from_ms[1:] > to_ms[:-1])
     first = np.flatnonzero(fresh)
     last = np.append(first[1:], len(owner)) - 1 if len(first) else first
-    return _spans(owner[first], from_ms[first], to_ms[last], owners), first
+    return Spans(owner[first], from_ms[first], to_ms[last], owners), first
 
 
-def _bindings(
-    division: Division, rows: Sequence[Binding], person: dict[str, int]
-) -> tuple[Spans, Ints, Spans, NDArray[np.int8]]:
-    device, from_ms, to_ms = _columns(rows, [division.device_number[row.device_id] for row in rows])
+def _bindings(division: Division, shard: int, here: Ints) -> tuple[Spans, Ints, Spans, NDArray[np.int8]]:
+    rows, device = division.bindings[shard], division.devices[shard]
+    from_ms, to_ms = (np.asarray(cells_of(rows, name), np.int64) for name in ("valid_from_ms", "valid_to_ms"))
     order = np.lexsort((from_ms, device))
-    who = np.array([person[row.person_id] for row in rows], np.int64)[order]
-    kind = np.array([DEVICE_KINDS.index(row.kind) for row in rows], np.int8)[order]
+    who = np.searchsorted(here, division.of_bindings[shard])[order]
+    kind = np.fromiter(map(_KIND.__getitem__, cells_of(rows, "kind")), np.int8, len(rows))[order]
     device, from_ms, to_ms = device[order], from_ms[order], to_ms[order]
     bindings, first = _joined(device, from_ms, to_ms, who, len(division.device_ids))
     binding_of_row = np.searchsorted(first, np.arange(len(device)), "right") - 1
-    return bindings, who[first], _spans(binding_of_row, from_ms, to_ms, len(first)), kind
+    return bindings, who[first], Spans(binding_of_row, from_ms, to_ms, len(first)), kind
 
 
 def _episodes(bindings: Spans, binding_person: Ints, supervision: Spans) -> tuple[Spans, Ints]:
-    first = supervision.first
-    binding, span = ranges(first[binding_person], first[binding_person + 1])
+    first, beyond = supervision.first, supervision.beyond
+    binding, span = ranges(first[binding_person], beyond[binding_person])
     low = np.maximum(bindings.from_ms[binding], supervision.from_ms[span])
     high = np.minimum(bindings.to_ms[binding], supervision.to_ms[span])
     some = low < high
     binding = binding[some]
-    return _spans(bindings.owner[binding], low[some], high[some], len(bindings.first) - 1), binding
+    return Spans(bindings.owner[binding], low[some], high[some], len(bindings.first)), binding

@@ -15,15 +15,16 @@ from pipeline.ingest.counting import has_more_elements, has_more_lines
 from pipeline.ingest.errors import OtherDevice, TooManyRows, UnreadableMessage
 from pipeline.ingest.log_columns import FEW_ROWS, log_batch, log_batch_of_few
 from pipeline.ingest.received import Received
+from pipeline.reading.arrow_types import other_types
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
 from pipeline.reading.exact import json_object, object_of, row_of_object
 from pipeline.reading.fields import BROKEN, FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
 from pipeline.reading.json_rows import UNKNOWN_COLUMNS_MOST, decode_lines
 from pipeline.reading.nesting import elements_of
+from pipeline.reading.other_columns import column_of_cells, is_unicode, other_cells
 from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
 from pipeline.reading.text_stream import BOM, LINE_MOST
-from pipeline.reading.unjudged import column_of_cells, unjudged, unjudged_cells
 
 #: Rows of one body: memory goes by their number, and a short row takes fifty times its length. A device
 #: sends what one person gathered.
@@ -51,9 +52,10 @@ def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_
     lines = [text[start:end] for start, end in bounds]
     if own is not None:
         _check_own(lines, own)
-    names = _unjudged_names(fields, kind)
-    rows, challenges = _checked(fields, text, lines, kind, devices)
-    others = _unjudged(rows, names, lines, kind)
+    flags = int(np.bitwise_or.reduce(fields["flags"])) if len(fields) else 0
+    names = _other_names(fields, flags, kind)
+    rows, challenges = _checked(fields, flags, text, lines, kind, devices)
+    others = _others(rows, names, lines, kind)
     usable = rows if not rows.reason.any() else rows.select(rows.reason == USABLE)
     batch = _batch(usable, others, challenges, kind, devices)
     return Received(kind, rows.reason, rows.event_ms, batch, lines)
@@ -106,15 +108,15 @@ def _check_own(lines: list[bytes], own: str) -> None:
 
 
 def _checked(
-    fields: Fields, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
+    fields: Fields, flags: int, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
 ) -> tuple[RawRows, list[str]]:
     """All rows with their reasons, and the challenge ids they number; rows not plain go one by one.
 
-    Those are plain in ``fields`` from then on.
+    ``flags`` are those that any row has. Those are plain in ``fields`` from then on.
     """
     codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
     has_challenge = fields["challenge_start"] >= 0
-    if not has_challenge.any() and not (fields["flags"] & UNPLAIN).any():  # as nearly all bodies are
+    if not flags & UNPLAIN and not has_challenge.any():  # as nearly all bodies are
         return checked_rows(fields, codes), challenges.texts
     plain = fields["flags"] & (UNPLAIN | BROKEN) == 0
     for row in np.flatnonzero(plain & has_challenge).tolist():
@@ -122,7 +124,7 @@ def _checked(
         codes[row] = challenges.code(text[start:end].decode())
     for row in np.flatnonzero(fields["flags"] & UNPLAIN).tolist():
         exact = row_of_object(json_object(lines[row]), columns_of(kind), devices.numbers)
-        if not _is_unicode(exact.challenge):
+        if not is_unicode(exact.challenge):
             exact.flags |= WRONG_VALUE
         elif exact.challenge is not None:
             codes[row] = challenges.code(exact.challenge)
@@ -130,16 +132,22 @@ def _checked(
     return checked_rows(fields, codes), challenges.texts
 
 
-def _unjudged_names(fields: Fields, kind: int) -> list[str]:
-    """The columns that nothing judges by yet, as far as any row may have them."""
-    if (fields["flags"] & UNPLAIN).any():
-        return list(unjudged(kind))
-    given = int(np.bitwise_or.reduce(fields["given"]))
-    return [name for name in unjudged(kind) if given >> COLUMN_NAMES.index(name) & 1]
+def _other_names(fields: Fields, flags: int, kind: int) -> list[str]:
+    """The columns beside whose, when and where, as far as any row may have them."""
+    if flags & UNPLAIN:
+        return list(other_types(kind))
+    given = int(np.bitwise_or.reduce(fields["given"])) if len(fields) else 0
+    return [name for name, bit in _other_bits(kind) if given & bit]
 
 
-def _unjudged(rows: RawRows, names: list[str], lines: list[bytes], kind: int) -> dict[str, list[Any]]:
-    """Columns that nothing judges by yet, as cells of the usable rows.
+@cache
+def _other_bits(kind: int) -> list[tuple[str, int]]:
+    """Such columns with their bit in ``given``."""
+    return [(name, 1 << COLUMN_NAMES.index(name)) for name in other_types(kind)]
+
+
+def _others(rows: RawRows, names: list[str], lines: list[bytes], kind: int) -> dict[str, list[Any]]:
+    """Columns beside whose, when and where, as cells of the usable rows.
 
     The log cannot hold text that is no Unicode (a lone surrogate), so such a row is a bad value.
     """
@@ -147,7 +155,7 @@ def _unjudged(rows: RawRows, names: list[str], lines: list[bytes], kind: int) ->
         return {}
     usable = np.flatnonzero(rows.reason == USABLE).tolist()
     try:
-        return unjudged_cells([lines[row] for row in usable], names, kind)
+        return other_cells([lines[row] for row in usable], names, kind)
     except ValueError:
         found = [values for row in usable if (values := _own_values(rows, row, lines[row], names))]
         return {name: [values[name] for values in found] for name in names}
@@ -157,17 +165,7 @@ def _own_values(rows: RawRows, row: int, line: bytes, names: list[str]) -> dict[
     """Some columns of one row; nothing where the row turns out to be of no use."""
     found = object_of(line)
     values = {name: found.get(name) for name in names}
-    if not all(map(_is_unicode, values.values())):
+    if not all(map(is_unicode, values.values())):
         rows.reason[row] = BAD_VALUE
         return {}
     return values
-
-
-def _is_unicode(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.ingest.errors import unanswered
 from pipeline.ingest.journal_writer import JournalWriter
-from pipeline.log.journal.frame import PAYLOAD_BYTES_MOST
-from pipeline.log.record import Entry
+from pipeline.ingest.resolved_ahead import ResolvedAhead, resolved_ahead
+from pipeline.log.record import PAYLOAD_BYTES_MOST, Entry
 from pipeline.log.site_record import SiteChange, SiteRecord, site_entry
 from pipeline.registry.history import HistoryEntry
 from pipeline.registry.registry import Registry
@@ -76,6 +78,7 @@ class ChangeDesk:
         self._listeners: list[Callable[[SiteRecord], None]] = []
         #: Durable in the log, and not in the registry, which could not be written.
         self._owed: list[SiteRecord] = []
+        self._taking = threading.Lock()
 
     def on_taken(self, listener: Callable[[SiteRecord], None]) -> None:
         """Tells a listener of each change that is taken here from now on, by the writer's thread."""
@@ -92,29 +95,36 @@ class ChangeDesk:
         timeout_s: float = 30.0,
     ) -> Answer:
         """As a SiteDesk."""
+        given_up_s = time.monotonic() + timeout_s
         asked = _Asked(self, operations, by, reason, id or secrets.token_hex(16), expected or {})
+        asked.look_ahead(self._registry, self._writer.clock_ms)
         try:
-            self._writer.submit_change(asked).result(timeout_s)
+            self._writer.submit_change(asked).result(max(0.0, given_up_s - time.monotonic()))
         except TimeoutError:
             raise unanswered(asked.id) from None
+        self._settle()
         assert asked.answer is not None
         return asked.answer
 
     @property
     def registry(self) -> Registry:
-        """The registry, with all that was taken; called by the writer's thread. Raises SinkFailed."""
-        while self._owed:
-            self._registry.take(self._owed[0])
-            self._owed.pop(0)
+        """The registry, with all that was taken. Raises SinkFailed."""
+        with self._taking:
+            while self._owed:
+                self._registry.take(self._owed[0])
+                self._owed.pop(0)
         return self._registry
+
+    def _settle(self) -> None:
+        """What is durable into the registry, by whoever asked: rows go on into the log meanwhile."""
+        try:
+            _ = self.registry
+        except SinkFailed as failure:  # the log has it; the next change or the next start tries again
+            _log.error("a change is in the log and not in the registry yet: %s", failure)
 
     def take(self, record: SiteRecord) -> None:
         """A change is durable; called by the writer's thread."""
         self._owed.append(record)
-        try:
-            _ = self.registry
-        except SinkFailed as failure:  # the log has it; the next change or the next start tries again
-            _log.error("record %d is not in the registry yet: %s", record.number, failure)
         for listener in self._listeners:
             try:
                 listener(record)
@@ -142,6 +152,12 @@ class _Asked:
         self.id = change_id
         self._expected = expected
         self._edits: tuple[Edit, ...] = ()
+        self._ahead: ResolvedAhead | None = None
+
+    def look_ahead(self, registry: Registry, clock_ms: int) -> None:
+        """Resolves a change of many rows before its turn. Raises ChangeRefused."""
+        if not self._expected:
+            self._ahead = resolved_ahead(registry, self.id, self._operations, clock_ms)
 
     def prepare(self, clock_ms: int) -> Entry | None:
         """The record of the change; None where its answer is known already."""
@@ -150,7 +166,8 @@ class _Asked:
             self.answer = self._as_before(before)
             return None
         _fault_stale(registry, self._expected)
-        self._edits = resolved(registry, self._operations, clock_ms).edits
+        ahead = None if self._ahead is None else self._ahead.at(registry.last_record, clock_ms)
+        self._edits = resolved(registry, self._operations, clock_ms).edits if ahead is None else ahead
         if not self._edits:
             self.answer = Answer(self.id, None, clock_ms, ())
             return None

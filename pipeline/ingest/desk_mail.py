@@ -94,9 +94,11 @@ class DeskMail:
 
     def _run(self) -> None:
         is_failing = False
+        left: list[Request] | None = None  # by a process that was killed: not looked for yet
         while not self._ended.wait(LOOK_EVERY_S):
             try:
-                while not self._ended.is_set() and (request := self._mailbox.begun(self._now_ms())):
+                left = self._mailbox.left(self._now_ms()) if left is None else left
+                while not self._ended.is_set() and (request := self._next(left)):
                     self._mailbox.put_answer(request.id, self._answer(request))
                 is_failing = False
             except SinkFailed as failure:
@@ -104,12 +106,16 @@ class DeskMail:
                     _log.error("requests for changes of the site cannot be read: %s", failure)
                 is_failing = True
 
+    def _next(self, left: list[Request]) -> Request | None:
+        return left.pop(0) if left else self._mailbox.begun(self._now_ms())
+
     def _answer(self, request: Request) -> dict[str, Any]:
         body = request.body
         expected = {(table, name): record for table, name, record in body["expected"]}
         asked = {name: body[name] for name in ("by", "reason", "id")}
         try:
-            answer = self._desk.submit(body["operations"], **asked, expected=expected)
+            left_s = max(1.0, (request.until_ms - self._now_ms()) / 1000)  # so long somebody waits for it
+            answer = self._desk.submit(body["operations"], **asked, expected=expected, timeout_s=left_s)
         except ChangeRefused as refused:
             return {"refused": [fault.as_json() for fault in refused.faults]}
         except DeskSilent as silent:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.ingest.log_columns import log_batch
 from pipeline.ingest.received import reasons_at, usable_part
-from pipeline.log.journal.frame import PAYLOAD_BYTES_MOST
-from pipeline.log.record import Entry
+from pipeline.log.record import PAYLOAD_BYTES_MOST, Entry
 from pipeline.log.refused import with_refused
 from pipeline.log.rows import rows_entry
 from pipeline.reading import Challenges, DeviceIds, RawChunk, StreamFile
@@ -100,7 +99,7 @@ class PieceReader:
     def _rows(self, chunk: RawChunk, start: int, stop: int) -> FileRows:
         rows, kind = chunk.rows.select(slice(start, stop)), self._stream.kind
         usable = np.flatnonzero(rows.reason == USABLE)
-        others = chunk.unjudged(usable + start)
+        others = chunk.others(usable + start)
         batch = log_batch(rows.select(usable), others, self._challenges.texts, kind, self._devices)
         texts = _texts(chunk, start, rows.reason, (None,) * len(rows))
         return FileRows(kind, rows.reason, rows.event_ms, batch, texts, chunk, start)

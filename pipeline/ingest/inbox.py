@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -12,7 +13,8 @@ from pipeline.ingest.errors import ClockInDoubt, WriterStopped
 from pipeline.ingest.file_rows import PIECE_ROWS, FileRows, PieceReader
 from pipeline.ingest.inbox_folder import Claim, InboxFolder
 from pipeline.ingest.journal_writer import JournalWriter
-from pipeline.log.journal import Journal, RecordsGoneError
+from pipeline.log.errors import RecordsGoneError
+from pipeline.log.protocol import LogWriter
 from pipeline.log.record import STREAM_OF
 from pipeline.log.rows import row_span
 from pipeline.reading import Challenges, DeviceIds, open_stream
@@ -33,7 +35,7 @@ class Inbox:
     def __init__(
         self,
         folder: InboxFolder,
-        journal: Journal,
+        journal: LogWriter,
         writer: JournalWriter,
         devices: Callable[[], DeviceIds],
         *,
@@ -146,20 +148,20 @@ def source_of(claim: Claim) -> str:
     return _shown(claim.name)
 
 
-def rows_in_log(journal: Journal, claim: Claim) -> int:
+def rows_in_log(journal: LogWriter, claim: Claim) -> int:
     """How many rows of a file an earlier process made durable.
 
     A log that ends before the file was begun is another one, and has none.
     """
+    rows = 0
     try:
-        reader, rows = journal.reader(claim.offset), 0
-        while records := reader.poll():
-            for record in records:
-                if record.kind in STREAM_OF and (span := row_span(record)).source == source_of(claim):
-                    rows = span.first_row + span.rows - 1
+        with closing(journal.reader(claim.offset)) as reader:
+            while records := reader.poll():
+                for record in records:
+                    if record.kind in STREAM_OF and (span := row_span(record)).source == source_of(claim):
+                        rows = span.first_row + span.rows - 1
     except RecordsGoneError:
         return 0
-    reader.close()
     return rows
 
 

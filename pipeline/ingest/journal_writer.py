@@ -1,4 +1,4 @@
-"""The one thread that writes the journal: stamps rows with their arrival, and the clock beside them."""
+"""The one thread that writes the log: stamps rows with their arrival, and the clock beside them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from pipeline.host.pace import DAY_MS, Pace
 from pipeline.host.steady_clock import SteadyClock
 from pipeline.ingest.arriving import Arriving, NoFigures, WriterFigures
 from pipeline.ingest.errors import ClockInDoubt, WriterStopped
-from pipeline.log.journal.journal import Journal
 from pipeline.log.marks import GAP_MOST_MS
+from pipeline.log.protocol import LogWriter
 from pipeline.log.record import Entry, clock_mark, start_mark
 from pipeline.reading.rows import BAD_TIME, USABLE
 
@@ -82,17 +82,19 @@ class JournalWriter:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: LogWriter,
         now_ms: Callable[[], int],
         *,
-        horizon_ms: int,
+        horizon_ms: Callable[[int], int],
         figures: WriterFigures | None = None,
         speed: float = 1.0,
         kept_ms: int | None = None,
         pace: Pace | None = None,
         disputed_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """What the log has from before ``kept_ms`` ago goes once nobody needs it (None: nothing does).
+        """``horizon_ms`` says how old a row may be that arrives at an instant.
+
+        What the log has from before ``kept_ms`` ago goes once nobody needs it (None: nothing does).
 
         ``pace`` says when that may be. ``disputed_ms`` is a later time than ``now_ms`` that it may be: rows
         that only the later one would take are left with their sender until it is known.
@@ -130,6 +132,11 @@ class JournalWriter:
     def is_writing(self) -> bool:
         """Whether rows can be made durable."""
         return self._thread.is_alive() and self.failure is None
+
+    @property
+    def clock_ms(self) -> int:
+        """What would be written now arrives no earlier; asked by any thread."""
+        return max(self._now_ms(), self._journal.clock_ms)
 
     def submit(self, rows: Rows, source: str) -> Future[Rows]:
         """Rows to write; the future has them with all their reasons once the accepted ones are durable.
@@ -212,11 +219,15 @@ class JournalWriter:
             waiting.change.taken(self._journal.end_offset - 1, now_ms)
         waiting.done.set_result(None)
 
+    def take_by(self, horizon_ms: Callable[[int], int]) -> None:
+        """Other policies say how old a row may be, from the next write on."""
+        self._horizon_ms = horizon_ms
+
     def _write(self, group: list[_Submission[Any]]) -> None:
         try:
             now_ms = max(self._now_ms(), self._journal.clock_ms)
             group = self._undisputed(group, now_ms)
-            judged = [submission.judged(now_ms, self._horizon_ms) for submission in group]
+            judged = [submission.judged(now_ms, self._horizon_ms(now_ms)) for submission in group]
             entries = [entry for found in judged for entry in found.rows.entries(found.source, now_ms)]
             self._append([*self._marks(now_ms), *entries])
             if entries:
@@ -234,8 +245,10 @@ class JournalWriter:
             return group
 
         def is_disputed(found: _Submission[Any]) -> bool:
-            is_future = found.rows.at(now_ms, self._horizon_ms).reason == BAD_TIME
-            return bool((is_future & (found.rows.at(later_ms, self._horizon_ms).reason == USABLE)).any())
+            is_future = found.rows.at(now_ms, self._horizon_ms(now_ms)).reason == BAD_TIME
+            return bool(
+                (is_future & (found.rows.at(later_ms, self._horizon_ms(later_ms)).reason == USABLE)).any()
+            )
 
         disputed = [submission for submission in group if is_disputed(submission)]
         self._leave(disputed)
@@ -311,7 +324,7 @@ class JournalWriter:
 
 
 def log_writer(
-    journal: Journal, now_ms: Callable[[], int], steady: SteadyClock | None, **settings: Any
+    journal: LogWriter, now_ms: Callable[[], int], steady: SteadyClock | None, **settings: Any
 ) -> JournalWriter:
     """A writer that stamps by a steady clock where there is one, else by ``now_ms``."""
     if steady is None:

@@ -1,4 +1,4 @@
-"""Usable rows as the log holds them: columns of the contract, also those that nothing judges by yet."""
+"""Usable rows as the log holds them: columns of the contract, also those beside whose, when and where."""
 
 from __future__ import annotations
 
@@ -12,22 +12,16 @@ from numpy.typing import NDArray
 
 from geofences.crs import CRS
 from pipeline.ping import PING
+from pipeline.reading.arrow_types import INSTANT, column_types, other_types
 from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.other_columns import number_of, unicode_text
 from pipeline.reading.rows import RawRows
-from pipeline.reading.unjudged import number_of, unicode_text, unjudged
 from pipeline.sites.policy import SOURCES
 
 #: As many rows are sooner made by ``log_batch_of_few`` than by ``log_batch``.
 FEW_ROWS = 256
 
-_INSTANT = pa.timestamp("ms", "UTC")
 _NUMBERS = ("lon", "lat", "accuracy_m")
-_TYPES = {
-    **dict.fromkeys(("device_id", "source", "crs", "challenge_id"), pa.string()),
-    **dict.fromkeys(_NUMBERS, pa.float64()),
-    "event_time": _INSTANT,
-    "face_ok": pa.bool_(),
-}
 
 
 def log_batch(
@@ -37,7 +31,7 @@ def log_batch(
     ids = devices.ids
     columns: dict[str, pa.Array] = {
         "device_id": pa.array([ids[device] for device in rows.device.tolist()], pa.string()),
-        "event_time": pa.array(rows.event_ms).cast(_INSTANT),
+        "event_time": pa.array(rows.event_ms).cast(INSTANT),
         **{name: pa.array(getattr(rows, name), from_pandas=True) for name in _NUMBERS},
     }
     if kind == PING:
@@ -76,14 +70,14 @@ def log_batch_of_few(
 
 @cache
 def _row_type(names: tuple[str, ...], kind: int) -> pa.StructType:
-    types = _TYPES | unjudged(kind)
+    types = column_types(kind)
     return pa.struct([(name, types[name]) for name in names])
 
 
 @cache
 def _numbers(kind: int) -> frozenset[str]:
-    """Columns that nothing judges by and that hold numbers."""
-    return frozenset(name for name, holds in unjudged(kind).items() if pa.types.is_floating(holds))
+    """Of the columns beside whose, when and where those that hold numbers."""
+    return frozenset(name for name, holds in other_types(kind).items() if pa.types.is_floating(holds))
 
 
 def _given(number: float) -> float | None:

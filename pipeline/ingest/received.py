@@ -38,6 +38,8 @@ class Received:
 
     def at(self, arrival_ms: int, horizon_ms: int) -> Received:
         """The same rows with what their arrival decides."""
+        if is_all_timely(self.reason, self.event_ms, arrival_ms, horizon_ms):
+            return self
         reason = reasons_at(self.reason, self.event_ms, arrival_ms, horizon_ms)
         return replace(self, reason=reason, batch=usable_part(self.batch, self.reason, reason))
 
@@ -49,7 +51,7 @@ class Received:
 
     def answer(self) -> dict[str, Any]:
         """The answer to the sender."""
-        refused = np.flatnonzero(self.reason != USABLE).tolist()
+        refused = np.flatnonzero(self.reason).tolist() if self.reason.any() else []
         return {
             "accepted": len(self.reason) - len(refused),
             "rejected": [{"index": row, "reason": REASONS[self.reason[row]]} for row in refused],
@@ -81,6 +83,15 @@ def reasons_at(
     found[_READABLE[found] & (event_ms > arrival_ms + AHEAD_MOST_MS)] = BAD_TIME
     found[(found == USABLE) & (event_ms < arrival_ms - horizon_ms)] = TOO_LATE
     return found
+
+
+def is_all_timely(
+    reason: NDArray[np.int8], event_ms: NDArray[np.int64], arrival_ms: int, horizon_ms: int
+) -> bool:
+    """Whether all rows are usable and their arrival changes nothing of that, as with nearly all messages."""
+    if not len(reason) or reason.any():
+        return False
+    return bool(event_ms.max() <= arrival_ms + AHEAD_MOST_MS and event_ms.min() >= arrival_ms - horizon_ms)
 
 
 def usable_part(batch: pa.RecordBatch, before: NDArray[np.int8], now: NDArray[np.int8]) -> pa.RecordBatch:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
@@ -14,7 +13,8 @@ from pipeline.ingest.change_desk import Answer, ChangeDesk, Expected, SiteDesk
 from pipeline.ingest.desk_mail import DeskClient, DeskMail
 from pipeline.ingest.errors import DeskSilent
 from pipeline.ingest.journal_writer import JournalWriter
-from pipeline.log.journal.errors import JournalError
+from pipeline.log.errors import LogError
+from pipeline.log.protocol import Log
 from pipeline.registry.catching_up import catch_up
 from pipeline.registry.change_requests import Mailbox
 from pipeline.registry.following import SiteFollower
@@ -35,12 +35,12 @@ _log = logging.getLogger(__name__)
 class RunningSite:
     """Follows the registry of a data directory. ``start`` says who takes changes; before it nobody does."""
 
-    def __init__(self, registry: Registry, site: Site, number: int, journal: Path) -> None:
+    def __init__(self, registry: Registry, site: Site, number: int, log: Log) -> None:
         """``site`` is what the registry held when its last record was ``number``."""
         self.registry = registry
         self.number = number
         self.site = site
-        self._journal = journal
+        self._log = log
         self._follower = SiteFollower(registry, site, number)
         self._listeners: list[Listener] = []
         self._looking = threading.Lock()
@@ -48,7 +48,7 @@ class RunningSite:
         self._silent = "nothing takes changes yet"
         self._mail: DeskMail | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="site", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def follow(self, listener: Listener) -> None:
         """Tells a listener of each later site, by whichever thread finds it; the latest counts."""
@@ -61,18 +61,20 @@ class RunningSite:
             self._desk = DeskClient(mailbox, system_now_ms)
         else:
             self._start_desk(writer, mailbox)
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._follow, name="site", daemon=True)
         self._thread.start()
 
     def _start_desk(self, writer: JournalWriter, mailbox: Mailbox) -> None:
         try:
-            catch_up(self.registry, self._journal)  # what opening the log made of its end is known only now
-        except JournalError as damage:
+            catch_up(self.registry, self._log)  # what opening the log made of its end is known only now
+        except LogError as damage:
             # Rows are taken all the same; what a change would be resolved with is not known.
             self._silent = f"no change of the site is taken before the log is repaired: {damage}"
             _log.error("%s", self._silent)
             return
         self._desk = ChangeDesk(writer, self.registry)
-        self._mail = DeskMail(mailbox, self._desk, system_now_ms)
+        self._mail = DeskMail(mailbox, self, system_now_ms)
         self._mail.start()
         self.look()
 
@@ -80,7 +82,7 @@ class RunningSite:
         """Answers what was asked, and ends; call it before the writer ends."""
         if self._mail is not None:
             self._mail.stop()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._ended.set()
             self._thread.join()
 

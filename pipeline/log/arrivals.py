@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.log.record import Record
@@ -21,12 +21,20 @@ class RowArrivals(NamedTuple):
     arrival_ms: NDArray[np.int64]
 
 
-def row_arrivals(record: Record, device_ids: pa.Array) -> RowArrivals:
-    """Of a record of rows; rows of other devices and those that were refused are left out."""
-    cells = cells_of(record)
-    number = pc.index_in(cells["device_id"], value_set=device_ids)
-    device = number.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    kept = (device >= 0) & is_usable(cells)
-    arrival_ms = cells["arrival_time"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+def row_arrivals(records: Sequence[Record], numbers: Mapping[str, int]) -> RowArrivals:
+    """Of records of rows, of which there is at least one; ``numbers`` has the asked ids.
+
+    Rows of other devices and those that were refused are left out.
+    """
+    parts = [cells_of(record) for record in records]
+    named = pa.concat_arrays([cells["device_id"] for cells in parts]).dictionary_encode()
+    # A site has many times the devices of a message: only those named are looked up.
+    ids = named.dictionary.to_pylist()
+    number = np.array([*(numbers.get(device_id, -1) for device_id in ids), -1], np.int64)
+    device = number[named.indices.fill_null(len(ids)).to_numpy(zero_copy_only=False)]
+    kept = (device >= 0) & np.concatenate([is_usable(cells) for cells in parts])
+    arrivals = pa.concat_arrays([cells["arrival_time"] for cells in parts])
+    arrival_ms = arrivals.cast(pa.int64()).to_numpy(zero_copy_only=False)
     # No row arrives before the mark that it follows.
-    return RowArrivals(device[kept], np.maximum(arrival_ms[kept], record.clock_ms))
+    floor_ms = np.repeat([record.clock_ms for record in records], [len(cells) for cells in parts])
+    return RowArrivals(device[kept], np.maximum(arrival_ms, floor_ms)[kept])

@@ -12,6 +12,9 @@ from pipeline.ping import CONFIRMATION, PING
 #: of the site.
 START, CLOCK, PINGS, CONFIRMATIONS, SITE = 1, 2, 3, 4, 5
 
+#: No payload is longer.
+PAYLOAD_BYTES_MOST = 64 << 20
+
 #: Records that hold the time and nothing else.
 MARKS = (START, CLOCK)
 

@@ -19,34 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.columns import (
-    ARRIVAL_TIME,
-    CHALLENGE,
-    CRS_NAME,
-    DEVICE,
-    EVENT_TIME,
-    FACE,
-    SOURCE,
-    TEXT,
-    TRUTH,
-    columns_of,
-    required_of,
-)
+from pipeline.columns import columns_of, required_of
 from pipeline.log.record import CONFIRMATIONS, PINGS, STREAM_OF, Entry, Record
 from pipeline.log.refused import REFUSED_COLUMNS, chunk_of
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, RawChunk, RawRows
 from pipeline.reading.arrow_cells import ArrowRows
+from pipeline.reading.arrow_types import INSTANT, column_types
 from pipeline.reading.raw_batch import RawBatch
 
 _HEAD = struct.Struct("<HHq")
 _RECORD_OF = {PING: PINGS, CONFIRMATION: CONFIRMATIONS}
-_INSTANT = pa.timestamp("ms", "UTC")
-_TYPES = {
-    **dict.fromkeys((DEVICE, SOURCE, CRS_NAME, TEXT, CHALLENGE), pa.string()),
-    **dict.fromkeys((EVENT_TIME, ARRIVAL_TIME), _INSTANT),
-    **dict.fromkeys((TRUTH, FACE), pa.bool_()),
-}
 
 
 def rows_entry(
@@ -108,7 +91,7 @@ def arrived_between(record: Record, least_ms: int, most_ms: int) -> bytes:
     own = pa.nulls(len(cells), pa.int64()) if given is None else given
     between = pc.min_element_wise(pc.max_element_wise(own.fill_null(least_ms), least_ms), most_ms)
     place = cells.schema.get_field_index("arrival_time")
-    moved = cells.set_column(place, cells.schema.field(place), between.cast(_INSTANT))
+    moved = cells.set_column(place, cells.schema.field(place), between.cast(INSTANT))
     return b"".join((record.payload[: _HEAD.size + said + listed], moved.serialize()))
 
 
@@ -140,9 +123,9 @@ class RowDecoder:
 
     def learn(self, device_ids: Sequence[str]) -> None:
         """Devices that are known from here on, numbered after all others as far as they are new."""
-        new = [device_id for device_id in device_ids if device_id not in self._devices.numbers]
+        new = [name for name in dict.fromkeys(device_ids) if name not in self._devices.numbers]
         if new:
-            self._devices = DeviceIds([*self._devices.ids, *new])
+            self._devices = self._devices.also(new)
 
     def batch(self, records: Sequence[Record]) -> RawBatch:
         """The rows of records, in their order, as one batch; there is at least one record."""
@@ -202,15 +185,13 @@ def _decoded(record: Record) -> _Decoded:
 @cache
 def _schema(kind: int, listed: bytes) -> pa.Schema:
     """The schema of columns, their names given with commas between them."""
-    columns = columns_of(kind)
     names = listed.decode().split(",")
-    of_contract = {name: _TYPES.get(content, pa.float64()) for name, content in columns.items()}
-    types = of_contract | REFUSED_COLUMNS
+    types = column_types(kind) | REFUSED_COLUMNS
     return pa.schema([(name, types[name]) for name in names])
 
 
 def _stamped(batch: pa.RecordBatch, arrival_ms: int) -> pa.RecordBatch:
-    stamps = pa.repeat(pa.scalar(arrival_ms, _INSTANT), len(batch))
+    stamps = pa.repeat(pa.scalar(arrival_ms, INSTANT), len(batch))
     place = batch.schema.get_field_index("arrival_time")
     if place < 0:
         return batch.append_column("arrival_time", stamps)

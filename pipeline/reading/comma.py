@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from pipeline.columns import columns_of, required_of
 from pipeline.errors import InputError
+from pipeline.reading.arrow_types import other_types
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.comma_rows import decode_records
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.exact import ExactRow, cells_of_record, row_of_cells, value_of_cell
 from pipeline.reading.fields import Fields
+from pipeline.reading.other_columns import other_columns
 from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
-from pipeline.reading.unjudged import unjudged, unjudged_columns
 
 #: A header is quoted up to so many signs.
 _SHOWN_MOST = 100
@@ -38,7 +39,7 @@ class CommaStream(TextStream):
     ) -> None:
         self._contents: list[int] = []
         self._unknown: list[str] = []
-        self._unjudged_places: dict[str, int] = {}
+        self._other_places: dict[str, int] = {}
         super().__init__(
             path, name, kind, number, devices=devices, challenges=challenges, chunk_rows=chunk_rows
         )
@@ -79,7 +80,7 @@ class CommaStream(TextStream):
                 f"{', '.join(required)}{_separated(line)}"
             )
         self._contents = [columns.get(name, -1) for name in names]
-        self._unjudged_places = {name: names.index(name) for name in unjudged(self.kind) if name in names}
+        self._other_places = {name: names.index(name) for name in other_types(self.kind) if name in names}
         self._unknown = [name for name in names if name not in columns]
 
     def _decode(self, text: NDArray[np.uint8], start: int, last: bool, fields: Fields) -> tuple[int, int]:
@@ -88,15 +89,15 @@ class CommaStream(TextStream):
     def _exact(self, line: bytes) -> ExactRow:
         return row_of_cells(cells_of_record(line.decode()), self._contents, self._devices.numbers)
 
-    def _unjudged(self, lines: list[bytes]) -> dict[str, pa.Array]:
-        if not self._unjudged_places:
+    def _others(self, lines: list[bytes]) -> dict[str, pa.Array]:
+        if not self._other_places:
             return {}
-        return unjudged_columns([self._values(line) for line in lines], self.kind)
+        return other_columns([self._values(line) for line in lines], self.kind)
 
     def _values(self, line: bytes) -> dict[str, object]:
-        """What a usable row has in columns that nothing judges by yet."""
+        """What a usable row has in columns beside whose, when and where."""
         cells = cells_of_record(line.decode()) or []
-        stripped = {name: cells[place].strip(" \t") for name, place in self._unjudged_places.items()}
+        stripped = {name: cells[place].strip(" \t") for name, place in self._other_places.items()}
         columns = columns_of(self.kind)
         return {name: value_of_cell(columns[name], cell) for name, cell in stripped.items() if cell}
 

@@ -15,6 +15,7 @@ from pipeline.sites.policy import SOURCES
 
 #: The names of all columns of both kinds of rows.
 COLUMN_NAMES = tuple(PING_COLUMNS | CONFIRMATION_COLUMNS)
+assert len(COLUMN_NAMES) <= 32, "a row notes in 32 bits which of them it has (fields.FIELDS)"
 
 #: A word is looked up among those of its group, whose numbers start here.
 COLUMN_WORD, SOURCE_WORD, CRS_WORD, DEVICE_WORD = b"csxd"
@@ -37,36 +38,51 @@ class Words(NamedTuple):
 
 
 class DeviceIds:
-    """Numbers device ids by their place in ``ids``, which are distinct and not empty."""
+    """Numbers device ids by their place in ``ids``, which are distinct and not empty.
+
+    ``also`` gives one with more of them. All of one line share ``ids`` and ``numbers``, which grow, so that
+    an earlier one may know the ids of a later one as well; ``words`` has those of its own alone.
+    """
 
     def __init__(self, ids: Sequence[str]) -> None:
-        self.ids = tuple(ids)
+        self.ids = list(ids)
         self.numbers = {device_id: number for number, device_id in enumerate(self.ids)}
         assert len(self.numbers) == len(self.ids), "device ids are distinct"
         groups = {COLUMN_WORD: COLUMN_NAMES, SOURCE_WORD: SOURCES, CRS_WORD: CRS, DEVICE_WORD: self.ids}
-        words = [bytes([group]) + word.encode() for group, of in groups.items() for word in of]
+        words = [f"{chr(group)}{word}" for group, of in groups.items() for word in of]
+        letters = "".join(words).encode()
+        is_ascii = len(letters) == sum(map(len, words))
         offsets = np.zeros(len(words) + 1, np.int64)
-        np.cumsum([len(word) for word in words], out=offsets[1:])
-        slots = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
-        self.words = Words(np.frombuffer(b"".join(words), np.uint8), offsets, slots)
+        np.cumsum([len(word) if is_ascii else len(word.encode()) for word in words], out=offsets[1:])
+        self.words = Words(np.frombuffer(letters, np.uint8), offsets, _free_slots(len(words)))
         _fill(*self.words, 0)
 
     def also(self, ids: Sequence[str]) -> DeviceIds:
-        """The same with some more behind them, at the cost of a copy; these are new and distinct."""
-        old = self.words
-        count = len(old.offsets) - 1
-        if 2 * (count + len(ids)) > len(old.slots):
-            return DeviceIds((*self.ids, *ids))
+        """The same with some more behind them; these are new and distinct.
+
+        Only the last of a line may be asked. It costs a copy of the words' bytes and numbers, which is some
+        milliseconds for a million.
+        """
         more = DeviceIds.__new__(DeviceIds)
-        more.ids = (*self.ids, *ids)
-        more.numbers = {**self.numbers, **{name: len(self.ids) + n for n, name in enumerate(ids)}}
-        assert len(more.numbers) == len(more.ids), "device ids are distinct"
-        words = [bytes([DEVICE_WORD]) + name.encode() for name in ids]
-        letters = np.concatenate([old.letters, np.frombuffer(b"".join(words), np.uint8)])
+        more.ids, more.numbers = self.ids, self.numbers
+        for name in ids:
+            assert name not in more.numbers, "device ids are distinct"
+            more.numbers[name] = len(more.ids)
+            more.ids.append(name)
+        old, words = self.words, [bytes([DEVICE_WORD]) + name.encode() for name in ids]
+        # Of bytes, as at first: for an array that may be written kernels would be compiled once more.
+        letters = np.frombuffer(b"".join([old.letters.data, *words]), np.uint8)
         ends = old.offsets[-1] + np.cumsum([len(word) for word in words], dtype=np.int64)
-        more.words = Words(letters, np.concatenate([old.offsets, ends]), old.slots.copy())
-        _fill(*more.words, count)
+        offsets = np.concatenate([old.offsets, ends])
+        count, known = len(offsets) - 1, len(old.offsets) - 1
+        is_full = 2 * count > len(old.slots)
+        more.words = Words(letters, offsets, _free_slots(count) if is_full else old.slots.copy())
+        _fill(*more.words, 0 if is_full else known)
         return more
+
+
+def _free_slots(words: int) -> NDArray[np.int32]:
+    return np.full(1 << (2 * words).bit_length(), -1, np.int32)
 
 
 @njit(cache=True, nogil=True)

@@ -9,13 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.columns import columns_of
+from pipeline.reading.arrow_types import other_types
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
 from pipeline.reading.exact import ExactRow, json_object, object_of, row_of_object
 from pipeline.reading.fields import Fields
 from pipeline.reading.json_rows import UNKNOWN_COLUMNS_MOST, decode_lines
+from pipeline.reading.other_columns import other_columns
 from pipeline.reading.text_stream import BOM, LINE_MOST, TextStream
-from pipeline.reading.unjudged import unjudged, unjudged_columns
 
 #: How many columns of a line are guessed from the line before.
 _ORDER_MOST = 64
@@ -73,12 +74,12 @@ class NdjsonStream(TextStream):
                 self._count(name, 1)
         return row_of_object(values, self._columns, self._devices.numbers)
 
-    def _unjudged(self, lines: list[bytes]) -> dict[str, pa.Array]:
+    def _others(self, lines: list[bytes]) -> dict[str, pa.Array]:
         # A name may be written with escapes; nearly all files have neither these nor the names.
-        signs = [b"\\", *(f'"{name}"'.encode() for name in unjudged(self.kind))]
+        signs = [b"\\", *(f'"{name}"'.encode() for name in other_types(self.kind))]
         if not any(sign in line for line in lines for sign in signs):
             return {}
-        return unjudged_columns([object_of(line) for line in lines], self.kind)
+        return other_columns([object_of(line) for line in lines], self.kind)
 
     def _count(self, name: str, lines: int) -> None:
         if lines and (name in self._unknown_columns or len(self._unknown_columns) < _NAMES_MOST):

@@ -16,11 +16,11 @@ from pipeline.errors import InputError
 from pipeline.ping import PING
 from pipeline.reading.arrow_cells import ArrowRows, unfit_for, unpacked
 from pipeline.reading.arrow_text import row_text
+from pipeline.reading.arrow_types import other_types
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.disguise import LOOKED_AT, found_form
 from pipeline.reading.rows import RawChunk, RawRows, StreamFile
-from pipeline.reading.unjudged import unjudged
 from pipeline.reading.unknown_columns import unknown_column_warnings
 
 #: Read ahead per column; without it a whole row group would be held in memory.
@@ -40,10 +40,10 @@ class ParquetChunk(RawChunk):
         """The row's values as a JSON object; what JSON has no type for is written as text."""
         return row_text(self._batch, position)
 
-    def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
+    def others(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
         """Such columns, whatever type of numbers or text the file has them in."""
         found = {}
-        for name, holds in unjudged(PING).items():  # confirmations have none
+        for name, holds in other_types(PING).items():  # confirmations have none
             if name in self._batch.schema.names:
                 column = self._batch[name].take(pa.array(positions))
                 if column.null_count < len(column):

@@ -94,8 +94,8 @@ class RawChunk(ABC):
     def raw(self, position: int) -> str:
         """The text of the row at a position of this chunk (0 is the first), as read."""
 
-    def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
-        """Columns that nothing judges by yet at positions of usable rows, typed as the log keeps them.
+    def others(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
+        """Columns beside whose, when and where at positions of usable rows, typed as the log keeps them.
 
         A column that the file lacks, or of which none of these rows has a value, may be left out.
         """

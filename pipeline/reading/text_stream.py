@@ -36,31 +36,29 @@ LINE_MOST = 1 << 20
 BOM = b"\xef\xbb\xbf"
 
 
-#: Reads the columns that nothing judges by yet from the texts of usable rows.
-UnjudgedOf = Callable[[list[bytes]], dict[str, pa.Array]]
+#: Reads the columns beside whose, when and where from the texts of usable rows.
+OthersOf = Callable[[list[bytes]], dict[str, pa.Array]]
 
 
 class TextChunk(RawChunk):
     """Rows that lie in one block of text."""
 
-    __slots__ = ("_end", "_start", "_text", "_unjudged")
+    __slots__ = ("_end", "_others", "_start", "_text")
 
-    def __init__(
-        self, rows: RawRows, first_row: int, text: bytes, fields: Fields, unjudged: UnjudgedOf
-    ) -> None:
+    def __init__(self, rows: RawRows, first_row: int, text: bytes, fields: Fields, others: OthersOf) -> None:
         super().__init__(rows, first_row)
         self._text = text
-        self._unjudged = unjudged
+        self._others = others
         self._start, self._end = fields["start"].copy(), fields["end"].copy()
 
     def raw(self, position: int) -> str:
         start, end = int(self._start[position]), int(self._end[position])
         return self._text[start : min(end, start + LINE_MOST)].decode(errors="replace")
 
-    def unjudged(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
+    def others(self, positions: NDArray[np.intp]) -> dict[str, pa.Array]:
         """Such columns, read once more from the rows' text: most files have none."""
         bounds = zip(self._start[positions].tolist(), self._end[positions].tolist(), strict=True)
-        return self._unjudged([self._text[start:end] for start, end in bounds])
+        return self._others([self._text[start:end] for start, end in bounds])
 
 
 class TextStream(StreamFile):
@@ -119,8 +117,8 @@ class TextStream(StreamFile):
         """Reads one row the exact way."""
 
     @abstractmethod
-    def _unjudged(self, lines: list[bytes]) -> dict[str, pa.Array]:
-        """Columns that nothing judges by yet, of usable rows."""
+    def _others(self, lines: list[bytes]) -> dict[str, pa.Array]:
+        """Columns beside whose, when and where, of usable rows."""
 
     def _chunks(self, file: BinaryIO) -> Iterator[RawChunk]:
         rest, last = b"", False
@@ -173,7 +171,7 @@ class TextStream(StreamFile):
         return self._numbered(checked_rows(fields, np.full(1, -1, np.int32)), rest[:LINE_MOST], fields)
 
     def _numbered(self, rows: RawRows, text: bytes, fields: Fields) -> RawChunk:
-        chunk = TextChunk(rows, self.rows_read + 1, text, fields, self._unjudged)
+        chunk = TextChunk(rows, self.rows_read + 1, text, fields, self._others)
         self.rows_read += len(rows)
         return chunk
 

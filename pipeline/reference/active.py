@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from geofences.fence import Fence
 from geofences.schedule import open_intervals
-from pipeline.reference.subjects import Spell
+from pipeline.reference.subjects import Spell, joined_spells
 from pipeline.sites.records import Site
 
 
@@ -16,7 +16,6 @@ class ActiveTimes:
 
     def __init__(self, site: Site, *, from_ms: int, to_ms: int) -> None:
         self._site = site
-        self._timezone = ZoneInfo(site.policy.timezone)
         self._from_ms, self._to_ms = from_ms, to_ms
         self._spells: dict[Fence, list[Spell]] = {}
 
@@ -38,9 +37,13 @@ class ActiveTimes:
         to_ms = min(self._to_ms + 1, fence.valid_to_ms)
         if from_ms >= to_ms:
             return []
-        starts, ends = open_intervals(fence.schedule, self._timezone, from_ms, to_ms, self._site.holidays)
-        clipped = (
-            Spell(max(start, fence.valid_from_ms), min(end, fence.valid_to_ms))
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        )
-        return [spell for spell in clipped if spell.from_ms < spell.to_ms]
+        spells = []
+        for begin_ms, end_ms, policy in self._site.policies.spans():
+            low_ms, high_ms = max(from_ms, begin_ms), min(to_ms, end_ms)
+            if low_ms < high_ms:  # a policy's windows are those of its own time zone, while it is in force
+                zone = ZoneInfo(policy.timezone)
+                starts, ends = open_intervals(fence.schedule, zone, low_ms, high_ms, self._site.holidays)
+                low_ms, high_ms = max(fence.valid_from_ms, begin_ms), min(fence.valid_to_ms, end_ms)
+                opened = zip(starts.tolist(), ends.tolist(), strict=True)
+                spells += [Spell(max(start, low_ms), min(end, high_ms)) for start, end in opened]
+        return joined_spells(spell for spell in spells if spell.from_ms < spell.to_ms)

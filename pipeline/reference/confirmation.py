@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from geofences.instant import END_MS, EPOCH
 from pipeline.reference.subjects import Subjects
+from pipeline.rules.catalogue import MISSED_CONFIRMATION
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import DailyWindow, Policy
-from sinks.alert import DEFAULT_SEVERITY, MISSED_CONFIRMATION, Alert, alert_key
+from sinks.alert import Alert, alert_key
 
 _MINUTE_MS = 60_000
 
@@ -33,7 +35,7 @@ class Window:
 
 
 def missed(
-    policy: Policy,
+    policies: Policies,
     subjects: Subjects,
     person_id: str,
     shown: Sequence[Shown],
@@ -42,7 +44,7 @@ def missed(
     until_ms: int,
 ) -> Iterator[Alert]:
     """Every missed confirmation of one person by ``until_ms``, cleared ones included."""
-    for window in _owed(policy, subjects, person_id, start_ms, until_ms):
+    for window, policy in _owed(policies, subjects, person_id, start_ms, until_ms):
         arrivals = [one.arrival_ms for one in shown if window.start_ms <= one.event_ms <= window.deadline_ms]
         first_ms = min(arrivals, default=None)
         if first_ms is None or first_ms > window.deadline_ms:
@@ -50,18 +52,19 @@ def missed(
 
 
 def _owed(
-    policy: Policy, subjects: Subjects, person_id: str, start_ms: int, until_ms: int
-) -> Iterator[Window]:
-    """The windows wholly inside the clock and the supervision."""
-    timezone = ZoneInfo(policy.timezone)
-    for class_name, windows in policy.windows.items():
-        for window in _begun(tuple(windows), policy.grace_ms, timezone, start_ms, until_ms):
-            row = subjects.person_at(person_id, window.start_ms)
-            if row is None or row.class_name != class_name:
-                continue
-            spell = next(s for s in subjects.supervision[person_id] if s.holds(window.start_ms))
-            if window.start_ms >= start_ms and window.deadline_ms <= min(spell.to_ms, until_ms):
-                yield window
+    policies: Policies, subjects: Subjects, person_id: str, start_ms: int, until_ms: int
+) -> Iterator[tuple[Window, Policy]]:
+    """The windows wholly inside the clock and the supervision, each with the policy it begins under."""
+    for from_ms, to_ms, policy in policies.spans():
+        timezone = ZoneInfo(policy.timezone)
+        for class_name, windows in policy.windows.items():
+            for window in _begun(tuple(windows), policy.grace_ms, timezone, start_ms, until_ms):
+                row = subjects.person_at(person_id, window.start_ms)
+                if row is None or row.class_name != class_name or not from_ms <= window.start_ms < to_ms:
+                    continue
+                spell = next(s for s in subjects.supervision[person_id] if s.holds(window.start_ms))
+                if window.start_ms >= start_ms and window.deadline_ms <= min(spell.to_ms, until_ms):
+                    yield window, policy
 
 
 @cache
@@ -114,9 +117,9 @@ def _alert(
     policy: Policy, subjects: Subjects, person_id: str, window: Window, cleared_ms: int | None
 ) -> Alert:
     return Alert(
-        alert_key=alert_key(MISSED_CONFIRMATION, person_id, "", window.start_ms, False),
-        kind=MISSED_CONFIRMATION,
-        severity=DEFAULT_SEVERITY[MISSED_CONFIRMATION],
+        alert_key=alert_key(MISSED_CONFIRMATION.kind, person_id, "", window.start_ms, False),
+        kind=MISSED_CONFIRMATION.kind,
+        severity=MISSED_CONFIRMATION.severity_at(),
         person_id=person_id,
         device_id=None,
         office_id=subjects.office_at(person_id, window.deadline_ms),

@@ -48,7 +48,7 @@ class BindingWatch:
     """The fixes of one binding: live or backfill, and before which scopes they are judged."""
 
     def __init__(self, finder: SideFinder, tie: Tie) -> None:
-        self._lateness_ms = finder.policy.allowed_lateness_ms
+        self._policies = finder.policies
         scopes = scopes_of(finder.site, finder.subjects, tie.person_id)
         self.areas = list(finder.areas(scopes))
         self.watches = [Watch(finder, tie, scope) for scope in scopes]
@@ -57,8 +57,9 @@ class BindingWatch:
     def add(self, row: ReferenceRow) -> None:
         newest_ms = row.event_ms if self._newest_ms is None else max(self._newest_ms, row.event_ms)
         self._newest_ms = newest_ms
+        lateness_ms = self._policies.at(row.arrival_ms).allowed_lateness_ms
         for watch in self.watches:
-            watch.add(row, live=row.event_ms >= newest_ms - self._lateness_ms)
+            watch.add(row, live=row.event_ms >= newest_ms - lateness_ms)
 
     def alerts(self, until_ms: int) -> Iterator[Alert]:
         for watch in self.watches:
@@ -106,16 +107,16 @@ class Reference:
 
     def alerts(self, start_ms: int) -> Iterator[Alert]:
         """Every alert as it stands at ``until_ms``, in no order; the clock ran from ``start_ms``."""
-        policy, subjects, until_ms = self._site.policy, self._subjects, self._until_ms
+        policies, subjects, until_ms = self._site.policies, self._subjects, self._until_ms
         for binding in self._bindings.values():
             yield from binding.alerts(until_ms)
         for device_id, ties in subjects.ties.items():
             for tie in ties:
                 arrivals = self._arrivals[device_id]
-                yield from silences(policy, subjects, tie, arrivals, start_ms=start_ms, until_ms=until_ms)
+                yield from silences(policies, subjects, tie, arrivals, start_ms=start_ms, until_ms=until_ms)
         for person_id in subjects.people:
             shown = self._shown[person_id]
-            yield from missed(policy, subjects, person_id, shown, start_ms=start_ms, until_ms=until_ms)
+            yield from missed(policies, subjects, person_id, shown, start_ms=start_ms, until_ms=until_ms)
 
     def _judging_tie(self, row: ReferenceRow) -> Tie | None:
         """The binding that holds the event time, if its person is supervised then."""

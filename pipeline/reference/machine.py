@@ -26,6 +26,7 @@ class Rules:
 
 
 def rules_of(rule: str, policy: Policy) -> Rules:
+    """The rules of keep_in or keep_out fences by a policy."""
     bounds = policy.keep_in if rule == "keep_in" else policy.keep_out
     wrong, right = ("out", "in") if rule == "keep_in" else ("in", "out")
     return Rules(wrong, right, bounds.fixes, bounds.dwell_ms, policy.clear_fixes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -44,7 +44,8 @@ class RawRow:
 class Parsed:
     """A row as far as it can be read alone: ``faults`` are the reasons that hold, gravest first.
 
-    Times are None where they cannot be read; ``lon``/``lat`` are as given.
+    Times are None where they cannot be read; ``lon``/``lat`` are as given. ``others`` has what is given of
+    the columns beside whose, when and where.
     """
 
     faults: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Parsed:
     source: str | None = None
     face_ok: bool = False
     challenge_id: str | None = None
+    others: Mapping[str, object] = field(default_factory=dict)
 
 
 OPTIONAL = {
@@ -82,6 +84,10 @@ OPTIONAL = {
     },
     CONFIRMATION: {"accuracy_m": "accuracy", "face_ok": "flag", "challenge_id": "text"},
 }
+
+
+#: What columns hold that say nothing of whose, when and where.
+OTHERS = ("number", "flag", "text")
 
 
 def parse(raw: RawRow, kind: int, device_ids: frozenset[str]) -> Parsed:
@@ -112,6 +118,7 @@ def parse(raw: RawRow, kind: int, device_ids: frozenset[str]) -> Parsed:
         source=source if isinstance(source, str) else None,
         face_ok=optional.get("face_ok") is True,
         challenge_id=challenge_id if isinstance(challenge_id, str) else None,
+        others={name: optional[name] for name in optional if kind == PING and OPTIONAL[kind][name] in OTHERS},
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from geofences.instant import BEGIN_MS
 
@@ -16,7 +17,8 @@ class ReferenceRow:
     """A ping or confirmation (``pipeline.ping`` kinds); ``arrival_ms`` never decreases along a stream.
 
     ``lon``/``lat`` are WGS-84 degrees, None on a heartbeat; ``given_lon``/``given_lat`` are as read.
-    ``given_arrival_ms`` is BEGIN_MS where the row named no arrival time.
+    ``given_arrival_ms`` is BEGIN_MS where the row named no arrival time. ``others`` has what is given of the
+    columns beside these.
     """
 
     kind: int
@@ -32,6 +34,7 @@ class ReferenceRow:
     source: str | None = None
     face_ok: bool = False
     challenge_id: str | None = None
+    others: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @property
     def position(self) -> tuple[float, float] | None:

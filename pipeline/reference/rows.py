@@ -11,6 +11,7 @@ from pipeline.ping import CONFIRMATION, PING
 from pipeline.reference.formats import raw_rows
 from pipeline.reference.parsing import BAD_TIME, MALFORMED, UNKNOWN_DEVICE, Parsed, parse
 from pipeline.reference.row import ReferenceRow
+from pipeline.sites.policies import Policies
 from pipeline.sites.records import Site
 
 #: (file as named, row counted from 1, reason)
@@ -41,7 +42,7 @@ def read_rows(
         for file, path in enumerate(paths):
             placed += _place(path, kind, file, device_ids)
     placed.sort(key=lambda row: row.place)
-    gate = _Gate(site.policy.backfill_horizon_ms)
+    gate = _Gate(site.policies)
     rejects: list[Reject] = []
     for row in placed:
         reason = gate.admit(row.place[1], row.parsed)
@@ -66,8 +67,8 @@ def _place(path: Path, kind: int, file: int, device_ids: frozenset[str]) -> list
 class _Gate:
     """What depends on the rows before: the running maximum of arrivals, duplicates, age."""
 
-    def __init__(self, horizon_ms: int) -> None:
-        self._horizon_ms = horizon_ms
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
         self._clock_ms = BEGIN_MS
         self._seen: set[tuple[object, ...]] = set()
         self.accepted: list[ReferenceRow] = []
@@ -84,7 +85,7 @@ class _Gate:
         if parsed.faults:
             return parsed.faults[0]
         # Nothing is remembered beyond the horizon, so a row older than it is late, not a duplicate.
-        if parsed.event_ms < arrival_ms - self._horizon_ms:
+        if parsed.event_ms < arrival_ms - self._policies.at(arrival_ms).backfill_horizon_ms:
             return "too_late"
         row = _row(kind, parsed, parsed.event_ms, arrival_ms)
         name: tuple[object, ...] = (kind, row.device_id, row.event_ms, parsed.given)
@@ -115,4 +116,5 @@ def _row(kind: int, parsed: Parsed, event_ms: int, arrival_ms: int) -> Reference
         source=parsed.source,
         face_ok=parsed.face_ok,
         challenge_id=parsed.challenge_id,
+        others=parsed.others,
     )

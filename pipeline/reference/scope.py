@@ -24,7 +24,7 @@ def scopes_of(site: Site, subjects: Subjects, person_id: str) -> list[Scope]:
     """The groups and zones a person is ever judged by."""
     found: dict[tuple[Rule, str], list[Fence]] = {}
     for fence in site.fences:
-        if any(is_for(fence, subjects.labels(row)) for row in subjects.people[person_id]):
+        if any(is_for(fence, subjects.labels_ever(row)) for row in subjects.people[person_id]):
             name = fence.group or fence.fence_id if fence.rule == "keep_in" else fence.fence_id
             found.setdefault((fence.rule, name), []).append(fence)
     return [Scope(rule, name, tuple(fences)) for (rule, name), fences in found.items()]
@@ -41,7 +41,7 @@ def own_fences(
     row = subjects.person_at(person_id, at_ms)
     if row is None:
         return []
-    labels = subjects.labels(row)
+    labels = subjects.labels(row, at_ms)
     return [fence for fence in scope.fences if is_for(fence, labels) and active.holds(fence, at_ms)]
 
 

@@ -16,6 +16,7 @@ from pipeline.reference.active import ActiveTimes
 from pipeline.reference.row import ReferenceRow
 from pipeline.reference.scope import Scope, own_fences
 from pipeline.reference.subjects import Subjects
+from pipeline.sites.policies import tolerance_m
 from pipeline.sites.policy import Policy
 from pipeline.sites.records import Leave, Site
 
@@ -80,7 +81,7 @@ class SideFinder:
     def __init__(
         self, site: Site, subjects: Subjects, active: ActiveTimes, distances: Distances, person_id: str
     ) -> None:
-        self.site, self.policy, self.subjects, self.active = site, site.policy, subjects, active
+        self.site, self.policies, self.subjects, self.active = site, site.policies, subjects, active
         self.person_id, self.leaves = person_id, subjects.leaves[person_id]
         self._distances = distances
         self._named: dict[str, list[Fence]] = {}
@@ -107,32 +108,32 @@ class SideFinder:
         own = own_fences(scope, self.subjects, self.active, self.person_id, at_ms)
         if position is None or not own:
             return None
-        sign = -1.0 if scope.rule == "keep_in" else 1.0
-        candidates = [self._candidate(fence, position, sign) for fence in own]
+        sign, policy = -1.0 if scope.rule == "keep_in" else 1.0, self.policies.at(at_ms)
+        candidates = [self._candidate(fence, position, sign, policy) for fence in own]
         if scope.rule == "keep_in":
             for leave in self.leaves:
                 valid = leave.valid_from_ms <= at_ms < leave.valid_to_ms
                 if valid and (leave.approved_at_ms <= arrival_ms or leave is also):
-                    candidates += self._leave_candidates(leave, position)
+                    candidates += self._leave_candidates(leave, position, policy)
         nearest = min(candidates, key=lambda candidate: candidate[:2])
-        r = uncertainty_m(row, self.policy)
+        r = uncertainty_m(row, policy)
         side = "in" if nearest.shifted_m <= -r else "out" if nearest.shifted_m > r else "unsure"
         return Look(side, nearest.fence_id.decode(), nearest.severity, nearest.distance_m)
 
-    def _leave_candidates(self, leave: Leave, position: Position) -> list[_Candidate]:
+    def _leave_candidates(self, leave: Leave, position: Position, policy: Policy) -> list[_Candidate]:
         """A leave's areas: its fences whatever their rule and validity, each by its own tolerance."""
         fences = [fence for name in leave.fence_ids for fence in self._named[name]]
-        found = [self._candidate(fence, position, -1.0) for fence in fences]
+        found = [self._candidate(fence, position, -1.0, policy) for fence in fences]
         circle = self._distances.circle(leave)
         if circle is not None:
             distance_m = self._distances.of(circle, position)
-            shifted_m = _to_mm(distance_m) - self.policy.keep_in.tolerance_m
+            shifted_m = _to_mm(distance_m) - policy.keep_in.tolerance_m
             found.append(_Candidate(shifted_m, leave.leave_id.encode(), None, distance_m))
         return found
 
-    def _candidate(self, fence: Fence, position: Position, sign: float) -> _Candidate:
+    def _candidate(self, fence: Fence, position: Position, sign: float, policy: Policy) -> _Candidate:
         distance_m = self._distances.of(fence.area, position)
-        shifted_m = _to_mm(distance_m) + sign * fence.tolerance_m
+        shifted_m = _to_mm(distance_m) + sign * tolerance_m(fence, policy)
         return _Candidate(shifted_m, fence.fence_id.encode(), fence.severity, distance_m)
 
 

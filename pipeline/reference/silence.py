@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipeline.reference.subjects import Spell, Subjects, Tie
+from pipeline.rules.catalogue import SILENT_DEVICE
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import Policy
-from sinks.alert import SILENCE_SEVERITY, SILENT_DEVICE, Alert, alert_key
+from sinks.alert import Alert, alert_key
 
 
 def silences(
-    policy: Policy, subjects: Subjects, tie: Tie, arrivals: Sequence[int], *, start_ms: int, until_ms: int
+    policies: Policies,
+    subjects: Subjects,
+    tie: Tie,
+    arrivals: Sequence[int],
+    *,
+    start_ms: int,
+    until_ms: int,
 ) -> Iterator[Alert]:
     """Every silence of one binding; ``arrivals`` are the device's, ascending, whoever's it was."""
     for supervised in subjects.supervision[tie.person_id]:
@@ -20,6 +28,7 @@ def silences(
             continue
         inside = [base_ms, *(ms for ms in arrivals if spell.holds(ms) and ms <= until_ms)]
         for onset_ms, next_ms in zip(inside, [*inside[1:], None], strict=True):
+            policy = policies.at(onset_ms)
             level = _level(policy.silence_ms[tie.kind_at(onset_ms)], onset_ms, next_ms, spell, until_ms)
             if level > 0:
                 # The end clears only once the clock has come to it.
@@ -42,9 +51,9 @@ def _alert(
 ) -> Alert:
     raised_ms = onset_ms + policy.silence_ms[tie.kind_at(onset_ms)][0]
     return Alert(
-        alert_key=alert_key(SILENT_DEVICE, tie.device_id, "", onset_ms, False),
-        kind=SILENT_DEVICE,
-        severity=SILENCE_SEVERITY[level],
+        alert_key=alert_key(SILENT_DEVICE.kind, tie.device_id, "", onset_ms, False),
+        kind=SILENT_DEVICE.kind,
+        severity=SILENT_DEVICE.severity_at(level),
         person_id=tie.person_id,
         device_id=tie.device_id,
         office_id=subjects.office_at(tie.person_id, raised_ms),

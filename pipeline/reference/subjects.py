@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from pipeline.sites.offices import office_trees
 from pipeline.sites.records import Binding, Leave, Person, Site
 
 
@@ -53,14 +54,19 @@ def valid_at(rows: Iterable[RowT], at_ms: int) -> RowT | None:
 
 def joined(rows: Iterable[_Valid]) -> list[Spell]:
     """Validities as unbroken spells: rows that adjoin or overlap are one."""
-    spells: list[Spell] = []
-    for row in sorted(rows, key=lambda row: row.valid_from_ms):
-        if spells and row.valid_from_ms <= spells[-1].to_ms:
-            last = spells.pop()
-            spells.append(Spell(last.from_ms, max(last.to_ms, row.valid_to_ms)))
+    return joined_spells(Spell(row.valid_from_ms, row.valid_to_ms) for row in rows)
+
+
+def joined_spells(spells: Iterable[Spell]) -> list[Spell]:
+    """The same of spells."""
+    found: list[Spell] = []
+    for spell in sorted(spells, key=lambda spell: spell.from_ms):
+        if found and spell.from_ms <= found[-1].to_ms:
+            last = found.pop()
+            found.append(Spell(last.from_ms, max(last.to_ms, spell.to_ms)))
         else:
-            spells.append(Spell(row.valid_from_ms, row.valid_to_ms))
-    return spells
+            found.append(spell)
+    return found
 
 
 class Subjects:
@@ -75,8 +81,8 @@ class Subjects:
             self.leaves[leave.person_id].append(leave)
         self.supervision = {person_id: joined(rows) for person_id, rows in self.people.items()}
         self.ties = _ties(site)
-        self._parents = {office.office_id: office.parent_id for office in site.offices}
-        self._labels: dict[Person, frozenset[str]] = {}
+        self._trees = office_trees(site.offices)
+        self._labels: dict[tuple[Person, int], frozenset[str]] = {}
 
     def person_at(self, person_id: str, at_ms: int) -> Person | None:
         return valid_at(self.people[person_id], at_ms)
@@ -95,16 +101,20 @@ class Subjects:
         ties = self.ties.get(device_id, ())
         return next((tie for tie in ties if tie.spell.holds(at_ms)), None)
 
-    def labels(self, person: Person) -> frozenset[str]:
-        """Every selector that means this row of a person: an office's means all below it too."""
-        if person not in self._labels:
-            labels = {"all", f"person:{person.person_id}", f"class:{person.class_name}"}
-            office: str | None = person.office_id
-            while office is not None:
-                labels.add(f"office:{office}")
-                office = self._parents[office]
-            self._labels[person] = frozenset(labels)
-        return self._labels[person]
+    def labels(self, person: Person, at_ms: int) -> frozenset[str]:
+        """Every selector that means this row of a person then: an office's means all below it too."""
+        return self._labels_in(person, sum(tree.from_ms <= at_ms for tree in self._trees) - 1)
+
+    def labels_ever(self, person: Person) -> frozenset[str]:
+        """Every selector that ever means this row, wherever its office stands meanwhile."""
+        return frozenset().union(*(self._labels_in(person, tree) for tree in range(len(self._trees))))
+
+    def _labels_in(self, person: Person, tree: int) -> frozenset[str]:
+        if (person, tree) not in self._labels:
+            offices = (f"office:{office}" for office in self._trees[tree].above[person.office_id])
+            own = {"all", f"person:{person.person_id}", f"class:{person.class_name}"}
+            self._labels[person, tree] = frozenset(own.union(offices))
+        return self._labels[person, tree]
 
 
 def _ties(site: Site) -> dict[str, list[Tie]]:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from pipeline.reference.authorise import Authority
 from pipeline.reference.lane import Entry, Found, Lane, Stepper
-from pipeline.reference.machine import State, Step, end, judge_fix, rules_of
+from pipeline.reference.machine import Rules, State, Step, end, judge_fix, rules_of
 from pipeline.reference.row import END_RANK, OPENING_RANK, ReferenceRow
 from pipeline.reference.scope import Scope, moments
 from pipeline.reference.side import SideFinder
 from pipeline.reference.subjects import Tie
+from pipeline.rules.catalogue import BOUNDARY_VIOLATION, ZONE_ENTRY
 from pipeline.sites.records import Leave
-from sinks.alert import BOUNDARY_VIOLATION, DEFAULT_SEVERITY, ZONE_ENTRY, Alert, alert_key
+from sinks.alert import Alert, alert_key
 
 
 class Watch:
@@ -24,7 +25,7 @@ class Watch:
 
     def __init__(self, finder: SideFinder, tie: Tie, scope: Scope) -> None:
         self._finder, self._tie, self._scope = finder, tie, scope
-        self._rules = rules_of(scope.rule, finder.policy)
+        self._right = rules_of(scope.rule, finder.policies.all[0]).right
         self._moments = moments(scope, finder.subjects, finder.active, tie)
         self._moments_done = 0
         self._live, self._backfill = Lane(self._stepper()), Lane(self._stepper())
@@ -84,7 +85,7 @@ class Watch:
             state = state._replace(last=entry.row)
             if look is None:
                 return Step(state)
-            return judge_fix(state, entry.row, look, self._rules, at_ms, plain=False)
+            return judge_fix(state, entry.row, look, self._rules_at(at_ms), at_ms, plain=False)
 
         return step
 
@@ -93,23 +94,27 @@ class Watch:
         row = state.last
         if row is None:
             return Step(state)
-        oldest_ms = at_ms - self._finder.policy.silence_ms[self._tie.kind_at(at_ms)][0]
+        oldest_ms = at_ms - self._finder.policies.at(at_ms).silence_ms[self._tie.kind_at(at_ms)][0]
         look = self._finder.look(self._scope, row, at_ms=at_ms, arrival_ms=at_ms, also=also)
         if row.event_ms < oldest_ms or look is None:
             return Step(state)
-        return judge_fix(state, row, look, self._rules, at_ms, plain=True)
+        return judge_fix(state, row, look, self._rules_at(at_ms), at_ms, plain=True)
+
+    def _rules_at(self, at_ms: int) -> Rules:
+        """The rules by which a fix judged at an instant raises or clears; a run goes on under others."""
+        return rules_of(self._scope.rule, self._finder.policies.at(at_ms))
 
     def _alert(self, lane: Lane, found: Found, authority: Authority) -> Alert:
         """The record of an alert of a lane, not withdrawn."""
         raised, tie = found.raised, self._tie
         retrospective = lane is self._backfill
         keep_in = self._scope.rule == "keep_in"
-        kind = BOUNDARY_VIOLATION if keep_in else ZONE_ENTRY
+        rule = BOUNDARY_VIOLATION if keep_in else ZONE_ENTRY
         severity = raised.look.severity
         return Alert(
-            alert_key=alert_key(kind, tie.device_id, self._scope.name, raised.onset_ms, retrospective),
-            kind=kind,
-            severity=DEFAULT_SEVERITY[kind] if severity is None else severity,
+            alert_key=alert_key(rule.kind, tie.device_id, self._scope.name, raised.onset_ms, retrospective),
+            kind=rule.kind,
+            severity=rule.severity_at() if severity is None else severity,
             person_id=tie.person_id,
             device_id=tie.device_id,
             office_id=self._finder.subjects.office_at(tie.person_id, raised.raised_ms),
@@ -125,7 +130,7 @@ class Watch:
             lat=raised.row.lat,
             distance_m=raised.look.distance_m,
             retrospective=retrospective,
-            policy_version=self._finder.policy.version,
+            policy_version=self._finder.policies.at(raised.raised_ms).version,
             evidence=raised.evidence,
         )
 
@@ -134,6 +139,6 @@ class Watch:
         if found.cleared_ms is not None and not found.ended:
             return found.cleared_ms
         lanes = (self._live, self._backfill)
-        rows = (lane.first_after(found.key, self._rules.right) for lane in lanes)
+        rows = (lane.first_after(found.key, self._right) for lane in lanes)
         times = [row.event_ms for row in rows if row is not None]
         return min(times + [ms for ms in (found.cleared_ms,) if ms is not None], default=None)

@@ -59,6 +59,19 @@ class Mailbox:
             ).fetchone()
         return None if row is None else Request(row[0], row[1], json.loads(row[2]))
 
+    def left(self, now_ms: int) -> list[Request]:
+        """What somebody began on who is no more, not answered and still waited for, the oldest first.
+
+        Only whoever writes the log may ask, before it begins on anything itself. What was taken already is
+        answered as it was, by its id.
+        """
+        rows = self._file.reading().execute(
+            "SELECT request_id, until_ms, body FROM request"
+            " WHERE is_begun = 1 AND answer IS NULL AND until_ms >= ? ORDER BY rowid",
+            (now_ms,),
+        )
+        return [Request(name, until_ms, json.loads(body)) for name, until_ms, body in rows]
+
     def put_answer(self, request_id: str, answer: dict[str, Any]) -> None:
         """Nothing where whoever asked has left."""
         with self._file.writing() as connection:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.registry.recorded_site import RecordedSite
 from pipeline.registry.registry import Registry
 from pipeline.sites.changed_site import changed_site
+from pipeline.sites.edits import about
 from pipeline.sites.records import Site
 
 
@@ -27,11 +29,10 @@ class SiteFollower:
         """
         if not self.is_behind():
             return False
-        while True:
-            last = self._registry.last_record
-            entries = self._registry.changes_after(self.record, last)
-            edits = [edit for entry in entries for edit in entry.edits]
-            site = changed_site(self.site, self._registry, edits)
-            if self._registry.last_record == last:  # else another one came in between
-                self.site, self.record = site, last
-                return True
+        last = self._registry.last_record
+        entries = self._registry.changes_after(self.record, last)
+        edits = [edit for entry in entries for edit in entry.edits]
+        now = RecordedSite(self._registry, last)  # whatever comes in between
+        with now.read_ahead(map(about, edits)):
+            self.site, self.record = changed_site(self.site, now, edits), last
+        return True

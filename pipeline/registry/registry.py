@@ -7,7 +7,7 @@ each is taken once and in order.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Self
 
@@ -16,9 +16,12 @@ from pipeline.errors import PipelineError
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
 from pipeline.registry.history import HistoryEntry, HistoryFilter, entries, entry_of
-from pipeline.registry.schema import SCHEMA
-from pipeline.sites.documents import Document, SiteDocuments
+from pipeline.registry.schema import embedded_script
+from pipeline.sites.documents import POLICIES, Document, SiteDocuments
 from pipeline.sites.edits import HOLIDAYS
+from pipeline.sites.load import sound_site
+from pipeline.sites.records import Site
+from pipeline.sites.site_lines import SiteLines
 from pipeline.sites.site_versions import Key
 from sinks.sqlite_file import SqliteFile
 
@@ -26,6 +29,7 @@ from sinks.sqlite_file import SqliteFile
 REGISTRY = "registry.sqlite"
 
 _CHANGE = "SELECT record, at_ms, change_id, asked_by, reason, operations, edits FROM change"
+_ALL = HistoryFilter()
 
 
 class RegistryEmpty(PipelineError):  # noqa: N818 - the name says what is the matter
@@ -41,7 +45,7 @@ class Registry:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Opens or makes it. Raises SinkFailed."""
-        return cls(SqliteFile(path, SCHEMA))
+        return cls(SqliteFile(path, embedded_script()))
 
     def close(self) -> None:
         """Call it when no thread works on it any longer."""
@@ -150,7 +154,15 @@ class Registry:
         Its holidays are those of now: years are only ever added, and of one that a table lacks nothing was
         judged. So an engine that stopped where a table ends goes on from there once the year is known.
         """
-        return site_rows.documents_at(self.file.reading(), max(record, 0))
+        return self.lines_at(record).documents()
+
+    def site_at(self, record: int) -> Site:
+        """The same read and checked, by columns. Raises RegistryEmpty, and SiteError where it is unsound."""
+        return sound_site(self.lines_at(record))
+
+    def lines_at(self, record: int) -> SiteLines:
+        """``documents_at`` as what the registry holds of each row."""
+        return site_rows.lines_at(self.file.reading(), max(record, 0))
 
     def versions(self, key: Key) -> Sequence[Document]:
         """All rows about an id as they are now, in the order of the file."""
@@ -158,12 +170,19 @@ class Registry:
 
     def referring(self, key: Key) -> Sequence[Key]:
         """What names an id now."""
-        asked = "SELECT kind, id FROM reference WHERE target_kind = ? AND target_id = ? ORDER BY kind, id"
-        return [(kind, name) for kind, name in self.file.reading().execute(asked, key)]
+        return site_rows.referring(self.file.reading(), key)
 
     def offices(self) -> Sequence[Document]:
         """All offices as they are now."""
         return site_rows.all_of(self.file.reading(), "offices")
+
+    def policies(self) -> Sequence[Document]:
+        """All policies by date as they are now."""
+        return site_rows.all_of(self.file.reading(), POLICIES)
+
+    def of_other_classes(self, classes: Set[str]) -> Sequence[Key]:
+        """The people and fences that now name a class which is none of these; reads all of them."""
+        return site_rows.of_other_classes(self.file.reading(), classes)
 
     @property
     def policy(self) -> str:
@@ -183,19 +202,9 @@ class Registry:
         return int(self.file.reading().execute(asked, key).fetchone()[0])
 
     def history(
-        self,
-        id: str | None = None,
-        table: str | None = None,
-        by: str | None = None,
-        from_ms: int | None = None,
-        to_ms: int | None = None,
-        before: int | None = None,
-        limit: int = 100,
+        self, wanted: HistoryFilter = _ALL, before: int | None = None, limit: int = 100
     ) -> list[HistoryEntry]:
-        """The changes that were taken, newest first: of an id, of a table, by somebody, from one time until
-        before another; of those before a record, at most so many.
-        """
-        wanted = HistoryFilter(id, table, by, from_ms, to_ms)
+        """The changes that are wanted, newest first: of those before a record, at most so many."""
         return entries(self.file.reading(), wanted, before, limit)
 
     def changes_after(self, record: int, upto: int) -> list[HistoryEntry]:

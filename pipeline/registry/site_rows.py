@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter, le
 from typing import Any
 
-from pipeline.sites.documents import TABLES, Document, SiteDocuments
+import msgspec
+
+from pipeline.sites.documents import POLICIES, TABLES, Document, SiteDocuments
 from pipeline.sites.edits import HOLIDAYS, Edit, place_of
-from pipeline.sites.site_versions import FENCES, VERSIONED, Key, key_of, references, span_of
+from pipeline.sites.site_lines import SiteLines
+from pipeline.sites.site_versions import FENCES, KEPT_BY_ROW, Key, classes_of, key_of, references, span_of
 from sinks.sqlite import sqlite3
 
 #: The texts of a site are rows of this kind, with their names as ids.
@@ -17,9 +23,20 @@ _TEXTS = ("policy", "holidays", "places")
 
 _INSERT = "INSERT INTO site_row (place, kind, id, from_ms, document, made_by) VALUES (?, ?, ?, ?, ?, ?)"
 _REFER = "INSERT OR IGNORE INTO reference (kind, id, target_kind, target_id) VALUES (?, ?, ?, ?)"
-#: The rows as they were when a record had been taken.
-_AT = "made_by <= :record AND (replaced_by IS NULL OR replaced_by > :record)"
 _NOW = "replaced_by IS NULL"
+#: So many rows are fetched at a time.
+_AT_ONCE = 20_000
+#: What SQLite may hold of the file while a whole site is written.
+_CACHE_KIB = 512 * 1024
+#: No record: the rows as they are now.
+NOW = -1
+
+
+def _at(record: int) -> str:
+    """Of the rows those that stood when a record had been taken."""
+    if record == NOW:
+        return _NOW
+    return f"made_by <= {record:d} AND (replaced_by IS NULL OR replaced_by > {record:d})"
 
 
 def insert_documents(
@@ -27,16 +44,28 @@ def insert_documents(
 ) -> None:
     """All rows of a site as made by record 0; ``progress`` is told how many are done now and then."""
     done = 0
-    for batch in _batches(_all_rows(documents)):
-        connection.executemany(_INSERT, [row for row, _ in batch])
-        connection.executemany(_REFER, [name for _, named in batch for name in named])
-        done += len(batch)
-        progress(done)
+    with _much_in_memory(connection):
+        for batch in _batches(_all_rows(documents)):
+            connection.executemany(_INSERT, [row for row, _ in batch])
+            connection.executemany(_REFER, [name for _, named in batch for name in named])
+            done += len(batch)
+            progress(done)
+
+
+@contextmanager
+def _much_in_memory(connection: sqlite3.Connection) -> Iterator[None]:
+    """Many pages are held meanwhile: rows come in no order of the keys, and meet each page many times."""
+    before = connection.execute("PRAGMA cache_size").fetchone()[0]
+    connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB:d}")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA cache_size = {before:d}")
 
 
 def _all_rows(documents: SiteDocuments) -> Iterator[tuple[tuple[Any, ...], list[Any]]]:
     place = 0
-    for kind in VERSIONED:
+    for kind in KEPT_BY_ROW:
         for document in documents.table(kind):
             place += 1
             key = key_of(kind, document)
@@ -58,7 +87,10 @@ def _batches(rows: Iterable[Any], size: int = 20_000) -> Iterator[list[Any]]:
 
 
 def _line(document: object) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return msgspec.json.encode(document).decode()
+    except (ValueError, OverflowError, RecursionError):  # half of a surrogate pair, or a number past 64 bits
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def apply(connection: sqlite3.Connection, record: int, edits: Sequence[Edit]) -> list[Key]:
@@ -74,7 +106,7 @@ def apply(connection: sqlite3.Connection, record: int, edits: Sequence[Edit]) ->
         keys[kind, name] = None
         _put(connection, record, (kind, name), from_ms, edit.get("put"))
     for key in keys:
-        connection.execute("DELETE FROM reference WHERE kind = ? AND id = ?", key)
+        # What is named no longer stays among them: who reads the log behind all others may ask for it.
         named = {target for row in versions(connection, key) for target in references(key[0], row)}
         connection.executemany(_REFER, [(*key, *target) for target in named])
     return list(keys)
@@ -96,37 +128,112 @@ def _next_place(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(place), 0) + 1 FROM site_row").fetchone()[0])
 
 
-def versions(connection: sqlite3.Connection, key: Key) -> list[Document]:
-    """The rows about an id as they are now, in the order of the file."""
-    asked = f"SELECT document FROM site_row WHERE kind = ? AND id = ? AND {_NOW} ORDER BY place"
+def versions(connection: sqlite3.Connection, key: Key, record: int = NOW) -> list[Document]:
+    """The rows about an id as they were when a record had been taken, in the order of the file."""
+    asked = f"SELECT document FROM site_row WHERE kind = ? AND id = ? AND {_at(record)} ORDER BY place"
     return [json.loads(row[0]) for row in connection.execute(asked, key)]
 
 
-def all_of(connection: sqlite3.Connection, kind: str) -> list[Document]:
-    """All rows of a table as they are now."""
-    asked = f"SELECT document FROM site_row WHERE kind = ? AND {_NOW} ORDER BY place"
+def versions_of_many(
+    connection: sqlite3.Connection, kind: str, names: Iterable[str], record: int = NOW
+) -> Iterator[tuple[str, Document]]:
+    """``versions`` of many ids of a table, each row with its id."""
+    asked = (
+        "SELECT id, document FROM site_row WHERE kind = ? AND id IN (SELECT value FROM json_each(?))"
+        f" AND {_at(record)} ORDER BY place"
+    )
+    for name, line in connection.execute(asked, (kind, json.dumps(list(names)))):
+        yield name, json.loads(line)
+
+
+def all_of(connection: sqlite3.Connection, kind: str, record: int = NOW) -> list[Document]:
+    """All rows of a table as they were when a record had been taken."""
+    asked = f"SELECT document FROM site_row WHERE kind = ? AND {_at(record)} ORDER BY place"
     return [json.loads(row[0]) for row in connection.execute(asked, (kind,))]
 
 
-def text(connection: sqlite3.Connection, name: str) -> str:
-    """A text of the site as it is now; "" where there is none."""
-    found: list[Any] = versions(connection, (_TEXT, name))
+def of_other_classes(connection: sqlite3.Connection, classes: Set[str], record: int = NOW) -> list[Key]:
+    """The people and fences that name a class which is none of these; reads all of them."""
+    asked = f"SELECT kind, id, document FROM site_row WHERE kind IN ('people', 'fences') AND {_at(record)}"
+    rows = connection.execute(asked)
+    found = {
+        (kind, name): None for kind, name, line in rows if not classes_of(kind, json.loads(line)) <= classes
+    }
+    return list(found)
+
+
+def text(connection: sqlite3.Connection, name: str, record: int = NOW) -> str:
+    """A text of the site when a record had been taken; "" where there is none."""
+    found: list[Any] = versions(connection, (_TEXT, name), record)
     return str(found[0]) if found else ""
 
 
-def documents_at(connection: sqlite3.Connection, record: int) -> SiteDocuments:
+def ever_referring(connection: sqlite3.Connection, key: Key) -> list[Key]:
+    """What names an id now, or once did."""
+    asked = "SELECT kind, id FROM reference WHERE target_kind = ? AND target_id = ? ORDER BY kind, id"
+    return [(kind, name) for kind, name in connection.execute(asked, key)]
+
+
+def ever_referring_to_many(
+    connection: sqlite3.Connection, kind: str, names: Iterable[str]
+) -> Iterator[tuple[str, Key]]:
+    """``ever_referring`` for many ids of a table, each with the id that is named."""
+    asked = (
+        "SELECT target_id, kind, id FROM reference WHERE target_kind = ?"
+        " AND target_id IN (SELECT value FROM json_each(?)) ORDER BY kind, id"
+    )
+    for target, other, name in connection.execute(asked, (kind, json.dumps(list(names)))):
+        yield target, (other, name)
+
+
+def referring(connection: sqlite3.Connection, key: Key) -> list[Key]:
+    """What names an id now."""
+    asked = (
+        "SELECT kind, id, document FROM reference JOIN site_row USING (kind, id)"
+        f" WHERE target_kind = ? AND target_id = ? AND {_NOW} ORDER BY kind, id"
+    )
+    rows = connection.execute(asked, key)
+    return list(
+        {(kind, name): None for kind, name, line in rows if key in references(kind, json.loads(line))}
+    )
+
+
+def replaced_after(connection: sqlite3.Connection, record: int) -> Iterator[tuple[Key, Document]]:
+    """The rows that stood when a record had been taken and do no longer; reads all where there are any."""
+    if connection.execute("SELECT 1 FROM registry WHERE last_record > ?", (record,)).fetchone() is None:
+        return
+    asked = f"SELECT kind, id, document FROM site_row WHERE kind != ? AND {_at(record)} AND NOT ({_NOW})"
+    for kind, name, line in connection.execute(asked, (_TEXT,)):
+        yield (kind, name), json.loads(line)
+
+
+def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
     """The whole site as it was when a record had been taken; its holidays are those of now.
 
     Years of holidays are only ever added, and of a year that a table lacks nothing was judged.
     """
-    found: dict[str, list[Any]] = {kind: [] for kind in (*VERSIONED, _TEXT)}
-    asked = f"SELECT kind, id, document FROM site_row WHERE {_AT} ORDER BY place"
-    texts = {}
-    for kind, name, document in connection.execute(asked, {"record": record}):
-        if kind == _TEXT:
-            texts[name] = json.loads(document)
-        else:
-            found[kind].append(json.loads(document))
+    # In the order in which they were written, which nearly always is that of their places: an index by
+    # place would be a look-up for each row.
+    asked = f"SELECT kind, place, document FROM site_row NOT INDEXED WHERE {_at(record)} ORDER BY rowid"
+    found: dict[str, list[str]] = {kind: [] for kind in (*KEPT_BY_ROW, _TEXT)}
+    places: dict[str, list[int]] = {kind: [] for kind in found}
+    rows = connection.cursor()
+    rows.row_factory = None  # plain tuples are read in half the time
+    rows.execute(asked)
+    while batch := rows.fetchmany(_AT_ONCE):
+        for kind, group in groupby(batch, itemgetter(0)):
+            _, of_group, documents = zip(*group, strict=True)
+            found[kind] += documents
+            places[kind] += of_group
+    of_text = f"SELECT id, document FROM site_row WHERE kind = '{_TEXT}' AND {_at(record)}"
+    texts = {name: json.loads(line) for name, line in connection.execute(of_text)}
     texts["holidays"] = text(connection, "holidays")
-    rows = {kind: tuple(found[kind]) for kind in TABLES}
-    return SiteDocuments(rows, tuple(found[FENCES]), **texts)
+    lines = {kind: _by_place(found[kind], places[kind]) for kind in KEPT_BY_ROW}
+    policies = tuple(map(json.loads, lines[POLICIES]))
+    return SiteLines({kind: lines[kind] for kind in TABLES}, lines[FENCES], policies=policies, **texts)
+
+
+def _by_place(lines: list[str], places: list[int]) -> list[str]:
+    if all(map(le, places, places[1:])):
+        return lines
+    return [lines[at] for at in sorted(range(len(lines)), key=places.__getitem__)]

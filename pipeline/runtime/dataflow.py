@@ -10,12 +10,14 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 
 from pipeline.checkpoint import Stored
+from pipeline.correlation.correlator import Correlator
+from pipeline.correlation.report import ShardReport
 from pipeline.engine.shard import Shard
 from pipeline.runtime.agreement import Agreement
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
-from pipeline.runtime.steps import IntakeLogic, Keeping, ShardLogic, WriterSink
+from pipeline.runtime.steps import CorrelationLogic, IntakeLogic, Keeping, ShardLogic, WriterSink
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate, LogItem, Router, ShardItem
 
@@ -49,8 +51,20 @@ def accepted(item: Accepted | Reject) -> Accepted | None:
     return item if isinstance(item, Accepted) else None
 
 
+def update(judged: tuple[str, AlertUpdate | ShardReport]) -> tuple[str, AlertUpdate] | None:
+    """An alert of a shard."""
+    shard, found = judged
+    return (shard, found) if isinstance(found, AlertUpdate) else None
+
+
+def report(judged: tuple[str, AlertUpdate | ShardReport]) -> tuple[str, ShardReport] | None:
+    """What a shard says of itself, for whoever looks at all of them."""
+    _, found = judged
+    return ("all", found) if isinstance(found, ShardReport) else None
+
+
 def build(parts: Parts) -> Dataflow:
-    """Log → intake → shards → alerts, with rejects on the side."""
+    """Log → intake → shards → alerts, with rejects on the side, and what no shard sees alone."""
 
     keeping = Keeping(parts.store, parts.halt, parts.router, parts.agreement)
 
@@ -73,6 +87,9 @@ def build(parts: Parts) -> Dataflow:
     def shard(token: str | None) -> ShardLogic:
         return ShardLogic(parts.make_shard, keeping, token)
 
+    def correlation(_: None) -> CorrelationLogic:
+        return CorrelationLogic(Correlator(lambda: parts.router.shards), parts.halt)
+
     def route(item: Accepted | Reject) -> list[ShardItem]:
         return parts.router.route(item) if isinstance(item, Accepted) else []
 
@@ -88,6 +105,10 @@ def build(parts: Parts) -> Dataflow:
         op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt, parts.flush_rows))
     items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
-    updates = op.stateful_batch("judge", shards, shard)  # (shard, AlertUpdate)
-    op.output("alerts-out", updates, WriterSink(parts.write_alerts, parts.halt))
+    judged = op.stateful_batch("judge", shards, shard)  # (shard, AlertUpdate | ShardReport)
+    updates = op.filter_map("of-shards", judged, update)  # (shard, AlertUpdate)
+    reports = op.filter_map("reports", judged, report)  # ("all", ShardReport)
+    of_all = op.stateful_batch("correlate", reports, correlation)  # ("all", AlertUpdate)
+    alerts = op.merge("alerts", updates, of_all)
+    op.output("alerts-out", alerts, WriterSink(parts.write_alerts, parts.halt))
     return flow

@@ -1,8 +1,7 @@
-"""The live engine: the journal through the dataflow, its state kept so that a restart goes on."""
+"""The live engine: the log through the dataflow, its state kept so that a restart goes on."""
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import shutil
@@ -17,11 +16,11 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 from pipeline.checkpoint import Stored
-from pipeline.engine.shard import Shard
 from pipeline.errors import InputError, PipelineError
+from pipeline.host.collection import seldom_collected
 from pipeline.host.disk import LockedError, acquire_lock
-from pipeline.log.journal import ConsumerOffsets, JournalReader
-from pipeline.log.journal.log import JournalLog
+from pipeline.log.decoded import DecodedLog
+from pipeline.log.protocol import Log
 from pipeline.log.rows import RowDecoder
 from pipeline.reading import Challenges, DeviceIds
 from pipeline.runtime.agreement import Agreement
@@ -30,18 +29,18 @@ from pipeline.runtime.dataflow import Parts, build
 from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import LiveLog
-from pipeline.sites.policy import Policy
+from pipeline.sites.policies import Policies
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.bearing import SealedFile
 
-#: How often state is kept; a restart reads what the journal got since.
+#: How often state is kept; a restart reads what the log got since.
 EPOCH = timedelta(seconds=5)
 #: The form that state is kept in; what another version wrote in another is not read.
 _FORM = "2"
 #: The file in a state's directory that says from which record of the log on a state made anew begins.
 BEGIN = "begin.json"
-#: What the engine is called among those who read the journal.
+#: What the engine is called among those who read the log.
 READER = "engine"
 
 
@@ -56,9 +55,9 @@ class LiveRequest:
     """
 
     sites: SiteHistory
-    policy: Policy
+    policies: Policies
     fingerprint: str
-    journal: Path
+    log: Log
     state: Path
     write_alerts: Callable[[list[AlertUpdate]], None]
     write_rows: Callable[[list[Accepted]], None]
@@ -79,18 +78,18 @@ class LiveEngine:
         self._stop = stop
         self._challenges = Challenges()
         self._recovery = _prepared(request.state, request.fingerprint)
-        self.intake = Intake(request.policy, self._challenges, devices=request.sites.devices)
-        self.log: JournalLog | None = None
+        self.intake = Intake(request.policies, self._challenges, devices=request.sites.devices)
+        self.log: DecodedLog | None = None
         self._resumed = 0
 
     def run(self) -> None:
-        """Judge what the journal has and gets, until it is to stop."""
+        """Judge what the log has and gets, until it is to stop."""
         request, halt, agreement = self._request, Halt(commits=True), Agreement()
         parts = Parts(
             source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement),
             make_intake=self._make_intake,
             router=request.sites.router,
-            make_shard=lambda number: Shard(request.sites.compiled, number),
+            make_shard=request.sites.make_shard,
             sites=request.sites,
             write_alerts=request.write_alerts,
             write_rejects=request.write_rejects,
@@ -100,10 +99,9 @@ class LiveEngine:
             halt=halt,
             agreement=agreement,
         )
-        gc.freeze()  # a site is many objects that live on
         recovery = RecoveryConfig(str(self._recovery))
         try:
-            with _state_faults(request.state), self._loading():
+            with _state_faults(request.state), self._loading(), seldom_collected():
                 run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
         finally:
             halt.reraise()  # in place of whatever the runtime makes of it
@@ -137,23 +135,23 @@ class LiveEngine:
     def _done_with(self, offset: int) -> None:
         if offset:
             self._request.reached(offset)
-            ConsumerOffsets(self._request.journal).put(READER, offset)
+            self._request.log.consumers.put(READER, offset)
 
     def _begin(self) -> int:
         """Where a state begins that was never kept: where the log began when it was made anew, else at 0."""
         recorded = SealedFile(self._request.state / BEGIN).read()
         return 0 if recorded is None else int(recorded["record"])
 
-    def _open_log(self, offset: int) -> JournalLog:
+    def _open_log(self, offset: int) -> DecodedLog:
         offset = offset or self._begin()
         compiled = self._request.sites.begin(offset)
         decoder = RowDecoder(DeviceIds(compiled.division.device_ids), self._challenges)
         self._resumed = offset
-        consumer_offsets = ConsumerOffsets(self._request.journal)
-        if (consumed := consumer_offsets.of(READER)) > offset:
-            consumer_offsets.put(READER, offset)  # the log keeps what is wanted again
+        consumers = self._request.log.consumers
+        if (consumed := consumers.of(READER)) > offset:
+            consumers.put(READER, offset)  # the log keeps what is wanted again
             self._request.rewound(offset, consumed)
-        self.log = JournalLog(JournalReader(self._request.journal, offset), decoder)
+        self.log = DecodedLog(self._request.log.reader(offset), decoder)
         return self.log
 
 

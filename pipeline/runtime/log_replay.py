@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
-from pipeline.log.journal import JournalReader
-from pipeline.log.journal.log import JournalLog
-from pipeline.log.journal.segment import segment_firsts
+from pipeline.log.decoded import DecodedLog
+from pipeline.log.protocol import Log
 from pipeline.log.rows import RowDecoder
 from pipeline.reading import Challenges, DeviceIds
+from pipeline.runtime.beginning import BeginningAt
 from pipeline.runtime.halt import Halt
 from pipeline.runtime.replay import Progress, ReplaySummary, judge_to_files, summary_of
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import RecordedLog
-from pipeline.sites.documents import SiteDocuments
 from pipeline.stream.intake import Intake
 from pipeline.stream.items import LogItem
 
@@ -28,10 +27,10 @@ _RECORDS = 4_096
 
 @dataclass(frozen=True, slots=True)
 class LogReplayRequest:
-    """Which log to replay, and where to; ``documents_at(record)`` is the site as of a record."""
+    """Which log to replay, and where to; ``beginning_at(record)`` is the site as of a record."""
 
-    journal: Path
-    documents_at: Callable[[int], SiteDocuments]
+    log: Log
+    beginning_at: BeginningAt
     alerts: Path
     rejects: Path | None = None
     until_ms: int | None = None
@@ -45,14 +44,14 @@ def replay_log(request: LogReplayRequest, progress: Progress | None = None) -> R
     """
     begun = time.perf_counter()
     challenges, halt = Challenges(), Halt()
-    sites = SiteHistory(request.documents_at)
-    first, end = _span(request.journal)
+    sites = SiteHistory(request.beginning_at)
+    first, end = _span(request.log)
     compiled = sites.begin(first)
     decoder = RowDecoder(DeviceIds(compiled.division.device_ids), challenges)
-    intake = Intake(compiled.site.policy, challenges)
+    intake = Intake(compiled.site.policies, challenges)
 
     def records(_: int) -> Iterator[LogItem]:
-        with closing(JournalLog(JournalReader(request.journal, first), decoder)) as log:
+        with closing(DecodedLog(request.log.reader(first), decoder)) as log:
             while log.offset < end:
                 yield from log.poll(min(_RECORDS, end - log.offset))
                 if progress is not None:
@@ -60,18 +59,18 @@ def replay_log(request: LogReplayRequest, progress: Progress | None = None) -> R
 
     source = RecordedLog(records, request.until_ms, halt)
     ledger = judge_to_files(request, source, intake, sites, halt)
-    return summary_of(request, intake, ledger, begun, _warnings(request.journal, first))
+    return summary_of(request, intake, ledger, begun, _warnings(request.log, first))
 
 
-def _span(journal: Path) -> tuple[int, int]:
+def _span(log: Log) -> tuple[int, int]:
     """The first record that a log keeps, and how many there are."""
-    if not journal.is_dir():
-        raise InputError(f"{journal}: there is no log; expected the data directory of a live system")
-    with closing(JournalReader(journal, 0)) as reader:
-        return min(segment_firsts(journal), default=0), reader.end_offset
+    if not log.is_there:
+        raise InputError(f"{log.name}: there is no log; expected the data directory of a live system")
+    with closing(log.reader()) as reader:
+        return log.first_offset, reader.end_offset
 
 
-def _warnings(journal: Path, first: int) -> list[str]:
+def _warnings(log: Log, first: int) -> list[str]:
     if not first:
         return []
-    return [f"{journal}: the log begins at record {first}: what came before is not kept and was not judged"]
+    return [f"{log.name}: the log begins at record {first}: what came before is not kept and was not judged"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,17 +15,19 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import cluster_main, run_main
 from numpy.typing import NDArray
 
-from pipeline.engine.shard import Shard
+from pipeline.host.collection import seldom_collected
 from pipeline.host.outputs import whole_file
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, StreamFile, open_stream
 from pipeline.reading.raw_batch import RawBatch
+from pipeline.runtime.beginning import Beginning
 from pipeline.runtime.dataflow import Parts, build
 from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import RecordedLog
 from pipeline.sites.documents import SiteDocuments
 from pipeline.sites.records import Site
+from pipeline.sites.site_versions import IndexedSite
 from pipeline.stream.arrival_order import ArrivalOrder, Jump, Overridden, order_warnings
 from pipeline.stream.file_outcome import FileOutcomes
 from pipeline.stream.intake import Intake, Reject
@@ -39,9 +40,8 @@ BATCH_ROWS = 1 << 16
 
 #: A replay is not resumed, so its epochs serve nothing but backpressure.
 _EPOCH = timedelta(seconds=1)
-
-#: Collections by number of new objects, and how many of each generation before the next.
-_COLLECT = (200_000, 20, 50)
+#: A stream that is read as fast as it goes makes many; garbage is looked for after so many.
+_NEW_OBJECTS = 200_000
 
 
 class ToFiles(Protocol):
@@ -113,7 +113,8 @@ def replay(request: ReplayRequest, progress: Progress | None = None) -> ReplaySu
     begun = time.perf_counter()
     sites = SiteHistory()
     sites.know(device_id for change in request.changes for device_id in change.device_ids)
-    sites.begin_with(request.site, request.documents)
+    rows = None if request.documents is None else IndexedSite(request.documents)
+    sites.begin_with(Beginning(request.site, rows))
     log = _Recording(request, sites.devices.ids, progress)
     halt = Halt()
     source = RecordedLog(log.open, request.until_ms, halt)
@@ -137,7 +138,7 @@ def judge_to_files(
             source=source,
             make_intake=lambda _: intake,
             router=sites.router,
-            make_shard=lambda number: Shard(sites.compiled, number),
+            make_shard=sites.make_shard,
             write_alerts=lambda updates: ledger.write(item.alert for item in updates),
             write_rejects=None if rejects is None else _lines_to(rejects),
             until_ms=to.until_ms,
@@ -188,7 +189,7 @@ class _Recording:
         self._progress = progress
         self.order = ArrivalOrder(request.site, request.until_ms, accept_jump=request.accept_jump)
         self._outcomes = FileOutcomes([str(path) for path, _ in named], [kind for _, kind in named])
-        self.intake = Intake(request.site.policy, challenges, self._observe)
+        self.intake = Intake(request.site.policies, challenges, self._observe)
 
     def open(self, skip_rows: int) -> Iterator[LogItem]:
         """The merged batches after the first so many rows, with the changes of the site among them."""
@@ -213,18 +214,11 @@ class _Recording:
 
 def _run(flow: Dataflow, workers: int) -> None:
     """Run a flow to its end in this process."""
-    # A site is many objects that live on, and so is what shards know: the collector need not walk them often.
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT)
-    try:
+    with seldom_collected(_NEW_OBJECTS):
         if workers == 1:
             run_main(flow, epoch_interval=_EPOCH)
         else:
             cluster_main(flow, [], 0, epoch_interval=_EPOCH, worker_count_per_proc=workers)
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 def _whole_or_none(path: Path | None) -> AbstractContextManager[BinaryIO | None]:

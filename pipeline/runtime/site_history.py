@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.compiled_site import CompiledSite
-from pipeline.errors import SiteError
+from pipeline.engine.shard import Shard
+from pipeline.host.collection import nothing_collected
 from pipeline.log.site_record import devices_put
+from pipeline.runtime.beginning import Beginning, BeginningAt
 from pipeline.sites.changed_site import changed_site
-from pipeline.sites.documents import SiteDocuments
-from pipeline.sites.edits import Edit, apply_edits
-from pipeline.sites.findings import Findings
-from pipeline.sites.load import site_of
+from pipeline.sites.concerned_rows import concerned_rows
+from pipeline.sites.edits import Edit, about, apply_edits
 from pipeline.sites.records import Site
-from pipeline.sites.site_versions import IndexedSite
+from pipeline.sites.site_versions import ChangingSite
 from pipeline.stream.division import SHARDS
 from pipeline.stream.items import Router
+
+#: A change that concerns no more ids than that is spliced in, however small the site is.
+_FEW = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,24 +55,24 @@ class DeviceNames:
 class SiteHistory:
     """One site after another, with the router that sends by it.
 
-    ``documents_at(record)`` gives the site as it was after a record of the log; ``listen`` gets the first.
+    ``beginning_at(record)`` gives the site as it was after a record of the log; ``listen`` gets the first.
     """
 
     def __init__(
         self,
-        documents_at: Callable[[int], SiteDocuments] | None = None,
+        beginning_at: BeginningAt | None = None,
         listen: Callable[[CompiledSite], None] = lambda _: None,
         shards: int = SHARDS,
-        newest: tuple[int, Site] | None = None,
     ) -> None:
-        """``newest`` is the last record that changed the site, and the site since: read once already."""
-        self._newest = newest
-        self._documents_at = documents_at
+        self._beginning_at = beginning_at
         self._listen = listen
         self._shards = shards
         self.router = Router()
-        self._rows: IndexedSite | None = None
+        self._rows: ChangingSite | None = None
         self._compiled: CompiledSite | None = None
+        self._begun: CompiledSite | None = None
+        #: Edits since all was compiled whole.
+        self._since: list[Edit] = []
         self.devices = DeviceNames([])
 
     @property
@@ -78,52 +81,68 @@ class SiteHistory:
         assert self._compiled is not None, "begun before anything is judged"
         return self._compiled
 
+    def make_shard(self, number: int) -> Shard:
+        """A shard before all changes, which it gets in their order."""
+        assert self._begun is not None, "begun before anything is judged"
+        return Shard(self._begun, number)
+
     def begin(self, offset: int) -> CompiledSite:
         """The site at a place of the log: with all changes of records before ``offset``. Once; later nothing.
 
         Raises SiteError where this version of the program finds it unsound.
         """
         if self._compiled is None:
-            assert self._documents_at is not None, "else it is begun with a site"
-            documents = self._documents_at(offset - 1)
-            self.begin_with(self._site_at(offset - 1, documents), documents)
+            assert self._beginning_at is not None, "else it is begun with a site"
+            with nothing_collected():
+                self.begin_with(self._beginning_at(offset - 1))
         return self.compiled
 
-    def _site_at(self, record: int, documents: SiteDocuments) -> Site:
-        if self._newest is not None and record >= self._newest[0]:
-            return self._newest[1]
-        site = site_of(documents, findings := Findings())
-        if site is None:
-            raise SiteError(findings.faults)
-        return site
-
-    def begin_with(self, site: Site, documents: SiteDocuments | None) -> None:
-        """Begin with a site that was read already; without ``documents`` it cannot change."""
-        self._rows = None if documents is None else IndexedSite(documents)
-        self._listen(self._take_over(site))
+    def begin_with(self, beginning: Beginning) -> None:
+        """Begin with a site that was read already."""
+        self._rows = beginning.rows
+        self._listen(self._take_over(beginning.site, is_begin=True))
 
     def know(self, device_ids: Iterable[str]) -> None:
         """Devices that rows may name though the site is yet to; before it is begun."""
         self.devices.ids += dict.fromkeys(device_ids)
 
-    def take(self, edits: list[Edit], at_ms: int) -> SiteMoved:
-        """The next change in the order of the log."""
-        assert self._rows is not None, "begun before anything changes"
-        apply_edits(self._rows, edits)
-        self.devices.ids += [
-            name for name in devices_put(edits) if name not in self.compiled.division.device_number
-        ]
-        return SiteMoved(self._take_over(changed_site(self.compiled.site, self._rows, edits)), at_ms)
+    def take(self, edits: list[Edit], at_ms: int, *, is_judged: bool = True) -> SiteMoved:
+        """The next change in the order of the log; ``is_judged``: something came before that was judged."""
+        with self.rows.read_ahead(map(about, edits)):
+            return self._taken(edits, at_ms, is_judged=is_judged)
+
+    def _taken(self, edits: list[Edit], at_ms: int, *, is_judged: bool) -> SiteMoved:
+        rows = self.rows
+        before = {about(edit): rows.versions(about(edit)) for edit in edits}
+        apply_edits(rows, edits)
+        known = self.compiled.division.device_number
+        self.devices.ids += [name for name in devices_put(edits) if name not in known]
+        self._since += edits
+        concerned = None
+        if is_judged:
+            concerned = concerned_rows(rows, before, max(_FEW, len(self.compiled.site.people) // 4))
+        self.compiled.division.know(self.devices.ids[len(known) :])
+        compiled = None if concerned is None else self.compiled.changed(concerned)
+        if compiled is None or concerned is None:
+            site = changed_site(self.compiled.site, rows, self._since)
+            return SiteMoved(self._take_over(site, is_begin=not is_judged), at_ms)
+        self.devices.ids += compiled.division.device_ids[len(self.devices.ids) :]
+        self.router.also(compiled.division, concerned.devices)
+        self._compiled = compiled
+        return SiteMoved(compiled, at_ms)
 
     @property
-    def rows(self) -> IndexedSite:
+    def rows(self) -> ChangingSite:
         """The site by its rows, as a change is resolved with."""
         assert self._rows is not None, "begun before anything changes"
         return self._rows
 
-    def _take_over(self, site: Site) -> CompiledSite:
+    def _take_over(self, site: Site, *, is_begin: bool) -> CompiledSite:
         compiled = CompiledSite.of(site, self._shards, self.devices.ids)
         self.devices.ids += compiled.division.device_ids[len(self.devices.ids) :]
         self.router.move(compiled.division)
         self._compiled = compiled
+        self._since = []
+        if is_begin:
+            self._begun = compiled
         return compiled

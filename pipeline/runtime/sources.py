@@ -8,7 +8,7 @@ from threading import Event
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
-from pipeline.log.journal.log import JournalLog
+from pipeline.log.decoded import DecodedLog
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.agreement import Agreement, place_of, sealed_place
 from pipeline.runtime.halt import Halt
@@ -70,7 +70,7 @@ class LiveLog(FixedPartitionedSource[LogItem, str]):
 
     def __init__(
         self,
-        open_log: Callable[[int], JournalLog],
+        open_log: Callable[[int], DecodedLog],
         halt: Halt,
         stop: Event,
         done_with: Callable[[int], None],
@@ -97,7 +97,7 @@ class LiveLog(FixedPartitionedSource[LogItem, str]):
 
 class _LivePart(StatefulSourcePartition[LogItem, str]):
     def __init__(
-        self, log: JournalLog | None, halt: Halt, stop: Event, done_with: Callable[[int], None]
+        self, log: DecodedLog | None, halt: Halt, stop: Event, done_with: Callable[[int], None]
     ) -> None:
         """Without a log, for which there is a fault, it only ends."""
         self._log = log

@@ -10,10 +10,12 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from pipeline.checkpoint import Stored
+from pipeline.correlation.correlator import Correlator
+from pipeline.correlation.report import GapSeen, ShardReport
 from pipeline.engine.shard import Shard
 from pipeline.errors import InputError
-from pipeline.log.journal import ClockMark
-from pipeline.log.journal.log import Logged
+from pipeline.log.decoded import Logged
+from pipeline.log.marks import ClockMark
 from pipeline.log.site_record import SiteRecord
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.agreement import Agreement
@@ -133,6 +135,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         """Another site from an instant on; what lies behind the end that is asked for is not judged."""
         assert self._sites is not None, "somebody follows the site where it changes"
         moved = self._sites.take(list(edits), at_ms)
+        self._intake.follow(moved.compiled.site.policies)
         if self._until_ms is not None and at_ms > self._until_ms:
             return []
         start_ms = at_ms if self._intake.start_ms is None else self._intake.start_ms
@@ -148,7 +151,8 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         except ChangeRefused as refused:
             raise InputError(f"{change.place}: {refused}") from None
         if self._intake.start_ms is None:  # nothing was judged yet
-            self._sites.take(list(edits.edits), at_ms)
+            moved = self._sites.take(list(edits.edits), at_ms, is_judged=False)
+            self._intake.follow(moved.compiled.site.policies)
             return []
         self._intake.hold_clock(at_ms)
         return self._change(edits.edits, at_ms, 0) if edits else []
@@ -168,8 +172,8 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         return self._keeping.store.put("intake", kept)
 
 
-class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
-    """One shard, made when it first gets something."""
+class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate | ShardReport, str | None]):
+    """One shard, made when it first gets something. It reports where the log's clock has brought it."""
 
     def __init__(
         self,
@@ -187,15 +191,17 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
         #: Alerts that a site other than that of the kept state makes different ones.
         self._of_the_site: list[Alert] = []
 
-    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[AlertUpdate], bool]:
+    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[AlertUpdate | ShardReport], bool]:
         updates: dict[
             str, AlertUpdate
         ] = {}  # of an alert that changed more than once here, the last state counts
+        reports: list[ShardReport] = []
         with self._halt.at_fault():
             for item in [] if self._halt else values:
                 place = item.accepted.offset, item.accepted.clock_ms
                 updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in self._judge(item)}
-        return list(updates.values()), self.RETAIN
+                reports += self._report(item)
+        return [*updates.values(), *reports], self.RETAIN
 
     def _judge(self, item: ShardItem) -> list[Alert]:
         shard, accepted = self._ready(item), item.accepted
@@ -213,6 +219,18 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
         if accepted.clock_gap is not None:
             alerts += shard.skip_gap(accepted.clock_gap.from_ms, accepted.clock_gap.to_ms)
         return alerts if accepted.past_ms is None else alerts + shard.advance(accepted.past_ms)
+
+    def _report(self, item: ShardItem) -> list[ShardReport]:
+        """Where a mark of the clock has brought the shard; rows bring only those that have them on."""
+        accepted = item.accepted
+        if accepted.past_ms is None:
+            return []
+        gap = accepted.clock_gap
+        seen = None
+        if gap is not None:
+            told = self._ready(item).told_of_gap(gap.from_ms, gap.to_ms)
+            seen = GapSeen(gap.from_ms, gap.to_ms, *told)
+        return [ShardReport(item.shard, accepted.clock_ms, accepted.offset, seen)]
 
     def _ready(self, item: ShardItem) -> Shard:
         if self._shard is None:
@@ -232,6 +250,23 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate, str | None]):
         kept = replace(self._shard.checkpoint(), place=self._place)
         self._token = self._keeping.store.put(f"shard-{self._number}", kept)
         return self._token
+
+
+class CorrelationLogic(StatefulBatchLogic[ShardReport, AlertUpdate, None]):
+    """What looks at all shards. It has no state to keep."""
+
+    def __init__(self, correlator: Correlator, halt: Halt) -> None:
+        self._correlator = correlator
+        self._halt = halt
+
+    def on_batch(self, values: list[ShardReport]) -> tuple[Iterable[AlertUpdate], bool]:
+        found: list[AlertUpdate] = []
+        with self._halt.at_fault():
+            found = [] if self._halt else self._correlator.take(values)
+        return found, self.RETAIN
+
+    def snapshot(self) -> None:
+        self._halt.forbid_commit()
 
 
 class WriterSink(FixedPartitionedSink[X, None]):

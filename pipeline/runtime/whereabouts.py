@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geofences.appending import Appending
 from geofences.instant import BEGIN_MS
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.grafting import SubjectGraft
 from pipeline.engine.subject_table import Ints, build_subject_table
 from pipeline.ping import CONFIRMATION, PingBatch
 from pipeline.sites.policy import SOURCES
-from pipeline.sites.records import Site
-from pipeline.stream.batteries import NOT_GIVEN, Batteries
-from pipeline.stream.division import divide
+from pipeline.stream.batteries import Batteries
+from pipeline.stream.division import Division
+from pipeline.stream.readings import NOT_GIVEN
 from sinks.positions import Contact
 
 
@@ -41,11 +44,30 @@ class Whereabouts:
 class Locator:
     """Knows whose every device is at every time; fixes of nobody under supervision are left out."""
 
-    def __init__(self, site: Site, device_ids: Sequence[str] = ()) -> None:
-        """``device_ids`` have their numbers already (``divide``)."""
-        self._subjects = build_subject_table(divide(site, 1, device_ids), 0)
+    def __init__(self, division: Division) -> None:
+        """All people and devices of a site, in one shard."""
+        self._subjects = build_subject_table(division, 0)
+        self._office_number: dict[str, int] = {}
         #: The office of each row of people as a number.
-        self._office = np.unique(np.array(self._subjects.row_office, np.str_), return_inverse=True)[1]
+        self._office = Appending(self._numbered(self._subjects.row_office))
+
+    @classmethod
+    def of(cls, compiled: CompiledSite) -> Locator:
+        """That of a site that was compiled whole."""
+        return cls(compiled.division.together(compiled.site))
+
+    def _numbered(self, offices: Sequence[str]) -> NDArray[np.int64]:
+        number = self._office_number
+        return np.array([number.setdefault(office, len(number)) for office in offices], np.int64)
+
+    def follow(self, compiled: CompiledSite) -> None:
+        """The site has changed by what was spliced into the compiled one."""
+        assert compiled.splice is not None, "else a new one is made"
+        subjects = self._subjects
+        subjects.device_ids = compiled.division.device_ids
+        rows = len(subjects.row_office)
+        SubjectGraft(subjects, compiled.splice.rows, compiled.division, 0, 1).make()
+        self._office.also(self._numbered(subjects.row_office[rows:]))
 
     def unsupervised(self, at_ms: int) -> list[str]:
         """The devices that nobody under supervision carries at an instant."""
@@ -84,7 +106,7 @@ class Locator:
         """
         subjects = self._subjects
         person, row = self._bearers(rows)
-        owner = np.where(row >= 0, person * len(subjects.row_office) + self._office[row], -1)
+        owner = np.where(row >= 0, person * len(subjects.row_office) + self._office.cells[row], -1)
         order = np.lexsort((rows.event_ms, rows.device))  # stable: at one event time in the order of the log
         order = order[owner[order] >= 0]
         newest = order[_ends(rows.device[order])]

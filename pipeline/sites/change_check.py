@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pipeline.errors import Fault
 from pipeline.sites.change_faults import ChangeFault
 from pipeline.sites.documents import FENCES as FENCES_FILE
-from pipeline.sites.documents import HOLIDAYS, TABLES, Document, SiteDocuments
+from pipeline.sites.documents import HOLIDAYS, POLICIES, TABLES, Document, SiteDocuments
 from pipeline.sites.findings import Findings
 from pipeline.sites.load import site_of
 from pipeline.sites.neighbourhood import neighbourhood
 from pipeline.sites.site_versions import FENCES, Key, SiteVersions, id_of, references, validity_of
 
-_TABLE_OF = {form.file: name for name, form in TABLES.items()} | {FENCES_FILE: FENCES}
+_TABLE_OF = {form.file: name for name, form in TABLES.items()} | {FENCES_FILE: FENCES, POLICIES: POLICIES}
 #: Where the check of files says a fault is.
 _PLACE = re.compile(r"(?:row|feature) (\d+)")
 #: Another row that it names: its number is one of the neighbourhood, which nobody else knows.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from typing import TypeVar
 
-from geofences.instant import END_MS
 from pipeline.errors import SiteError
+from pipeline.sites.documents import POLICIES
 from pipeline.sites.edits import HOLIDAYS, Edit, place_of
 from pipeline.sites.findings import Findings
 from pipeline.sites.load import site_of
 from pipeline.sites.neighbourhood import neighbourhood
-from pipeline.sites.records import Site
+from pipeline.sites.records import Office, Site
+from pipeline.sites.rows import Rows, as_rows
 from pipeline.sites.site_versions import Key, SiteVersions
 
 Row = TypeVar("Row")
@@ -37,34 +37,20 @@ def changed_site(site: Site, now: SiteVersions, edits: Iterable[Edit]) -> Site:
         of.setdefault(table, set()).add(name)
     return replace(
         site,
-        offices=part.offices if "offices" in of else site.offices,
-        people=_merged(site.people, part.people, of.get("people"), "person_id"),
-        bindings=_merged(site.bindings, part.bindings, of.get("devices"), "device_id"),
-        leaves=_merged(site.leaves, part.leaves, of.get("leaves"), "leave_id"),
-        fences=_merged(site.fences, part.fences, of.get("fences"), "fence_id"),
+        offices=site.offices if "offices" not in of else _offices(site, part, of["offices"]),
+        people=_changed(site.people, part.people, of.get("people")),
+        bindings=_changed(site.bindings, part.bindings, of.get("devices")),
+        leaves=_changed(site.leaves, part.leaves, of.get("leaves")),
+        fences=_changed(site.fences, part.fences, of.get("fences")),
         holidays=part.holidays,
+        later_policies=part.later_policies if POLICIES in of else site.later_policies,
     )
 
 
-def _merged(old: Sequence[Row], new: Iterable[Row], ids: set[str] | None, id_name: str) -> tuple[Row, ...]:
-    """The old rows with those about some ids replaced where they begin together, dropped, or added behind."""
-    if ids is None:
-        return tuple(old)
-    id_of = attrgetter(id_name)
-    found = {(id_of(row), _begin_ms(row)): row for row in new if id_of(row) in ids}
-    # A million rows are gone through here; what is done for each is in C.
-    places = [place for place, name in enumerate(map(id_of, old)) if name in ids]
-    merged, gone = list(old), []
-    for place in places:
-        row = found.pop((id_of(old[place]), _begin_ms(old[place])), None)
-        if row is None:
-            gone.append(place)
-        else:
-            merged[place] = row
-    for place in reversed(gone):
-        del merged[place]
-    return (*merged, *found.values())
+def _offices(site: Site, part: Site, ids: set[str]) -> tuple[Office, ...]:
+    return tuple(as_rows(site.offices, "office_id").changed(sorted(ids), part.offices))
 
 
-def _begin_ms(row: object) -> int:
-    return int(getattr(row, "valid_from_ms", END_MS))
+def _changed(old: Sequence[Row], new: Iterable[Row], ids: set[str] | None) -> Sequence[Row]:
+    assert isinstance(old, Rows), "a site's tables are Rows"
+    return old.changed(sorted(ids), new) if ids else old

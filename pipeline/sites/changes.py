@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.sites.change_check import site_faults
 from pipeline.sites.change_faults import ChangeFault, ChangeRefused, Code
-from pipeline.sites.documents import POLICY, Document
+from pipeline.sites.documents import POLICIES, Document
 from pipeline.sites.edits import HOLIDAYS, Edit, Edits, contents, difference
-from pipeline.sites.findings import Findings, shown
 from pipeline.sites.holiday_changes import with_years
 from pipeline.sites.operations import Operation, read_operations, with_sound_times
-from pipeline.sites.policy import Policy
-from pipeline.sites.policy_file import parse_policy
-from pipeline.sites.site_versions import Key, SiteVersions, span_of, with_cells
+from pipeline.sites.policies import Policies
+from pipeline.sites.policy_changes import end_policy, put_policy
+from pipeline.sites.site_versions import Key, SiteVersions, policies_of, span_of, with_cells
 from sinks.alert import instant_text
 
 
@@ -53,10 +53,7 @@ class _Draft:
             is_new_leave = operation.op == "put" and self._is_new_leave(operation)
             if not is_new_leave:
                 self._fault_past(operation, "effective_at", operation.effective_ms, self._clock_ms)
-        if operation.table == "policies":
-            wrong = "policies by date cannot be changed while the system runs yet"
-            self._fault(operation, "table", wrong, "another table", "not_supported_yet")
-        elif operation.table == HOLIDAYS:
+        if operation.table == HOLIDAYS:
             self._add_years(operation)
         else:
             key = operation.table, operation.id
@@ -64,7 +61,9 @@ class _Draft:
                 self._before[key] = self._site.versions(key)
                 self.rows[key] = list(self._before[key])
             self.touched[key] = operation.number
-            if operation.op == "put":
+            if operation.table == POLICIES:
+                self._policy(operation, self.rows[key])
+            elif operation.op == "put":
                 self._put(operation, self.rows[key])
             else:
                 self._end(operation, self.rows[key])
@@ -88,8 +87,6 @@ class _Draft:
         begin_ms = self._begin_ms(operation, times["valid_from"])
         if table == "leaves" and begin_ms < self._clock_ms:
             row = self._entered_late(operation, row, begin_ms, times["approved_at"])
-        if table == "offices":
-            self._fault_other_parent(operation, rows)
         if times["valid_from"] != begin_ms:
             row = with_cells(table, row, {"valid_from": instant_text(begin_ms)})
         holding = _holding(table, rows, begin_ms)
@@ -122,9 +119,9 @@ class _Draft:
 
         What arrives in the same millisecond stands before it: so it is approved from the next one on.
         """
-        horizon_ms = _policy(self._site).backfill_horizon_ms
-        if begin_ms < self._clock_ms - horizon_ms:
-            self._fault_past(operation, "valid_from", begin_ms, self._clock_ms - horizon_ms)
+        kept_ms = self._policies().kept_from_ms(self._clock_ms)
+        if begin_ms < kept_ms:
+            self._fault_past(operation, "valid_from", begin_ms, kept_ms)
         if approved_ms is not None and approved_ms > self._clock_ms:
             return row
         return {**row, "approved_at": instant_text(self._clock_ms + 1)}
@@ -159,11 +156,21 @@ class _Draft:
         self.holidays = found.text
         self._holidays_from_ms = min(self._holidays_from_ms, found.from_ms)
 
-    def _fault_other_parent(self, operation: Operation, rows: Sequence[Document]) -> None:
-        if rows and rows[-1]["parent_id"] != operation.row["parent_id"]:
-            wrong = f"{shown(operation.row['parent_id'])} is another office above it"
-            expected = f"{shown(rows[-1]['parent_id'])}: an office is not put below another one yet"
-            self._fault(operation, "parent_id", wrong, expected, "not_supported_yet")
+    def _policy(self, operation: Operation, rows: list[Document]) -> None:
+        complain = partial(self._fault, operation)
+        if operation.op == "put":
+            row, times = with_sound_times(operation, self._faults)
+            begin_ms = self._begin_ms(operation, times["valid_from"])
+            put_policy(rows, row, begin_ms, self._policies(), self._clock_ms, complain)
+        else:
+            at_ms = max(operation.effective_ms or self._clock_ms, self._clock_ms)
+            end_policy(rows, at_ms, self._policies(), complain)
+
+    def _policies(self) -> Policies:
+        """The policies as they are to be so far."""
+        drafted = {key: of for key, of in self.rows.items() if key[0] == POLICIES}
+        others = [row for row in self._site.policies() if (POLICIES, str(row["version"])) not in drafted]
+        return policies_of(self._site.policy, [*others, *(row for of in drafted.values() for row in of)])
 
     def _fault_past(self, operation: Operation, field: str, ms: int, least_ms: int) -> None:
         wrong = f"{_written(ms)} is in the past: the log's clock stands at {instant_text(self._clock_ms)}"
@@ -176,10 +183,6 @@ class _Draft:
 
 def _written(ms: int) -> str:
     return instant_text(ms) if ms > BEGIN_MS else "always"
-
-
-def _policy(site: SiteVersions) -> Policy:
-    return parse_policy(POLICY, site.policy, Findings()) or Policy()
 
 
 def _holding(table: str, rows: Sequence[Document], at_ms: int) -> tuple[int, tuple[int, int]] | None:

@@ -7,18 +7,24 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from geofences.instant import instant_ms
 from pipeline.sites.fences import PROPERTIES
 from pipeline.sites.leaves import COLUMNS as LEAVE_COLUMNS
 from pipeline.sites.offices import COLUMNS as OFFICE_COLUMNS
 from pipeline.sites.offices import VALIDITY
 from pipeline.sites.people import DEVICE_COLUMNS, PEOPLE_COLUMNS, PHONE
 from pipeline.sites.table import Table
+from pipeline.sites.toml_text import toml_text
+from sinks.alert import instant_text
 
 FENCES, PEOPLE, DEVICES, OFFICES = "fences.geojson", "people.csv", "devices.csv", "offices.csv"
 LEAVES, POLICY, HOLIDAYS, PLACES = "leaves.csv", "policy.toml", "holidays.toml", "places.csv"
+#: The directory of the policies by date, a TOML file each.
+POLICIES = "policies"
 FILES = (FENCES, PEOPLE, DEVICES, OFFICES, LEAVES, POLICY, HOLIDAYS, PLACES)
 
 #: A row of a table: every column of its file by name, "" where it is not given.
@@ -54,7 +60,8 @@ TABLES = {
 class SiteDocuments:
     """A site as people write it. Rows keep their order; a text is "" where there is no such file.
 
-    ``rows`` has the tables offices, people, devices and leaves; ``fences`` are GeoJSON features.
+    ``rows`` has the tables offices, people, devices and leaves; ``fences`` are GeoJSON features; ``policies``
+    what the files of policies/ hold.
     """
 
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=lambda: dict.fromkeys(TABLES, ()))
@@ -62,30 +69,39 @@ class SiteDocuments:
     policy: str = ""
     holidays: str = ""
     places: str = ""
+    policies: tuple[Document, ...] = ()
 
     def table(self, name: str) -> tuple[Document, ...]:
-        """The rows of a table by its name in a change, ``fences`` too."""
+        """The rows of a table by its name in a change, ``fences`` and ``policies`` too."""
+        if name == POLICIES:
+            return self.policies
         return self.fences if name == "fences" else self.rows[name]
 
 
 def rows_of(table: Table, form: TableForm) -> tuple[Row, ...]:
     """The sound rows of a file, by column."""
     names = (*form.columns, *form.optional)
-    return tuple(dict(zip(names, cells, strict=True)) for _, cells in table.rows)
+    return tuple(dict(zip(names, cells, strict=True)) for cells in table.rows)
 
 
 def table_of(rows: tuple[Row, ...], form: TableForm) -> Table:
     """Rows as if they had been read from their file."""
     names = (*form.columns, *form.optional)
-    numbered = [(number, tuple(row[name] for name in names)) for number, row in enumerate(rows, 1)]
-    return Table(form.file, numbered, frozenset(row[form.id_column] for row in rows))
+    columns = tuple([row[name] for row in rows] for name in names)
+    return Table(form.file, range(1, len(rows) + 1), columns, frozenset(columns[0]))
 
 
 def known_feature(feature: Document) -> Document:
     """A feature with nothing but what a fence is made of."""
     given = feature["properties"]
-    properties = {name: given[name] for name in PROPERTIES if given.get(name) is not None}
+    properties = {name: given[name] for name in _known(tuple(given)) if given[name] is not None}
     return {"type": "Feature", "properties": properties, "geometry": feature.get("geometry")}
+
+
+@lru_cache(maxsize=1_000)
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a feature's properties that we know, in our order; most features have the same ones."""
+    return tuple(name for name in PROPERTIES if name in names)
 
 
 def write_documents(documents: SiteDocuments, directory: Path) -> None:
@@ -102,6 +118,20 @@ def write_documents(documents: SiteDocuments, directory: Path) -> None:
     ):
         if text:
             (directory / name).write_text(text, encoding="utf-8", newline="")
+    _write_policies(documents.policies, directory / POLICIES)
+
+
+def policy_files(directory: Path) -> list[Path]:
+    """The files of the policies by date of a site, by name."""
+    return sorted((directory / POLICIES).glob("*.toml"))
+
+
+def _write_policies(policies: tuple[Document, ...], folder: Path) -> None:
+    """A file each, named by the instant it begins."""
+    for policy in policies:
+        folder.mkdir(exist_ok=True)
+        name = instant_text(instant_ms(policy["valid_from"])).replace(":", "").replace(".000Z", "Z")
+        (folder / f"{name}.toml").write_text(toml_text(policy), encoding="utf-8", newline="")
 
 
 def _csv_text(rows: tuple[Row, ...], form: TableForm) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
-from pipeline.sites.documents import Document, SiteDocuments
-from pipeline.sites.site_versions import FENCES, IndexedSite, Key, id_of, key_of, span_of
+from pipeline.sites.documents import POLICIES, Document, SiteDocuments
+from pipeline.sites.site_versions import FENCES, ChangingSite, Key, id_of, key_of, span_of
 
 HOLIDAYS = "holidays"
 
@@ -43,6 +43,8 @@ def edited(documents: SiteDocuments, edits: Iterable[Edit]) -> SiteDocuments:
         rows = _edited_rows(table, documents.table(table), of_table)
         if table == FENCES:
             documents = replace(documents, fences=rows)
+        elif table == POLICIES:
+            documents = replace(documents, policies=rows)
         else:
             documents = replace(documents, rows={**documents.rows, table: rows})
     return documents
@@ -79,10 +81,13 @@ def place_of(edit: Edit) -> tuple[str, int]:
 
 def about(edit: Edit) -> Key:
     """The table and the id that an edit is about; holidays have no id."""
-    return edit["table"], "" if edit["table"] == HOLIDAYS else place_of(edit)[0]
+    table = edit["table"]
+    if table == HOLIDAYS:
+        return table, ""
+    return key_of(table, edit["put"]) if "put" in edit else (table, edit["drop"]["id"])
 
 
-def apply_edits(site: IndexedSite, edits: Iterable[Edit]) -> None:
+def apply_edits(site: ChangingSite, edits: Iterable[Edit]) -> None:
     """The same in place, where each change must cost no more than the rows it is about."""
     by_key: dict[Key, list[Edit]] = {}
     for edit in edits:

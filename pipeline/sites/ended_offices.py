@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from pipeline.sites.documents import PEOPLE
-from pipeline.sites.fences import Draft
+from pipeline.sites.fences import Drafts
 from pipeline.sites.findings import Findings, Place
 from pipeline.sites.offices import Offices
 from pipeline.sites.records import Person
+from pipeline.sites.sound_rows import SoundRows
 
 
 def fault_ended_offices(
-    offices: Offices, people: Mapping[int, Person], drafts: Sequence[Draft], findings: Findings
+    offices: Offices, people: SoundRows[Person] | None, drafts: Drafts | None, findings: Findings
 ) -> None:
-    """Faults for people (by row) and fences whose office ends before they do."""
+    """Faults for people and fences whose office ends before they do."""
     if not offices.have_ends:
         return
-    for row, person in people.items():
-        place = Place(findings, PEOPLE, f"row {row}")
-        offices.fault_ended(person.office_id, person.valid_to_ms, "office_id", place)
-    for draft in drafts:
-        for selector in draft.applies_to if draft.span else ():
-            word, _, name = selector.partition(":")
-            if word == "office" and draft.span:
-                offices.fault_ended(name, draft.span[1], "applies_to", draft.place)
+    if people is not None:
+        for at, office_id in enumerate(people.rows.column("office_id")):
+            if offices.ends(office_id):
+                place = Place(findings, PEOPLE, f"row {people.numbers[at]}")
+                offices.fault_ended(office_id, people.rows[at].valid_to_ms, "office_id", place)
+    for at, selectors in enumerate(() if drafts is None else drafts.applies_to):
+        named = [selector.partition(":") for selector in selectors if selector.startswith("office:")]
+        if drafts is None or not named or not drafts.holds[at]:
+            continue
+        for _, _, name in named:
+            offices.fault_ended(name, int(drafts.to_ms[at]), "applies_to", drafts.place(at))

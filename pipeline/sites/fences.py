@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -20,8 +20,12 @@ from pipeline.sites.applies_to import KnownNames, read_selectors
 from pipeline.sites.cells import Span, identifier, is_number, is_unicode, validity
 from pipeline.sites.findings import Findings, Place, shown
 from pipeline.sites.misplaced_crs import fault_feature_crs
+from pipeline.sites.plain_features import PlainFeatures, Schedules, plain_features
+from pipeline.sites.policies import tolerances_m
 from pipeline.sites.policy import Policy
+from pipeline.sites.row_columns import Column, RowColumns
 from pipeline.sites.shape import REACH, fault_crossing, read_shape
+from pipeline.sites.sound_rows import repeated
 from pipeline.sites.versions import overlaps
 
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -41,9 +45,6 @@ PROPERTIES = (
     "radius_m",
     "buffer_m",
 )
-
-#: Schedules already parsed, by their texts: equal schedules share one object.
-Schedules = dict[tuple[str, ...], Schedule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +66,123 @@ class Draft:
     reach_m: float
 
 
-def read_drafts(features: list[Any], known: KnownNames, file: str, findings: Findings) -> list[Draft]:
+class Drafts:
+    """All features as far as they could be read: by columns, of shape (n,), in the order of the file.
+
+    ``single`` has those that were looked at one by one. What is no feature at all has no id, shape or span.
+    """
+
+    def __init__(
+        self, plain: PlainFeatures, single: Mapping[int, Draft], file: str, findings: Findings
+    ) -> None:
+        self.single = single
+        self._file, self._findings = file, findings
+        self.is_plain = plain.is_plain
+        self.fence_id, self.name, self.rule, self.group = plain.fence_id, plain.name, plain.rule, plain.group
+        self.applies_to, self.crs, self.schedule = plain.applies_to, plain.crs, plain.schedule
+        self.severity, self.tolerance_m, self.reach_m = plain.severity, plain.tolerance_m, plain.reach_m
+        self.from_ms, self.to_ms, self.holds = plain.valid_from_ms, plain.valid_to_ms, plain.holds
+        self.shape = np.empty(len(plain.is_plain), np.object_)
+        self.shape[plain.is_plain] = shapely.points(plain.position[plain.is_plain])
+        for at in np.flatnonzero(~plain.is_plain).tolist():
+            self._take(at, single.get(at))
+
+    def _take(self, at: int, draft: Draft | None) -> None:
+        self.holds[at] = draft is not None and draft.span is not None
+        self.fence_id[at] = None if draft is None else draft.fence_id
+        self.applies_to[at] = () if draft is None else draft.applies_to
+        self.rule[at] = None if draft is None else draft.rule
+        if draft is None:
+            return
+        self.name[at], self.group[at], self.crs[at] = draft.name, draft.group, draft.crs
+        self.schedule[at], self.severity[at] = draft.schedule, draft.severity
+        self.tolerance_m[at] = np.nan if draft.tolerance_m is None else draft.tolerance_m
+        self.reach_m[at], self.shape[at] = draft.reach_m, draft.shape
+        if draft.span is not None:
+            self.from_ms[at], self.to_ms[at] = draft.span
+
+    def place(self, at: int) -> Place:
+        """The place that faults of a feature are to name."""
+        if at in self.single:
+            return self.single[at].place
+        return Place(self._findings, self._file, f"feature {at + 1} ({self.fence_id[at]})")
+
+
+def read_drafts(features: Sequence[Any], known: KnownNames, file: str, findings: Findings) -> Drafts:
     """Every feature checked by itself and its versions against each other."""
     schedules: Schedules = {}
+    plain = plain_features(features, known, schedules)
     unknown: Counter[str] = Counter()
-    drafts: list[Draft] = []
-    for number, feature in enumerate(features, 1):
-        place = Place(findings, file, f"feature {number}")
+    single: dict[int, Draft] = {}
+    for at in np.flatnonzero(~plain.is_plain).tolist():
+        feature, place = features[at], Place(findings, file, f"feature {at + 1}")
         properties = feature.get("properties") if isinstance(feature, dict) else None
         if not isinstance(properties, dict) or feature.get("type") != "Feature":
             place.fault("", "is no Feature with properties", "a Feature with geometry and properties")
             continue
         fence_id = properties.get("fence_id")
         if isinstance(fence_id, str):
-            place.where = f"feature {number} ({fence_id})"
+            place.where = f"feature {at + 1} ({fence_id})"
         fault_feature_crs(feature, place)
         unknown.update(properties.keys() - set(PROPERTIES))
-        drafts.append(_draft(properties, feature.get("geometry"), known, schedules, place))
+        single[at] = _draft(properties, feature.get("geometry"), known, schedules, place)
+    drafts = Drafts(plain, single, file, findings)
     _fault_versions(drafts)
-    shaped = [draft for draft in drafts if draft.shape is not None]
+    shaped = [draft for draft in single.values() if draft.shape is not None]
     fault_crossing([draft.shape for draft in shaped if draft.shape], [draft.place for draft in shaped])
     findings.warn_unknown(file, "feature", unknown, f"the properties {', '.join(PROPERTIES)}")
     return drafts
 
 
-def fences_of(drafts: list[Draft], policy: Policy) -> list[Fence]:
+def fences_of(drafts: Drafts, policy: Policy) -> RowColumns[Fence]:
     """Drafts without fault as fences on WGS-84 ground; one that the shift bends into a knot is a fault."""
-    areas = _areas(drafts)
-    moved = [number for number, draft in enumerate(drafts) if draft.crs not in (None, "wgs84", "cgcs2000")]
-    fault_crossing(
-        [areas[number].shape for number in moved], [drafts[number].place for number in moved], " in WGS-84"
-    )
-    return [_fence(draft, area, policy) for draft, area in zip(drafts, areas, strict=True)]
+    _move(drafts)
+    is_keep_in = np.array([rule == "keep_in" for rule in drafts.rule], np.bool_)
+    by_policy = np.isnan(drafts.tolerance_m)
+    groups = zip(drafts.group, drafts.fence_id, is_keep_in.tolist(), strict=True)
+    columns: dict[str, Column] = {
+        "area.shape": drafts.shape,
+        "area.reach_m": drafts.reach_m,
+        "fence_id": drafts.fence_id,
+        "name": drafts.name,
+        "rule": drafts.rule,
+        "group": [(group or fence_id) if keeps_in else None for group, fence_id, keeps_in in groups],
+        "applies_to": drafts.applies_to,
+        "tolerance_m": tolerances_m(drafts.tolerance_m, by_policy, is_keep_in, policy),
+        "schedule": drafts.schedule,
+        "valid_from_ms": drafts.from_ms,
+        "valid_to_ms": drafts.to_ms,
+        "severity": drafts.severity,
+        "has_policy_tolerance": by_policy,
+    }
+    return RowColumns(_fence, columns)
 
 
-def _fence(draft: Draft, area: Area, policy: Policy) -> Fence:
-    assert draft.fence_id is not None
-    assert draft.span is not None
-    is_keep_in = draft.rule == "keep_in"
-    rule = policy.keep_in if is_keep_in else policy.keep_out
-    return Fence(
-        fence_id=draft.fence_id,
-        name=draft.name,
-        rule=draft.rule,
-        group=(draft.group or draft.fence_id) if is_keep_in else None,
-        applies_to=draft.applies_to,
-        area=area,
-        tolerance_m=rule.tolerance_m if draft.tolerance_m is None else draft.tolerance_m,
-        schedule=draft.schedule,
-        valid_from_ms=draft.span[0],
-        valid_to_ms=draft.span[1],
-        severity=draft.severity,
-    )
+def _fence(
+    shape: BaseGeometry,
+    reach_m: float,
+    fence_id: str,
+    name: str,
+    rule: Rule,
+    group: str | None,
+    applies_to: tuple[str, ...],
+    *others: Any,
+) -> Fence:
+    return Fence(fence_id, name, rule, group, applies_to, Area(shape, reach_m), *others)
 
 
-def _areas(drafts: list[Draft]) -> list[Area]:
-    """Circles are moved all at once: there may be one for every person."""
-    areas = [Area(draft.shape, draft.reach_m) for draft in drafts if draft.shape is not None]
+def _move(drafts: Drafts) -> None:
+    """Shapes to WGS-84. Circles are moved all at once: there may be one for every person."""
+    others = [at for at, crs in enumerate(drafts.crs) if crs != CRS[0]]
     for crs in CRS[1:]:
-        numbers = [number for number, draft in enumerate(drafts) if draft.crs == crs]
-        circles = [number for number in numbers if areas[number].shape.geom_type == "Point"]
-        if circles:
-            centres = shapely.get_coordinates([areas[number].shape for number in circles])
-            moved = shapely.points(*to_wgs84(centres[:, 0], centres[:, 1], crs))
-            for number, point in zip(circles, np.atleast_1d(moved), strict=True):
-                areas[number] = Area(point, areas[number].reach_m)
-        for number in set(numbers) - set(circles):
-            areas[number] = area_to_wgs84(areas[number], crs)
-    return areas
+        moved = np.array([at for at in others if drafts.crs[at] == crs], np.int64)
+        is_circle = shapely.get_type_id(drafts.shape[moved]) == shapely.GeometryType.POINT
+        centres = shapely.get_coordinates(drafts.shape[moved[is_circle]])
+        drafts.shape[moved[is_circle]] = shapely.points(*to_wgs84(centres[:, 0], centres[:, 1], crs))
+        for at in moved[~is_circle].tolist():
+            drafts.shape[at] = area_to_wgs84(Area(drafts.shape[at], float(drafts.reach_m[at])), crs).shape
+    bent = [at for at in others if at in drafts.single and drafts.crs[at] not in (None, "cgcs2000")]
+    fault_crossing(drafts.shape[bent].tolist(), [drafts.place(at) for at in bent], " in WGS-84")
 
 
 def _draft(
@@ -257,20 +307,21 @@ def _item_errors(texts: tuple[str, ...]) -> list[ScheduleError]:
     return errors
 
 
-def _fault_versions(drafts: list[Draft]) -> None:
+def _fault_versions(drafts: Drafts) -> None:
     """Versions of one fence_id hold one after the other, and all keep in or all keep out."""
-    first_rule: dict[str, tuple[str, Place]] = {}
-    for draft in drafts:
-        if draft.fence_id and draft.rule:
-            rule, place = first_rule.setdefault(draft.fence_id, (draft.rule, draft.place))
-            if rule != draft.rule:
-                wrong = f"{draft.rule}, where {place.where} of the same fence_id is {rule}"
-                draft.place.fault("rule", wrong, "one rule for all versions of a fence")
-    spans = [
-        (draft.fence_id, draft.span, number)
-        for number, draft in enumerate(drafts)
-        if draft.fence_id and draft.span
-    ]
-    for number, other in overlaps(spans):
-        wrong = f"overlaps in time with {drafts[other].place.where}"
-        drafts[number].place.fault("valid_from", wrong, "versions of one fence_id that do not overlap")
+    first_rule: dict[str | None, tuple[str, int]] = {}
+    versions = repeated(drafts.fence_id, [fence_id is not None for fence_id in drafts.fence_id])
+    for at in versions:
+        if rule := drafts.rule[at]:
+            first, other = first_rule.setdefault(drafts.fence_id[at], (rule, at))
+            if rule != first:
+                wrong = f"{rule}, where {drafts.place(other).where} of the same fence_id is {first}"
+                drafts.place(at).fault("rule", wrong, "one rule for all versions of a fence")
+    spans = (
+        (drafts.fence_id[at], (int(drafts.from_ms[at]), int(drafts.to_ms[at])), at)
+        for at in versions
+        if drafts.holds[at]
+    )
+    for at, other in overlaps(spans):
+        wrong = f"overlaps in time with {drafts.place(other).where}"
+        drafts.place(at).fault("valid_from", wrong, "versions of one fence_id that do not overlap")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -24,18 +25,17 @@ def parse_features(name: str, text: str, findings: Findings) -> list[Any] | None
     return features
 
 
+#: The end of a name and its colon, where they are apart.
+_APART = re.compile(r'"[ \t\r\n]+:')
+
+
 def _parsed(text: str, file: Place) -> Any:
-    repeated: Counter[str] = Counter()
-
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) < len(pairs):  # json would silently keep the last
-            counts = Counter(name for name, _ in pairs)
-            repeated.update(name for name in counts if counts[name] > 1)
-        return table
-
     try:
-        collection = json.loads(text, object_pairs_hook=members)
+        collection = json.loads(text)
+        # Each name is followed by a colon: where there are as many of those as members, none was given
+        # twice. A quote within a text may look alike, so more of them says nothing yet.
+        named = text.count('":') + sum(1 for _ in _APART.finditer(text))
+        repeated = Counter[str]() if named == _members(collection) else _repeated(text)
     except (ValueError, RecursionError) as error:
         file.fault("", f"is no JSON: {error}", "a GeoJSON FeatureCollection")
         return None
@@ -43,3 +43,29 @@ def _parsed(text: str, file: Place) -> Any:
         wrong = f"{shown(name)} is given twice within {count} object{'s' * (count > 1)}"
         file.fault("", wrong, "each member of an object once")
     return collection if collection is not None else {}
+
+
+def _members(value: Any) -> int:
+    """How many members all objects within a value have together."""
+    count, still_open = 0, [value]
+    while still_open:
+        held = still_open.pop()
+        if isinstance(held, dict):
+            count += len(held)
+            held = held.values()
+        elif not isinstance(held, list):
+            continue
+        still_open += [item for item in held if type(item) in (dict, list)]
+    return count
+
+
+def _repeated(text: str) -> Counter[str]:
+    """The names that are given twice, and in how many objects; json would silently keep the last."""
+    repeated: Counter[str] = Counter()
+
+    def members(pairs: list[tuple[str, Any]]) -> None:
+        counts = Counter(name for name, _ in pairs)
+        repeated.update(name for name in counts if counts[name] > 1)
+
+    json.loads(text, object_pairs_hook=members)
+    return repeated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,25 +15,32 @@ from pipeline.sites.documents import (
     FILES,
     HOLIDAYS,
     PLACES,
+    POLICIES,
     POLICY,
     TABLES,
+    Document,
     SiteDocuments,
     known_feature,
+    policy_files,
     rows_of,
     table_of,
 )
 from pipeline.sites.ended_offices import fault_ended_offices
-from pipeline.sites.fences import Draft, fences_of, read_drafts
-from pipeline.sites.findings import Findings, Place
+from pipeline.sites.fences import Drafts, fences_of, read_drafts
+from pipeline.sites.findings import Findings, Place, shown
 from pipeline.sites.geojson import parse_features
 from pipeline.sites.leaves import read_leaves
 from pipeline.sites.named_places import parse_places
 from pipeline.sites.oddities import warn_of_oddities
 from pipeline.sites.offices import Offices, read_offices
 from pipeline.sites.people import read_devices, read_people
+from pipeline.sites.plain_features import FeatureLines
+from pipeline.sites.policies import LaterPolicy, Policies
 from pipeline.sites.policy import Policy
-from pipeline.sites.policy_file import parse_policy
+from pipeline.sites.policy_file import later_policy, parse_policy, policy_table
 from pipeline.sites.records import Leave, Site
+from pipeline.sites.rows import as_rows
+from pipeline.sites.site_lines import SiteLines, table_of_lines
 from pipeline.sites.table import Table, parse_table, read_text
 
 #: Files that a site may do without.
@@ -50,7 +58,7 @@ def load_site(directory: Path) -> Site:
 
 def site_files(directory: Path) -> list[Path]:
     """The files that a site in this directory has or may have, there or not."""
-    return [directory / name for name in FILES]
+    return [*(directory / name for name in FILES), *policy_files(directory)]
 
 
 def check_site(directory: Path) -> tuple[list[Fault], list[Fault]]:
@@ -86,9 +94,17 @@ def load_documents(directory: Path) -> SiteDocuments:
     return documents
 
 
-def site_of(documents: SiteDocuments, findings: Findings) -> Site | None:
+def site_of(documents: SiteDocuments | SiteLines, findings: Findings) -> Site | None:
     """The site that documents make, or None where there are faults: those that their files would have."""
     return _checked(_Documents(documents), findings)
+
+
+def sound_site(documents: SiteDocuments | SiteLines) -> Site:
+    """The same. Raises SiteError with every fault."""
+    site = site_of(documents, findings := Findings())
+    if site is None:
+        raise SiteError(findings.faults)
+    return site
 
 
 class _Source(Protocol):
@@ -96,10 +112,13 @@ class _Source(Protocol):
 
     def table(self, name: str, findings: Findings) -> Table | None: ...
 
-    def features(self, findings: Findings) -> list[Any] | None: ...
+    def features(self, findings: Findings) -> Sequence[Any] | None: ...
 
     def text(self, name: str, findings: Findings) -> str | None:
         """The text of an optional file; "" where there is none."""
+
+    def policies(self, findings: Findings) -> list[tuple[Document, Place]]:
+        """What each policy by date says, with the place that its faults are to name."""
 
 
 class _Directory:
@@ -110,6 +129,7 @@ class _Directory:
         self._tables: dict[str, Table | None] = {}
         self._features: list[Any] = []
         self._texts: dict[str, str] = {}
+        self._policies: list[Document] = []
 
     def table(self, name: str, findings: Findings) -> Table | None:
         form = TABLES[name]
@@ -135,29 +155,49 @@ class _Directory:
             self._texts[name] = text = text or "\n"  # an empty file is not none at all
         return text
 
+    def policies(self, findings: Findings) -> list[tuple[Document, Place]]:
+        found = []
+        for path in policy_files(self._directory):
+            name = f"{POLICIES}/{path.name}"
+            text = read_text(path, Place(findings, name, "file"))
+            table = None if text is None else policy_table(name, text, findings)
+            if table is not None:
+                found.append((table, Place(findings, name, "")))
+        self._policies = [table for table, _ in found]
+        return found
+
     def documents(self) -> SiteDocuments:
         """What was read; call it where nothing of it was wrong."""
         tables = {name: self._tables.get(name) for name in TABLES}
         rows = {name: rows_of(table, TABLES[name]) if table else () for name, table in tables.items()}
-        texts = [self._texts.get(name, "") for name in (POLICY, HOLIDAYS, PLACES)]
-        return SiteDocuments(rows, tuple(map(known_feature, self._features)), *texts)
+        features = tuple(map(known_feature, self._features))
+        policy, holidays, places = (self._texts.get(name, "") for name in (POLICY, HOLIDAYS, PLACES))
+        return SiteDocuments(rows, features, policy, holidays, places, tuple(self._policies))
 
 
 class _Documents:
     """Documents in place of files."""
 
-    def __init__(self, documents: SiteDocuments) -> None:
+    def __init__(self, documents: SiteDocuments | SiteLines) -> None:
         self._documents = documents
 
     def table(self, name: str, findings: Findings) -> Table | None:
+        if isinstance(self._documents, SiteLines):
+            return table_of_lines(self._documents.rows[name], TABLES[name])
         return table_of(self._documents.rows[name], TABLES[name])
 
-    def features(self, findings: Findings) -> list[Any] | None:
-        return list(self._documents.fences)
+    def features(self, findings: Findings) -> Sequence[Any] | None:
+        if isinstance(self._documents, SiteLines):
+            return FeatureLines(self._documents.fences)
+        return self._documents.fences
 
     def text(self, name: str, findings: Findings) -> str | None:
         documents = self._documents
         return {POLICY: documents.policy, HOLIDAYS: documents.holidays, PLACES: documents.places}[name]
+
+    def policies(self, findings: Findings) -> list[tuple[Document, Place]]:
+        numbered = enumerate(self._documents.policies, 1)
+        return [(table, Place(findings, POLICIES, f"row {number}")) for number, table in numbered]
 
 
 def _is_directory(directory: Path, findings: Findings) -> bool:
@@ -170,32 +210,46 @@ def _is_directory(directory: Path, findings: Findings) -> bool:
         if path.suffix in (".csv", ".toml", ".geojson") and path.name not in FILES:
             expected = f"one of {', '.join(FILES)}"
             findings.warn(path.name, "file", "is not part of a site and is not read", expected)
+    for path in sorted((directory / POLICIES).glob("*")):
+        if path.suffix != ".toml":
+            findings.warn(
+                f"{POLICIES}/{path.name}", "file", "is no policy and is not read", "a file NAME.toml"
+            )
     return True
 
 
 def _checked(source: _Source, findings: Findings) -> Site | None:
     """The site of a source, or None where anything of it is wrong."""
     policy = _policy(source, findings)
+    later = _later_policies(source, findings)
+    policies = None if policy is None else Policies(policy, later)
     holidays = _holidays(source, findings)
     office_rows = source.table("offices", findings)
     offices = read_offices(office_rows, findings) if office_rows else Offices([], {})
     person_rows = source.table("people", findings)
-    known = KnownNames(_ids(person_rows), policy.windows.keys() if policy else None, _ids(office_rows))
-    people = read_people(person_rows, known.offices, known.classes, findings) if person_rows else {}
+    classes = None if policies is None else {name for each in policies.all for name in each.windows}
+    known = KnownNames(_ids(person_rows), classes, _ids(office_rows))
+    people = read_people(person_rows, known.offices, policies, findings) if person_rows else None
     device_rows = source.table("devices", findings)
-    bindings = read_devices(device_rows, known.people, findings) if device_rows else {}
+    bindings = read_devices(device_rows, known.people, findings) if device_rows else None
     features = source.features(findings)
-    drafts = read_drafts(features, known, FENCES, findings) if features else []
-    leaves = _leaves(source, known, None if features is None else drafts, findings)
+    drafts = None if features is None else read_drafts(features, known, FENCES, findings)
+    leaves = _leaves(source, known, drafts, findings)
     parse_places(PLACES, source.text(PLACES, findings), findings)  # for its faults; no rule knows them
     fault_ended_offices(offices, people, drafts, findings)
     if findings.faults or policy is None or holidays is None:
         return None
-    fences = tuple(fences_of(drafts, policy))
+    assert people is not None, "what lacks is a fault"
+    assert bindings is not None, "what lacks is a fault"
+    assert drafts is not None, "what lacks is a fault"
+    fences = fences_of(drafts, policy)
     if findings.faults:
         return None
-    rows = (tuple(offices.records), tuple(people.values()), tuple(bindings.values()), tuple(leaves.values()))
-    return Site(policy, *rows, fences, holidays)
+    return Site(
+        policy, tuple(offices.records), as_rows(people.rows, "person_id"),
+        as_rows(bindings.rows, "device_id", "person_id"), tuple(leaves.values()),
+        as_rows(fences, "fence_id"), holidays, tuple(later),
+    )  # fmt: skip
 
 
 def _ids(table: Table | None) -> frozenset[str] | None:
@@ -203,16 +257,30 @@ def _ids(table: Table | None) -> frozenset[str] | None:
 
 
 def _leaves(
-    source: _Source, known: KnownNames, drafts: list[Draft] | None, findings: Findings
+    source: _Source, known: KnownNames, drafts: Drafts | None, findings: Findings
 ) -> dict[int, Leave]:
     table = source.table("leaves", findings)
-    fence_ids = None if drafts is None else {draft.fence_id for draft in drafts if draft.fence_id}
+    fence_ids = None if drafts is None else {name for name in drafts.fence_id if name}
     return read_leaves(table, known.people, fence_ids, findings) if table else {}
 
 
 def _policy(source: _Source, findings: Findings) -> Policy | None:
     text = source.text(POLICY, findings)
     return None if text is None else parse_policy(POLICY, text, findings)
+
+
+def _later_policies(source: _Source, findings: Findings) -> list[LaterPolicy]:
+    """The policies by date, by their beginning; a fault where two begin together."""
+    found: dict[int, LaterPolicy] = {}
+    for table, place in source.policies(findings):
+        later = later_policy(table, place)
+        if later is not None and later.valid_from_ms in found:
+            other = found[later.valid_from_ms].policy.version
+            wrong = f"{shown(table['valid_from'])} is when policy {shown(other)} begins"
+            place.fault("valid_from", wrong, "one policy at a time")
+        elif later is not None:
+            found[later.valid_from_ms] = later
+    return [found[begin_ms] for begin_ms in sorted(found)]
 
 
 def _holidays(source: _Source, findings: Findings) -> HolidayTable | None:

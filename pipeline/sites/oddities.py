@@ -20,7 +20,7 @@ from pipeline.sites.too_small import TooSmall, homes_never_reached, zones_never_
 
 def warn_of_oddities(site: Site, findings: Findings) -> None:
     """Warnings on a site without faults, whose n-th person or fence is thus the n-th row or feature."""
-    above = offices_above(list(site.offices))
+    above = offices_above(site.offices, END_MS - 1)
     _warn_of_people_without_device(site, findings)
     _warn_of_fences_for_nobody(site, above, findings)
     for number, other in covered_fences(site.fences, above):

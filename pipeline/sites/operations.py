@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from geofences.instant import instant_ms
 from pipeline.sites.cells import TIME_EXPECTED, is_number, is_unicode
 from pipeline.sites.change_faults import ChangeFault, Code
-from pipeline.sites.documents import TABLES, Document
+from pipeline.sites.documents import POLICIES, TABLES, Document
 from pipeline.sites.fences import PROPERTIES
 from pipeline.sites.findings import listed, shown
 from pipeline.sites.site_versions import FENCES, VERSIONED, with_cells
@@ -18,7 +18,7 @@ from sinks.alert import instant_text
 _KEYS = ("op", "table", "row", "effective_at", "by", "reason", "id", "arrival_time")
 _OPS = ("put", "end")
 #: Tables of a site that a change may be about.
-CHANGEABLE = (*VERSIONED, "policies", "holidays")
+CHANGEABLE = (*VERSIONED, POLICIES, "holidays")
 
 
 class _Complain(Protocol):
@@ -76,21 +76,33 @@ def _operation(number: int, item: Any, faults: list[ChangeFault]) -> Operation |
     for key in item.keys() - set(_KEYS):
         complain(str(key), "unknown key", f"one of {', '.join(_KEYS)}")
     effective_ms = _instant(item.get("effective_at"), "effective_at", complain)
-    if table not in VERSIONED:
+    if table not in (*VERSIONED, POLICIES):
         return Operation(number, str(op), table, name, row, effective_ms)
     if not name:
         complain(_id_column(table), "is missing", f"a {_id_column(table)}")
         return None
+    if table == POLICIES:
+        return _policy(Operation(number, str(op), table, name, row, effective_ms), complain)
     read = _feature(row, complain) if table == FENCES else _cells(table, row, complain)
     return Operation(number, str(op), table, name, read, effective_ms)
 
 
+def _policy(operation: Operation, complain: _Complain) -> Operation | None:
+    """The operation where its policy can be written; what it says is checked with the site."""
+    if is_unicode(json.dumps(operation.row, ensure_ascii=False)):
+        return operation
+    complain("row", "is no Unicode text", "texts without halves of letters")
+    return None
+
+
 def _id_column(table: str) -> str:
+    if table == POLICIES:
+        return "version"
     return "fence_id" if table == FENCES else TABLES[table].id_column
 
 
 def _id(table: str, row: dict[str, Any]) -> str:
-    if table not in VERSIONED:
+    if table not in (*VERSIONED, POLICIES):
         return ""
     properties = row.get("properties")
     # To end a fence its id is enough.

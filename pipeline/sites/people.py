@@ -1,13 +1,24 @@
-"""people.csv and devices.csv: who is supervised, and by which device."""
+"""people.csv and devices.csv: who is supervised, and by which device.
+
+Rows are looked at by columns; those of which that does not say for certain that nothing is wrong are looked
+at one by one, which is what says what is wrong.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Sequence, Set
 
+import numpy as np
+
+from geofences.instant import BEGIN_MS, END_MS
 from pipeline.sites.cells import Span, identifier, validity
 from pipeline.sites.findings import Findings, Place, listed, shown
-from pipeline.sites.policy import DEVICE_KINDS
+from pipeline.sites.instants import Instants, Ints
+from pipeline.sites.policies import Policies
+from pipeline.sites.policy import DEVICE_KINDS, Policy
 from pipeline.sites.records import Binding, Person
+from pipeline.sites.row_columns import Column
+from pipeline.sites.sound_rows import Flags, SoundRows, are_ids, are_known, repeated, shared_texts
 from pipeline.sites.table import Table
 from pipeline.sites.versions import overlaps
 
@@ -19,47 +30,66 @@ DEVICE_COLUMNS = ("device_id", "person_id", "kind", "valid_from", "valid_to")
 
 
 def read_people(
-    table: Table, offices: Set[str] | None, classes: Set[str] | None, findings: Findings
-) -> dict[int, Person]:
-    """Sound rows by row number; a set that is None could not be read, and nothing is held against it."""
-    people: dict[int, Person] = {}
-    spans: dict[int, tuple[str, Span]] = {}
-    for row, (person_id, name, office_id, class_name, valid_from, valid_to, phone), place in table.places(
-        findings
+    table: Table, offices: Set[str] | None, policies: Policies | None, findings: Findings
+) -> SoundRows[Person]:
+    """The sound rows; what is None could not be read, and nothing is held against it."""
+    always = None if policies is None else set.intersection(*(set(each.windows) for each in policies.all))
+    person_ids, names, office_ids, classes, valid_from, valid_to, phones = table.columns
+    from_ms, to_ms, holds = Instants().spans(valid_from, valid_to)
+    has_id = are_ids(person_ids)
+    is_sound = has_id & holds & are_known(office_ids, offices) & are_known(classes, always)
+    for at, cells, place in table.at(np.flatnonzero(~is_sound).tolist(), findings):
+        known_id = identifier(cells[0], "person_id", place)
+        known_office = _known(cells[2], "office_id", "office", offices, "offices.csv", place)
+        span = validity(cells[4], cells[5], place)
+        known_class = _known_class(cells[3], always, policies, span, place)
+        is_sound[at] = bool(known_id and span and known_office and known_class)
+    for at, other in _overlapping(person_ids, from_ms, to_ms, has_id & holds):
+        wrong = f"{shown(person_ids[at])} is supervised by row {table.numbers[other]} at the same time"
+        _overlap(table, at, wrong, findings)
+    columns: dict[str, Column] = {
+        "person_id": person_ids,
+        "name": names,
+        "office_id": shared_texts(office_ids),
+        "class_name": shared_texts(classes),
+        "valid_from_ms": from_ms,
+        "valid_to_ms": to_ms,
+        "phone": phones if not any(phones) else [phone.strip()[:_PHONE_MOST] for phone in phones],
+    }
+    return SoundRows.of(Person, columns, table.numbers, is_sound)
+
+
+def read_devices(table: Table, people: Set[str] | None, findings: Findings) -> SoundRows[Binding]:
+    """The sound rows; a device is of one person, by one row, at a time."""
+    device_ids, person_ids, kinds, valid_from, valid_to = table.columns
+    from_ms, to_ms, holds = Instants().spans(valid_from, valid_to)
+    has_id = are_ids(device_ids)
+    is_sound = has_id & holds & are_known(person_ids, people) & are_known(kinds, set(DEVICE_KINDS))
+    for _, (device_id, person_id, kind, since, until), place in table.at(
+        np.flatnonzero(~is_sound).tolist(), findings
     ):
-        known_id = identifier(person_id, "person_id", place)
-        known_office = _known(office_id, "office_id", "office", offices, "offices.csv", place)
-        known_class = _known_class(class_name, classes, place)
-        span = validity(valid_from, valid_to, place)
-        if known_id and span:
-            spans[row] = person_id, span
-            if known_office and known_class:
-                people[row] = Person(
-                    person_id, name, office_id, class_name, *span, phone.strip()[:_PHONE_MOST]
-                )
-    for row, other in overlaps((person_id, span, row) for row, (person_id, span) in spans.items()):
-        wrong = f"{shown(spans[row][0])} is supervised by row {other} at the same time"
-        _overlap(table.file, row, wrong, findings)
-    return people
-
-
-def read_devices(table: Table, people: Set[str] | None, findings: Findings) -> dict[int, Binding]:
-    """Sound rows by row number; a device is of one person, by one row, at a time."""
-    bindings: dict[int, Binding] = {}
-    spans: dict[int, tuple[str, str, Span]] = {}
-    for row, (device_id, person_id, kind, valid_from, valid_to), place in table.places(findings):
-        known_id = identifier(device_id, "device_id", place)
-        known_person = _known(person_id, "person_id", "person", people, "people.csv", place)
+        identifier(device_id, "device_id", place)
+        _known(person_id, "person_id", "person", people, "people.csv", place)
         if kind not in DEVICE_KINDS:
             place.fault("kind", f"unknown kind of device {shown(kind)}", f"one of {listed(DEVICE_KINDS)}")
-        span = validity(valid_from, valid_to, place)
-        if known_id and span:
-            spans[row] = device_id, person_id, span
-            if known_person and kind in DEVICE_KINDS:
-                bindings[row] = Binding(device_id, person_id, kind, *span)
-    for row, other in overlaps((device_id, span, row) for row, (device_id, _, span) in spans.items()):
-        _overlap(table.file, row, _bound_twice(*spans[row][:2], spans[other][1], other), findings)
-    return bindings
+        validity(since, until, place)
+    for at, other in _overlapping(device_ids, from_ms, to_ms, has_id & holds):
+        wrong = _bound_twice(device_ids[at], person_ids[at], person_ids[other], table.numbers[other])
+        _overlap(table, at, wrong, findings)
+    columns: dict[str, Column] = {
+        "device_id": device_ids,
+        "person_id": person_ids,
+        "kind": shared_texts(kinds),
+        "valid_from_ms": from_ms,
+        "valid_to_ms": to_ms,
+    }
+    return SoundRows.of(Binding, columns, table.numbers, is_sound)
+
+
+def _overlapping(ids: Sequence[str], from_ms: Ints, to_ms: Ints, counts: Flags) -> Iterator[tuple[int, int]]:
+    """Pairs of rows, by their places, that are about one id at one time; of those that count."""
+    places = repeated(ids, counts)
+    return overlaps((ids[at], (int(from_ms[at]), int(to_ms[at])), at) for at in places)
 
 
 def _bound_twice(device_id: str, person_id: str, other_id: str, other_row: int) -> str:
@@ -71,8 +101,8 @@ def _bound_twice(device_id: str, person_id: str, other_id: str, other_row: int) 
     )
 
 
-def _overlap(file: str, row: int, wrong: str, findings: Findings) -> None:
-    place = Place(findings, file, f"row {row}")
+def _overlap(table: Table, at: int, wrong: str, findings: Findings) -> None:
+    place = Place(findings, table.file, f"row {table.numbers[at]}")
     place.fault("valid_from", wrong, "validities of one id that do not overlap")
 
 
@@ -86,9 +116,24 @@ def _known(name: str, field: str, word: str, names: Set[str] | None, source: str
     return False
 
 
-def _known_class(name: str, classes: Set[str] | None, place: Place) -> bool:
-    if name and (classes is None or name in classes):
+def _known_class(
+    name: str, always: Set[str] | None, policies: Policies | None, span: Span | None, place: Place
+) -> bool:
+    """Whether every policy that is in force while a row holds knows its class; most are in all policies."""
+    if name and (always is None or name in always):
+        return True
+    in_force = policies.within(*(span or (BEGIN_MS, END_MS))) if policies is not None else []
+    lacking = next((policy for policy in in_force if name not in policy.windows), None)
+    if name and lacking is None:
         return True
     wrong = f"unknown class {shown(name)}" if name else "is empty"
-    place.fault("class", wrong, f"a class of the policy: {listed(classes or ())}")
+    classes = listed(lacking.windows if lacking is not None else ())
+    which = (
+        "the policy" if policies is None or len(policies.all) == 1 else f"policy {shown(_version(lacking))}"
+    )
+    place.fault("class", wrong, f"a class of {which}: {classes}")
     return False
+
+
+def _version(policy: Policy | None) -> str:
+    return "" if policy is None else policy.version

@@ -1,4 +1,4 @@
-"""policy.toml: every key optional, every other key a fault, defaults for what is not given."""
+"""policy.toml and policies/*.toml: unknown keys are faults, what is not given has its default."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.sites.cells import is_number
+from geofences.instant import BEGIN_MS
+from pipeline.sites.cells import TIME_EXPECTED, instant, is_number
 from pipeline.sites.findings import Findings, Place, listed, shown
+from pipeline.sites.policies import LaterPolicy
 from pipeline.sites.policy import DEVICE_KINDS, SOURCES, BoundaryRule, DailyWindow, Policy
 from pipeline.sites.table import read_text
 
@@ -46,12 +49,44 @@ def parse_policy(name: str, text: str, findings: Findings) -> Policy | None:
 
     Keys that are wrong keep their defaults, so that the rest of the site can still be checked.
     """
+    table = policy_table(name, text, findings)
+    return None if table is None else _read_table(table, "", _TOP, Place(findings, name, ""), Policy())
+
+
+def policy_table(name: str, text: str, findings: Findings) -> dict[str, Any] | None:
+    """What the text of a policy's file holds, its times as texts; None where it is no TOML."""
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits, too
         Place(findings, name, "file").fault("", f"is no TOML: {error}", "TOML")
         return None
-    return _read_table(table, "", _TOP, Place(findings, name, ""), Policy())
+    return {
+        key: value.isoformat() if isinstance(value, (date, time)) else value for key, value in table.items()
+    }
+
+
+def later_policy(table: Mapping[str, Any], place: Place) -> LaterPolicy | None:
+    """The policy of a file of policies/; None where it cannot be said from when on it holds.
+
+    It is a whole policy: what it does not give has its default, whatever the policy before it said.
+    """
+    begin_ms = _valid_from(table, place)
+    if "version" not in table:
+        place.fault("version", "is missing", "a text by which alerts name the policy")
+    rest = {key: value for key, value in table.items() if key != "valid_from"}
+    policy = _read_table(rest, "", _TOP, place, Policy())
+    return None if begin_ms is None else LaterPolicy(begin_ms, policy)
+
+
+def _valid_from(table: Mapping[str, Any], place: Place) -> int | None:
+    given = table.get("valid_from")
+    if given is None or given == "":
+        place.fault("valid_from", "is missing", TIME_EXPECTED)
+        return None
+    if not isinstance(given, str):
+        place.fault("valid_from", f"{shown(given)} is no time with offset", TIME_EXPECTED)
+        return None
+    return instant(given, "valid_from", place, empty_ms=BEGIN_MS)
 
 
 def read_window(text: object) -> DailyWindow | None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from geofences.fence import Fence
 from geofences.holidays import HolidayTable
 from geofences.instant import BEGIN_MS, END_MS
+from pipeline.sites.policies import LaterPolicy, Policies
 from pipeline.sites.policy import Policy
+from pipeline.sites.rows import as_rows
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """An office and the one above it (None at the top)."""
+    """One version of an office and the one above it (None at the top)."""
 
     office_id: str
     parent_id: str | None
     name: str
     level: str
+    valid_from_ms: int = BEGIN_MS
+    valid_to_ms: int = END_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +69,34 @@ class Leave:
     approved_at_ms: int = BEGIN_MS
 
 
+#: The columns that the rows of each table can be asked for by, first what they are about.
+_COLUMNS = {
+    "people": ("person_id",),
+    "bindings": ("device_id", "person_id"),
+    "leaves": ("leave_id", "person_id"),
+    "fences": ("fence_id",),
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """Everything a run needs to know besides the stream; loaded and checked as a whole."""
+    """Everything a run needs to know besides the stream; loaded and checked as a whole.
+
+    ``policy`` holds until the first of ``later_policies``; ``policies`` tells which one does when.
+    People, bindings, leaves and fences are ``Rows``, whatever they are given as.
+    """
 
     policy: Policy
     offices: tuple[Office, ...]
-    people: tuple[Person, ...]
-    bindings: tuple[Binding, ...]
-    leaves: tuple[Leave, ...]
-    fences: tuple[Fence, ...]
+    people: Sequence[Person]
+    bindings: Sequence[Binding]
+    leaves: Sequence[Leave]
+    fences: Sequence[Fence]
     holidays: HolidayTable
+    later_policies: tuple[LaterPolicy, ...] = ()
+    policies: Policies = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policies", Policies(self.policy, self.later_policies))
+        for table, columns in _COLUMNS.items():
+            object.__setattr__(self, table, as_rows(getattr(self, table), *columns))

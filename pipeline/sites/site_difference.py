@@ -11,9 +11,8 @@ from typing import Any
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
 from pipeline.sites.documents import TABLES, Document, SiteDocuments
 from pipeline.sites.edits import contents
-from pipeline.sites.findings import Findings, shown
-from pipeline.sites.policy import Policy
-from pipeline.sites.policy_file import parse_policy
+from pipeline.sites.findings import shown
+from pipeline.sites.policy_difference import compare_policies
 from pipeline.sites.site_versions import FENCES, VERSIONED, key_of, span_of, with_cells
 from sinks.alert import instant_text
 
@@ -46,6 +45,10 @@ def site_difference(now: SiteDocuments, given: SiteDocuments, clock_ms: int) -> 
             old, new = there.get(name, []), wanted.get(name, [])
             if old != new:
                 _compare(found, table, name, old, new, clock_ms)
+    policies = compare_policies(now, given, clock_ms)
+    found.operations += policies.operations
+    found.changes += policies.changes
+    found.notes += policies.notes
     _compare_texts(found, now, given)
     return found
 
@@ -162,11 +165,6 @@ def _cells(table: str, old: Document, new: Document) -> Iterator[str]:
 
 
 def _compare_texts(found: SiteDifference, now: SiteDocuments, given: SiteDocuments) -> None:
-    policies = [parse_policy("", text, Findings()) or Policy() for text in (now.policy, given.policy)]
-    if policies[0] != policies[1]:
-        row = {"version": policies[1].version}
-        found.operations.append({"op": "put", "table": "policies", "row": row, "effective_at": None})
-        found.changes.append("policy.toml: another policy")
     if now.holidays != given.holidays:
         _compare_holidays(found, now.holidays, given.holidays)
     if now.places != given.places:

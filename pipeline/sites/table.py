@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
 from pipeline.sites.findings import Findings, Place, listed
@@ -16,22 +15,38 @@ from pipeline.sites.misplaced_crs import fault_table_crs
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The sound rows of one file.
+    """The sound rows of one file, by columns.
 
-    ``rows`` are (data row counted from 1, cells in the order of the columns asked for, then of the optional
-    ones, empty where the file has none); ``ids`` are
+    ``numbers`` are those of the rows, counted from 1; ``columns`` the cells of the columns asked for, then of
+    the optional ones, empty where the file has none; ``ids`` are
     the first cells of all rows, the unsound ones too: others may name them without a second fault
     (None where the file broke off, and there may be more).
     """
 
     file: str
-    rows: list[tuple[int, tuple[str, ...]]]
+    numbers: Sequence[int]
+    columns: tuple[Sequence[str], ...]
     ids: frozenset[str] | None
+
+    @property
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The cells of each row."""
+        return zip(*self.columns, strict=True)
 
     def places(self, findings: Findings) -> Iterator[tuple[int, tuple[str, ...], Place]]:
         """Every row with its number and the place that its faults are to name."""
-        for row, cells in self.rows:
+        for row, cells in zip(self.numbers, self.rows, strict=True):
             yield row, cells, Place(findings, self.file, f"row {row}")
+
+    def at(self, numbers: Iterable[int], findings: Findings) -> Iterator[tuple[int, tuple[str, ...], Place]]:
+        """The same of some rows, by their places among the sound ones."""
+        for place in numbers:
+            row = self.numbers[place]
+            yield (
+                place,
+                tuple(cells[place] for cells in self.columns),
+                Place(findings, self.file, f"row {row}"),
+            )
 
 
 def parse_table(
@@ -51,9 +66,12 @@ def parse_table(
         return None
     if "lon" in columns:
         fault_table_crs(header, lines, file)
-    rows, ids = _split(lines, header, columns, optional, Place(findings, name, ""))
-    _warn_of_extra(header, (*columns, *optional), len(rows), name, findings)
-    return Table(name, rows, None if broken else ids)
+    first = header.index(columns[0])
+    ids = frozenset(cells[first] for cells in lines if len(cells) > first)
+    numbers = _sound_rows(lines, len(header), Place(findings, name, ""))
+    lines = lines if len(numbers) == len(lines) else [lines[row - 1] for row in numbers]
+    _warn_of_extra(header, (*columns, *optional), len(lines), name, findings)
+    return Table(name, numbers, _columns(lines, header, (*columns, *optional)), None if broken else ids)
 
 
 def read_text(path: Path, file: Place) -> str | None:
@@ -93,25 +111,23 @@ def _sound_header(header: list[str], columns: tuple[str, ...], file: Place) -> b
     return not missing and not twice
 
 
-def _split(
-    lines: list[list[str]],
-    header: list[str],
-    columns: tuple[str, ...],
-    optional: tuple[str, ...],
-    place: Place,
-) -> tuple[list[tuple[int, tuple[str, ...]]], frozenset[str]]:
-    pick = itemgetter(*map(header.index, columns))
-    more = [header.index(name) if name in header else None for name in optional]
-    first, width = header.index(columns[0]), len(header)
-    rows, ids = [], set()
+def _sound_rows(lines: list[list[str]], width: int, place: Place) -> Sequence[int]:
+    """The numbers of the rows that are as wide as the header."""
+    if all(len(cells) == width for cells in lines):
+        return range(1, len(lines) + 1)
+    sound = []
     for row, cells in enumerate(lines, 1):
-        if len(cells) > first:
-            ids.add(cells[first])
         if len(cells) == width:
-            rows.append((row, (*pick(cells), *("" if at is None else cells[at] for at in more))))
+            sound.append(row)
         else:
             place.fault(f"row {row}", f"has {len(cells)} fields", f"{width} as in the header")
-    return rows, frozenset(ids)
+    return sound
+
+
+def _columns(lines: list[list[str]], header: list[str], names: Sequence[str]) -> tuple[Sequence[str], ...]:
+    empty = [""] * len(lines)
+    places = [header.index(name) if name in header else None for name in names]
+    return tuple(empty if at is None else [cells[at] for cells in lines] for at in places)
 
 
 def _warn_of_extra(

@@ -12,6 +12,7 @@ from pipeline.errors import InputError
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.reading.rows import TOO_LATE, USABLE
 from pipeline.sites.records import Site
+from pipeline.sites.row_columns import cells_of
 from sinks.alert import instant_text
 
 Ints = NDArray[np.int64]
@@ -81,10 +82,13 @@ class Owed:
     """About how many confirmations a site's people owe between two instants."""
 
     def __init__(self, site: Site) -> None:
-        per_day = {name: len(windows) for name, windows in site.policy.windows.items()}
-        self._per_day = np.array([per_day[person.class_name] for person in site.people], np.float64)
-        self._from_ms = np.array([person.valid_from_ms for person in site.people], np.int64)
-        self._to_ms = np.array([person.valid_to_ms for person in site.people], np.int64)
+        per_day: dict[str, int] = {}
+        for policy in site.policies.all:
+            for name, windows in policy.windows.items():
+                per_day[name] = max(len(windows), per_day.get(name, 0))
+        self._per_day = np.array([per_day[name] for name in cells_of(site.people, "class_name")], np.float64)
+        self._from_ms = np.array(cells_of(site.people, "valid_from_ms"), np.int64)
+        self._to_ms = np.array(cells_of(site.people, "valid_to_ms"), np.int64)
 
     def between(self, from_ms: int, to_ms: int) -> int:
         """All windows of the class of everybody supervised then."""
@@ -102,7 +106,7 @@ class ArrivalOrder:
         self.files: dict[str, Overridden] = {}
         self.jump: Jump | None = None
         self._owed = Owed(site)
-        self._horizon_ms = site.policy.backfill_horizon_ms
+        self._horizon_ms = max(policy.backfill_horizon_ms for policy in site.policies.all)
         self._until_ms = until_ms
         self._accept_jump = accept_jump
         self._holder: At | None = None  # the row that the clock stands at

@@ -1,18 +1,14 @@
-"""What accepted rows say of batteries; nothing is judged by it, so it is read only where somebody asks."""
+"""What accepted rows say of batteries, for the card of a person."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.reading.raw_batch import RawBatch
-from pipeline.reading.rows import RawChunk
-
-#: ``charging`` of a row that does not say.
-NOT_GIVEN = -1
+from pipeline.stream.readings import readings_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +16,7 @@ class Batteries:
     """Columns beside those of accepted rows, shape (n,).
 
     ``pct`` is NaN where not given, or given as what is no percentage (below 0 or above 100); ``charging`` is
-    0, 1 or NOT_TOLD.
+    0, 1 or ``readings.NOT_GIVEN``.
     """
 
     pct: NDArray[np.float64]
@@ -29,21 +25,5 @@ class Batteries:
 
 def batteries_of(batch: RawBatch, places: NDArray[np.int64]) -> Batteries:
     """What the rows at rising ``places`` (n,) of a batch, all of them usable, say of batteries."""
-    pct = np.full(len(places), np.nan)
-    charging = np.full(len(places), NOT_GIVEN, np.int8)
-    order = np.argsort(batch.chunk[places], kind="stable")
-    ends = np.cumsum(np.bincount(batch.chunk[places], minlength=len(batch.chunks)))[:-1]
-    for chunk, mine in zip(batch.chunks, np.split(order, ends), strict=True):
-        if len(mine):
-            pct[mine], charging[mine] = _read(chunk, batch.position[places[mine]])
-    pct[~((pct >= 0) & (pct <= 100))] = np.nan
-    return Batteries(pct, charging)
-
-
-def _read(chunk: RawChunk, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Both columns at positions of usable rows, NaN and NOT_TOLD where not given."""
-    found = chunk.unjudged(positions)
-    nothing = pa.nulls(len(positions))
-    pct = found.get("battery_pct", nothing).cast(pa.float64()).fill_null(np.nan)
-    charging = found.get("charging", nothing).cast(pa.int8()).fill_null(NOT_GIVEN)
-    return pct.to_numpy(zero_copy_only=False), charging.to_numpy(zero_copy_only=False)
+    found = readings_of(batch, places, ("battery_pct", "charging"))
+    return Batteries(found["battery_pct"], found["charging"])

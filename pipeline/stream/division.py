@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.sites.records import Binding, Person, Site
+from pipeline.sites.row_columns import Picked, cells_of
+
+Ints = NDArray[np.int64]
 
 #: How many shards a run has: state that was kept belongs to so many.
 SHARDS = 8
@@ -19,13 +25,39 @@ def shard_of_person(person_id: str, shards: int) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Division:
-    """Rows by shard in the site's order; devices numbered as in ``PingBatch.device``."""
+    """Rows by shard in the site's order; devices numbered as in ``PingBatch.device``.
+
+    ``person_ids`` are all people in the order of their first rows; ``of_people`` and ``of_bindings`` are the
+    numbers, by shard, of the people that these rows are about, and ``devices`` those of the devices.
+    """
 
     shards: int
     device_ids: list[str]
     device_number: dict[str, int]
-    people: list[list[Person]]
-    bindings: list[list[Binding]]
+    people: list[Picked[Person]]
+    bindings: list[Picked[Binding]]
+    person_ids: list[str]
+    of_people: list[Ints]
+    of_bindings: list[Ints]
+    devices: list[Ints]
+
+    def together(self, site: Site) -> Division:
+        """All rows of the site that was divided in one shard, by the same numbers of people and devices."""
+        people = Picked(site.people, np.arange(len(site.people)))
+        bindings = Picked(site.bindings, np.arange(len(site.bindings)))
+        rows, bound = [mine.indexes for mine in self.people], [mine.indexes for mine in self.bindings]
+        return replace(
+            self, shards=1, people=[people], bindings=[bindings], device_ids=[*self.device_ids],
+            of_people=[_joined(rows, self.of_people)], of_bindings=[_joined(bound, self.of_bindings)],
+            devices=[_joined(bound, self.devices)],
+        )  # fmt: skip
+
+    def know(self, device_ids: Iterable[str]) -> None:
+        """Devices that are new are numbered behind all others."""
+        for name in device_ids:
+            if name not in self.device_number:
+                self.device_number[name] = len(self.device_ids)
+                self.device_ids.append(name)
 
 
 def divide(site: Site, shards: int, device_ids: Sequence[str] = ()) -> Division:
@@ -33,12 +65,46 @@ def divide(site: Site, shards: int, device_ids: Sequence[str] = ()) -> Division:
 
     Devices have the numbers that ``device_ids`` gives them, those that it lacks follow by first mention.
     """
-    shard = {row.person_id: shard_of_person(row.person_id, shards) for row in site.people}
-    people: list[list[Person]] = [[] for _ in range(shards)]
-    bindings: list[list[Binding]] = [[] for _ in range(shards)]
-    for person in site.people:
-        people[shard[person.person_id]].append(person)
-    for binding in site.bindings:
-        bindings[shard[binding.person_id]].append(binding)
-    known = list(dict.fromkeys([*device_ids, *(row.device_id for row in site.bindings)]))
-    return Division(shards, known, {name: code for code, name in enumerate(known)}, people, bindings)
+    return divided(site.people, site.bindings, shards, device_ids)
+
+
+def divided(
+    people: Sequence[Person], bindings: Sequence[Binding], shards: int, device_ids: Sequence[str] = ()
+) -> Division:
+    """``divide`` of rows; each binding is of somebody among the people."""
+    names, devices = cells_of(people, "person_id"), cells_of(bindings, "device_id")
+    person = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    of_people = _codes(person, names)
+    of_bindings = _codes(person, cells_of(bindings, "person_id"))
+    known = list(dict.fromkeys([*device_ids, *devices])) if device_ids else list(dict.fromkeys(devices))
+    number = dict(zip(known, range(len(known)), strict=True))
+    shard = np.fromiter((shard_of_person(name, shards) for name in person), np.int64, len(person))
+    rows, bound = (_by_shard(shard[codes], shards) for codes in (of_people, of_bindings))
+    device = _codes(number, devices)
+    return Division(
+        shards=shards,
+        device_ids=known,
+        device_number=number,
+        people=[Picked(people, mine) for mine in rows],
+        bindings=[Picked(bindings, mine) for mine in bound],
+        person_ids=list(person),
+        of_people=[of_people[mine] for mine in rows],
+        of_bindings=[of_bindings[mine] for mine in bound],
+        devices=[device[mine] for mine in bound],
+    )
+
+
+def _joined(places: Sequence[Ints], parts: Sequence[Ints]) -> Ints:
+    """Numbers of the rows of each shard, in the order of all rows."""
+    joined = np.empty(sum(map(len, parts)), np.int64)
+    for mine, part in zip(places, parts, strict=True):
+        joined[mine] = part
+    return joined
+
+
+def _by_shard(shard: Ints, shards: int) -> list[Ints]:
+    return [np.flatnonzero(shard == number) for number in range(shards)]
+
+
+def _codes(number: Mapping[str, int], names: Sequence[str]) -> Ints:
+    return np.fromiter(map(number.__getitem__, names), np.int64, len(names))

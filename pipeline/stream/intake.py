@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -30,8 +30,9 @@ from pipeline.reading.rows import (
     USABLE,
     RawRows,
 )
-from pipeline.sites.policy import Policy
+from pipeline.sites.policies import Policies
 from pipeline.stream.duplicates import ENTRY, Entries, KnownRows, room_for, seen_rows, slot_of
+from pipeline.stream.readings import judged_readings, readings_of
 
 #: Systems whose positions need no conversion.
 _SAME_AS_WGS84 = 2
@@ -91,7 +92,7 @@ class Intake:
 
     def __init__(
         self,
-        policy: Policy,
+        policies: Policies,
         challenges: Challenges,
         observe: BatchObserver | None = None,
         devices: Named | None = None,
@@ -103,10 +104,16 @@ class Intake:
         self.counts = Counts(0, 0, Counter())
         self.start_ms: int | None = None
         self.clock_ms: int | None = None
-        self._horizon_ms = policy.backfill_horizon_ms
+        self.follow(policies)
         self._floor_ms = BEGIN_MS
         self._seen = seen_rows(np.zeros(0, ENTRY), 0)
         self._tables = 0
+
+    def follow(self, policies: Policies) -> None:
+        """The policies that the rows to come are taken by."""
+        self._policies = policies
+        self._from_ms = np.array(policies.from_ms, np.int64)
+        self._horizon_ms = np.array([policy.backfill_horizon_ms for policy in policies.all], np.int64)
 
     @property
     def read(self) -> int:
@@ -127,7 +134,7 @@ class Intake:
         """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
         rows = batch.rows
         clock_ms = max(self._floor_ms, BEGIN_MS if self.clock_ms is None else self.clock_ms)
-        self._make_room(len(batch), clock_ms - self._horizon_ms)
+        self._make_room(len(batch), self._policies.kept_from_ms(clock_ms))
         reason, arrival_ms = rows.reason.copy(), np.empty(len(batch), np.int64)
         _judge_rows(
             reason,
@@ -136,6 +143,7 @@ class Intake:
             rows.given_arrival_ms,
             _entries(batch),
             clock_ms,
+            self._from_ms,
             self._horizon_ms,
             *self._seen,
         )
@@ -147,6 +155,8 @@ class Intake:
         listed = refused.tolist() if list_rejects else []
         rejects = [_reject(batch, place, int(reason[place])) for place in listed]
         accepted = _accepted(batch, places, arrival_ms, self.challenges.texts)
+        if names := judged_readings():
+            accepted = replace(accepted, others=readings_of(batch, places, names))
         return IntakeResult(accepted, places, rejects)
 
     def hold_clock(self, at_ms: int) -> None:
@@ -232,7 +242,8 @@ def _judge_rows(
     given_arrival_ms: NDArray[np.int64],
     rows: Entries,
     clock_ms: int,
-    horizon_ms: int,
+    policy_from_ms: NDArray[np.int64],
+    horizon_ms: NDArray[np.int64],
     entries: Entries,
     slots: NDArray[np.int32],
     used: NDArray[np.int64],
@@ -240,7 +251,8 @@ def _judge_rows(
     """Completes the reasons of rows in merged order and gives each row its effective arrival.
 
     The table has room for all rows. An arrival is the later of its own and the last accepted one; only
-    accepted rows move that. A clock too far ahead comes before a wrong position or value.
+    accepted rows move that. A clock too far ahead comes before a wrong position or value. How old a row may
+    be is said by the policy in force at its arrival, of those that begin at ``policy_from_ms``.
     """
     entries, slots, rows = bare(entries), bare(slots), bare(rows)
     for row in range(len(reason)):
@@ -254,7 +266,10 @@ def _judge_rows(
             continue
         if found != USABLE:
             continue
-        if event < arrival - horizon_ms:
+        policy = len(policy_from_ms) - 1
+        while policy_from_ms[policy] > arrival:
+            policy -= 1
+        if event < arrival - horizon_ms[policy]:
             reason[row] = TOO_LATE
             continue
         slot = slot_of(entries, slots, rows[row])

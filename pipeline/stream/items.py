@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.log.journal import ClockGap
-from pipeline.log.journal.log import Logged
+from pipeline.log.decoded import Logged
+from pipeline.log.marks import ClockGap
 from pipeline.ping import PingBatch
 from pipeline.reading.raw_batch import RawBatch
+from pipeline.sites.records import Binding
 from pipeline.stream.batteries import Batteries
-from pipeline.stream.division import Division
+from pipeline.stream.division import Division, shard_of_person
 from sinks.alert import Alert
 
 
@@ -109,8 +111,19 @@ class Router:
         """Send by another site's division from now on."""
         self.shards = division.shards
         self._member = np.zeros((division.shards, len(division.device_ids)), np.bool_)
-        for shard, rows in enumerate(division.bindings):
-            self._member[shard, [division.device_number[row.device_id] for row in rows]] = True
+        for shard, devices in enumerate(division.devices):
+            self._member[shard, devices] = True
+
+    def also(self, division: Division, devices: Mapping[str, Sequence[Binding]]) -> None:
+        """Devices that go to further people by now; what they sent before goes where it went."""
+        more = len(division.device_ids) - self._member.shape[1]
+        if more > 0:
+            room = np.zeros((self.shards, more + len(division.device_ids) // 8), np.bool_)
+            self._member = np.concatenate([self._member, room], axis=1)
+        for name, bindings in devices.items():
+            for binding in bindings:
+                shard = shard_of_person(binding.person_id, self.shards)
+                self._member[shard, division.device_number[name]] = True
 
     def reached(self, accepted: Accepted) -> list[int]:
         """The shards that ``route`` has an item for."""

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from pipeline.log.journal import ConsumerOffsets
 from pipeline.runtime.live import BEGIN, READER
+from pipeline.upkeep.databases import opened_to_read
+from pipeline.upkeep.kinds import stamp
 from pipeline.upkeep.repair import CannotRepair, aside, lock
-from pipeline.upkeep.store import Store, opened_to_read
-from pipeline.upkeep.stores import Look, look, stamp
+from pipeline.upkeep.store import Store
+from pipeline.upkeep.stores import Look, look
 from sinks.bearing import Bearing, SealedFile, witness_of
 from sinks.disposal import DisposalQueue
 

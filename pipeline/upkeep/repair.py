@@ -23,9 +23,11 @@ from pipeline.log.journal.segment import (
     segment_firsts,
     segment_path,
 )
-from pipeline.upkeep.store import FILES, FOLLOWING, Store, write_root
-from pipeline.upkeep.stores import Finding, Look, look, stamp
-from pipeline.upkeep.verify import log_findings, verify
+from pipeline.upkeep.kinds import stamp
+from pipeline.upkeep.log_folder import log_findings
+from pipeline.upkeep.store import FILES, FOLLOWING, Finding, Store, write_root
+from pipeline.upkeep.stores import Look, look
+from pipeline.upkeep.verify import verify
 from sinks.alert import instant_text
 from sinks.bearing import BEARING, Bearing, witness_of
 from sinks.page_checksums import add_checksums

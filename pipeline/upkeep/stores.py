@@ -12,34 +12,33 @@ import os
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError, PipelineError
 from pipeline.log.journal.segment import foreign_segments, segment_firsts
+from pipeline.upkeep.kinds import KIND_OF, seen_store, stamp
 from pipeline.upkeep.store import (
-    FILES,
     FOLLOWING,
+    REPAIR,
+    Finding,
     Seen,
     Store,
     consumed_of,
     inode_of,
-    opened_to_read,
     read_root,
-    seen_store,
     write_root,
 )  # fmt: skip
-from sinks.bearing import BEARING, WITNESSES, Bearing, BearingFile, can_bear, put_bearing, witness_of
+from sinks.bearing import BEARING, WITNESSES, Bearing, witness_of
 from sinks.errors import SinkFailed
-from sinks.sqlite import sqlite3
 
 #: Stores that can be made anew from the log, and nobody is judged wrongly for want of them.
 _DERIVED = (Store.POSITIONS, Store.TRACKS)
 #: A store that nothing else hangs on: where it is gone or older, that is said, and it goes on as it is.
 _LOOSE = (Store.REJECTS,)
 _WITNESSED = (Store.QUEUE, Store.TOKENS, Store.ACCESSES, Store.REJECTS)
-_REPAIR, _REBUILD = "`fencewatch data repair`", "`fencewatch data rebuild`"
+_REBUILD = "`fencewatch data rebuild`"
 
 
 class StoresDisagree(PipelineError):  # noqa: N818 - the name says what is the matter
@@ -55,20 +54,6 @@ class StoresDisagree(PipelineError):  # noqa: N818 - the name says what is the m
 
 class StoresUnfit(StoresDisagree, InputError):  # noqa: N818 - likewise
     """The same, found before any work began: a command was given a directory that it cannot work on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong with a store, and what to do. Where ``ends``, nobody may go on before it is done."""
-
-    store: Store
-    path: Path
-    wrong: str
-    todo: str
-    ends: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.wrong}; {self.todo}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +75,9 @@ class Look:
 
     def _findings(self) -> Iterator[Finding]:
         if self.damage is not None:
-            yield Finding(Store.LOG, self.data / BEARING, self.damage, f"{_REPAIR} writes it anew")
+            yield Finding(Store.LOG, self.data / BEARING, self.damage, f"{REPAIR} writes it anew")
         for path in self.foreign:
-            todo = f"put the right one back, or {_REPAIR} sets it aside and goes on behind it"
+            todo = f"put the right one back, or {REPAIR} sets it aside and goes on behind it"
             yield Finding(Store.LOG, path, "the segment is of another data directory", todo)
         log = self.stores[Store.LOG]
         for seen in self.stores.values():
@@ -106,7 +91,7 @@ class Look:
                 log.path,
                 f"the log ends at record {log.position}, and had reached {log.witnessed}: "
                 f"{log.witnessed - log.position} acknowledged records are missing",
-                f"put the right log back, or give them up with {_REPAIR}",
+                f"put the right log back, or give them up with {REPAIR}",
             )
 
     def _own(self, seen: Seen) -> Finding | None:
@@ -114,16 +99,14 @@ class Look:
         if seen.is_busy:
             return None
         if seen.damage is not None:
-            return Finding(seen.store, seen.path, seen.damage, f"{_REPAIR} sets it aside")
+            return Finding(seen.store, seen.path, seen.damage, f"{REPAIR} sets it aside")
         if not seen.exists:
             return self._gone(seen, "it was there and is gone")
         if seen.bearing is None:
             return self._gone(seen, "it was begun anew: what it had is gone")
         if seen.bearing.identity != self.root:
             other = f"it is of another data directory ({seen.bearing.identity[:8]}, not {str(self.root)[:8]})"
-            return Finding(
-                seen.store, seen.path, other, f"put the right one back, or {_REPAIR} sets it aside"
-            )
+            return Finding(seen.store, seen.path, other, f"put the right one back, or {REPAIR} sets it aside")
         return None
 
     def _older(self, seen: Seen) -> tuple[str, bool]:
@@ -133,7 +116,7 @@ class Look:
         if seen.store is Store.REGISTRY and seen.position >= self.log_first:
             return "what it lacks is taken from the log", False
         if seen.store is Store.REGISTRY:
-            return f"the log has let go of what it lacks: put the right one back, or {_REPAIR}", True
+            return f"the log has let go of what it lacks: put the right one back, or {REPAIR}", True
         return f"put the right one back, or {_REBUILD} tells its alerts again", True
 
     def _gone(self, seen: Seen, wrong: str) -> Finding | None:
@@ -148,10 +131,10 @@ class Look:
                 seen.store, seen.path, wrong, "the log is judged again from its beginning", ends=False
             )
         todo = {
-            Store.REGISTRY: f"put it back, or begin anew from the configured site by {_REPAIR}",
+            Store.REGISTRY: f"put it back, or begin anew from the configured site by {REPAIR}",
             Store.STATE: f"put it back, or judge anew what the log still has by {_REBUILD}",
             Store.QUEUE: f"put it back, or have its alerts told again by {_REBUILD}",
-        }.get(seen.store, f"put it back, or begin a new one by {_REPAIR}")
+        }.get(seen.store, f"put it back, or begin a new one by {REPAIR}")
         return Finding(seen.store, seen.path, wrong, todo)
 
     def _beside(self, seen: Seen, log: Seen) -> Iterator[Finding]:
@@ -162,7 +145,7 @@ class Look:
                 log.path,
                 f"the log ends at record {log.position}, and {seen.path.name} has come to {seen.position}: "
                 "it is of an earlier time",
-                f"put the right log back, or give the rest up with {_REPAIR}",
+                f"put the right log back, or give the rest up with {REPAIR}",
             )
         follows = seen.store in FOLLOWING and seen.store is not Store.STATE and seen.bearing is not None
         if follows and seen.position < self.consumed:
@@ -180,7 +163,7 @@ class Look:
                 "it is of an earlier time",
                 "all goes on without them"
                 if loose
-                else f"put the right one back, or go on without them by {_REPAIR}",
+                else f"put the right one back, or go on without them by {REPAIR}",
                 ends=not loose,
             )
         if not seen.is_checked:
@@ -188,7 +171,7 @@ class Look:
                 seen.store,
                 seen.path,
                 "it was made before databases had checksums: a changed bit of a value would not be noticed",
-                f"stop `serve` and `run`, and {_REPAIR} writes it anew with them",
+                f"stop `serve` and `run`, and {REPAIR} writes it anew with them",
                 ends=False,
             )
         for first, end in [] if seen.bearing is None else seen.bearing.gaps:
@@ -262,7 +245,7 @@ def adopt(data: Path, stores: Iterable[Store]) -> str:
             if store in _LOOSE and part.exists and part.writes < part.witnessed:
                 witness_of(part.path).record(part.writes)
             is_new = part.exists and store not in bearing and (store not in born or store in _LOOSE)
-            if is_new and _is_made(data, store):
+            if is_new and KIND_OF[store].is_made(data / store):
                 stamp(data, store, Bearing(identity, seen.consumed if store in FOLLOWING else 0))
                 bearing.add(store)
                 born.add(store)
@@ -270,24 +253,6 @@ def adopt(data: Path, stores: Iterable[Store]) -> str:
         if seen.root != identity or seen.born != born or not (data / BEARING).exists():
             write_root(data, identity, born)
     return identity
-
-
-def _is_made(data: Path, store: Store) -> bool:
-    """Whether a database has its tables; one made here would hinder whoever is about to make the others."""
-    if store not in FILES:
-        return True
-    try:
-        with closing(opened_to_read(data / store)) as connection:
-            return can_bear(connection)
-    except sqlite3.Error:
-        return False
-
-
-def mark_reached(data: Path, store: Store, position: int) -> None:
-    """A store that is a directory has all up to a record of the log. Raises SinkFailed."""
-    file = BearingFile(data / store)
-    if (bearing := file.read()) is not None:
-        file.write(bearing.at(position))
 
 
 def give_up(data: Path, store: Store, identity: str, upto: int) -> None:
@@ -330,15 +295,3 @@ def _locked(data: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def stamp(data: Path, store: Store, bearing: Bearing) -> None:
-    """A store bears this from here on. Raises SinkFailed."""
-    if store not in FILES:
-        BearingFile(data / store).write(bearing)
-        return
-    try:
-        with closing(sqlite3.connect(data / store, isolation_level=None, timeout=30.0)) as connection:
-            put_bearing(connection, bearing)
-    except sqlite3.Error as error:
-        raise SinkFailed(f"{data / store}: cannot be used: {error}") from error

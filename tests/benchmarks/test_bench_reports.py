@@ -22,6 +22,7 @@ RATIOS = {
     "checkpoint": ["vs_writing_all"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
     "board": ["vs_polling"],
+    "site_change": ["vs_compiling_anew"],
 }
 CONTESTANTS = {
     "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
@@ -35,6 +36,13 @@ FIGURES = {
 } | {
     "checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"],
     "board": ["stream_bytes_per_s", "poll_bytes_per_s", "first_bytes", "tick_s"],
+    "site_change": ["compile_s", "first_import_s", "gateway_start_s"]
+    + [
+        f"{what}_{share}_s"
+        for what in ("answer", "in_force", "pause", "quiet_pause")
+        for share in ("p50", "p99")
+    ]
+    + ["import_s", "import_pause_s", "import_caught_up_s", "start_s"],
     "ingest": ["decode_rows_per_s", "disk_writes_per_s"]
     + [
         f"rows_{rows}_on_{connections}_{measure}"

@@ -11,8 +11,7 @@ from starlette.datastructures import Headers, ImmutableMultiDict, QueryParams
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from console.description import OSMAND
-from pipeline.ingest.device_protocols import osmand_message
+from pipeline.ingest.protocols.osmand import OSMAND, osmand_message
 
 #: What HTTP itself defines, and the framework looks for; OpenAPI says these elsewhere, or not at all.
 OF_HTTP = {
@@ -161,7 +160,7 @@ def test_the_parameters_of_osmand_are_all_there() -> None:
         asked = Asked(given)
         osmand_message(asked)
         names |= asked.names
-    assert names == OSMAND.keys()
+    assert names == OSMAND.parameters.keys()
 
 
 def test_no_parameter_is_null(world: World) -> None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from changing_world import changing_world
-from console_world import NOW_MS, World, ping
+from console_world import World, ping
 from httpx2 import Response
 from starlette.testclient import TestClient
 
 from console.app import create_app
-from console.site_desk import SiteDesk
+from pipeline.host.clock import system_now_ms
+from pipeline.ingest.desk_mail import DeskClient
 from pipeline.ingest.running_site import RunningSite
 from pipeline.log.journal import JournalReader
 from pipeline.log.record import SITE
 from pipeline.log.site_record import SiteRecord
-from pipeline.registry.registry import REGISTRY, Registry
-from pipeline.sites.load import load_documents
+from pipeline.registry.change_requests import Mailbox
 
 LEAVE = {
     "person_id": "P1",
@@ -36,15 +35,8 @@ LEAVE = {
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """The world with the desk that `serve` has."""
     with changing_world(tmp_path) as world:
-        data = tmp_path / "data"
-        with closing(Registry.open(data / REGISTRY)) as registry:
-            documents = load_documents(tmp_path / "site")
-            registry.begin(documents, record=world.journal.end_offset, at_ms=NOW_MS, source="site")
-            running = RunningSite(registry, world.parts.site, registry.last_record, data / "journal")
-            desk = SiteDesk(running, registry, running.follow, running.number, running.start, running.stop)
-            yield replace(world, parts=replace(world.parts, desk=desk))
+        yield world
 
 
 @pytest.fixture
@@ -97,6 +89,37 @@ def test_the_receivers_and_the_page_know_of_it_with_the_answer(asked: Any) -> No
     row = {"name": "New Person", "office_id": "O3", "class": "strict"}
     assert asked("county", "PUT", "/v1/people/P9", put(row)).status_code == 201
     assert asked("county", "GET", "/v1/people/P9/card").json()["person_name"] == "New Person"
+
+
+def test_the_receivers_know_of_what_another_process_asked_for(asked: Any, world: World) -> None:
+    """Somebody at this machine: once they are answered, no row of a new device is refused."""
+    here = world.parts.running_site
+    assert here is not None
+    desk = DeskClient(Mailbox(here.registry.file), system_now_ms)
+    device = {"device_id": "D8", "person_id": "P1", "kind": "wristband"}
+    desk.submit([{"op": "put", "table": "devices", "row": device}], by="operator", reason="new")
+    assert asked("operator", "POST", "/v1/pings", [ping("D8")]).json()["accepted"] == 1
+
+
+def test_what_was_planned_is_taken_back_before_it_begins(asked: Any) -> None:
+    """Somebody to come, with a device: by those whose they will be, and by nobody else."""
+    when = {"valid_from": "2025-07-20T00:00:00+08:00"}
+    person = {"person_id": "P9", "name": "Next Week", "office_id": "O1", "class": "strict", **when}
+    device = {"device_id": "D8", "person_id": "P9", "kind": "phone", **when}
+    planned = [
+        {"op": "put", "table": "people", "row": person},
+        {"op": "put", "table": "devices", "row": device},
+    ]
+    undone = [
+        {"op": "end", "table": "devices", "row": {"device_id": "D8"}},
+        {"op": "end", "table": "people", "row": {"person_id": "P9"}},
+    ]
+    said = {"operations": planned, "reason": "comes next week"}
+    assert asked("county", "POST", "/v1/site/changes", said).status_code == 200
+    back = {"operations": undone, "reason": "does not come"}
+    assert asked("elsewhere", "POST", "/v1/site/changes", back).status_code == 403
+    taken = asked("county", "POST", "/v1/site/changes", back)
+    assert taken.status_code == 200, taken.text
 
 
 def test_two_editors_and_one_who_sends_twice(asked: Any, world: World) -> None:
@@ -153,25 +176,21 @@ def test_a_console_that_does_not_write_the_log_is_answered_by_who_does(
     asked: Any, world: World, tmp_path: Path
 ) -> None:
     """Rows come by an inbox, say: `run` owns the log, and another process has the page."""
-    registry = world.parts.desk.registry  # type: ignore[union-attr]
-    assert isinstance(registry, Registry)
-    reader = JournalReader(world.journal.directory)
-    other = RunningSite(registry, world.parts.site, registry.last_record, tmp_path / "data" / "journal")
-    desk = SiteDesk(other, registry, other.follow, other.number, other.start, other.stop)
-    with TestClient(create_app(replace(world.parts, journal=reader, desk=desk))) as console:
+    here = world.parts.running_site
+    assert here is not None
+    other = RunningSite(here.registry, here.site, here.number, world.parts.log)
+    parts = replace(world.parts, log_writer=None, running_site=other)
+    with TestClient(create_app(parts)) as console:
         headers = world.bearer("officer")
         said = console.put("/v1/leaves/L9", json=put(LEAVE), headers=headers)
         assert said.status_code == 201, said.text
         card = console.get("/v1/people/P1/card", headers=headers).json()
         assert "L9" in [leave["leave_id"] for leave in card["leaves"]]
     assert [record.number for record in site_records(world)] == [said.json()["record"]]
-    reader.close()
 
 
-def test_where_nobody_writes_the_log_it_is_said(world: World, tmp_path: Path) -> None:
-    desk = world.parts.desk
-    assert desk is not None
-    parts = replace(world.parts, desk=replace(desk, start=lambda _: None, stop=lambda: None))
-    with TestClient(create_app(parts)) as console:
+def test_where_nobody_writes_the_log_it_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunningSite, "start", lambda *_: None)
+    with TestClient(create_app(world.parts)) as console:
         said = console.put("/v1/leaves/L9", json=put(LEAVE), headers=world.bearer("officer"))
     assert (said.status_code, said.headers["Retry-After"]) == (503, "1")

@@ -9,6 +9,7 @@ from console.county_lines import county_lines
 from geofences.area import Area
 from geofences.county import ATTRIBUTION
 from geofences.fence import Fence
+from pipeline.sites.rows import Held, Rows
 
 
 def circle(lon: float, lat: float) -> Fence:
@@ -16,7 +17,7 @@ def circle(lon: float, lat: float) -> Fence:
 
 
 def test_the_counties_around_a_fence() -> None:
-    lines = county_lines((circle(106.55, 29.56),))
+    lines = county_lines(Rows(Held([circle(106.55, 29.56)]), "fence_id"))  # as a site has them
     names = {feature["properties"]["name"] for feature in lines["features"]}
     assert "渝中区" in names
     assert "东城区" not in names

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 
 from console.app import create_app
 from console.current_places import CurrentPlaces
+from console.gazetteer import Gazetteer
+from console.live_site import LiveSite, SiteNow
 from console.site_directory import SiteDirectory
 from pipeline.sites.records import Binding, Office, Person, Site
 from sinks.positions import Position
@@ -114,7 +116,8 @@ def test_the_page_is_told_that_there_is_another_site(world: World, app: FastAPI,
         site, status = (client.get(f"/v1/{route}", headers=headers).json() for route in ("site", "status"))
         return site["number"], status["site"]
 
-    assert numbers() == (0, 0)
+    first = app.state.live_site.now.number
+    assert numbers() == (first, first)
     app.state.live_site.replace(with_newcomer(world.parts.site), 12)
     assert numbers() == (12, 12)
     app.state.live_site.replace(world.parts.site, 11)
@@ -169,3 +172,20 @@ def test_an_office_put_under_another_shows_its_people_to_whoever_is_above(world:
     found = places.since(tick, directory.within("C1"))
     assert found.is_all
     assert {row.device_id for row in found.new} == {"D1", "D2"}
+
+
+def test_an_office_is_put_elsewhere_when_the_clock_comes_to_it(world: World) -> None:
+    """The move was entered beforehand; at its instant who is above whom is another one, and all are told."""
+    site, clock = world.parts.site, [NOW_MS]
+    old = next(office for office in site.offices if office.office_id == "O2")
+    moved = replace(old, parent_id="C1", valid_from_ms=NOW_MS + 60_000)
+    others = [office for office in site.offices if office is not old]
+    offices = (*others, replace(old, valid_to_ms=NOW_MS + 60_000), moved)
+    told: list[SiteNow] = []
+    live = LiveSite(replace(site, offices=offices), Gazetteer(), now_ms=lambda: clock[0])
+    live.listen(told.append)
+    for at_ms, parent in ((NOW_MS, old.parent_id), (NOW_MS + 59_999, old.parent_id), (NOW_MS + 60_000, "C1")):
+        clock[0] = at_ms
+        assert live.now.parents["O2"] == parent
+        assert ("O2" in live.directory().within("C1")) == (parent == "C1")
+    assert [now.parents["O2"] for now in told] == ["C1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,11 @@ def test_a_log_that_cannot_be_read_leaves_the_rest_as_it_is(world: World, live: 
     content = bytearray(segment.read_bytes())
     content[-20] ^= 1
     segment.write_bytes(content)
-    for second in range(1, 12):
+    live.look(1.0)
+    files = len(os.listdir("/proc/self/fd"))
+    for second in range(2, 12):
         live.look(float(second))
+    assert len(os.listdir("/proc/self/fd")) == files, "a look that fails holds no file open"
     assert live.reports(["O1"]).newest_ms == NOW_MS
     assert live.engine.is_stalled, "the looks go on"
 

@@ -302,6 +302,13 @@ def test_the_address_keeps_the_view(visitor: Visit, console: PageConsole) -> Non
     assert all("设备失联" in text for text in texts)
 
 
+ON_TOP_IN_THE_MIDDLE = """name => {
+  const box = document.querySelector(name).getBoundingClientRect();
+  const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+  return found !== null && found.closest(name) !== null;
+}"""
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(("width", "height"), [(1440, 860), (1024, 700), (420, 800)])
 def test_an_open_alert_covers_neither_banners_nor_the_map(
@@ -313,11 +320,7 @@ def test_an_open_alert_covers_neither_banners_nor_the_map(
         visitor.click_first_alert()
         visitor.sees("经过")
         for name in ("#simulated", "#map", "#detail", "#freshness"):
-            box = visitor.page.locator(name).bounding_box()
-            assert box is not None
-            middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-            on_top = "([name, x, y]) => document.elementFromPoint(x, y).closest(name) !== null"
-            assert visitor.page.evaluate(on_top, [name, *middle]), f"something lies over {name}"
+            visitor.page.wait_for_function(ON_TOP_IN_THE_MIDDLE, arg=name)  # once the panel has its place
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
         assert visitor.page.evaluate("document.documentElement.scrollHeight") <= height
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from minimal_site import WHOLE, write_site
 
 from console.rhythms import Reports, Rhythms
 from pipeline.sites.load import load_site
-from pipeline.sites.records import Binding, Site
+from pipeline.sites.records import Binding, Person, Site
+from pipeline.sites.rows import as_rows
 
 MINUTE_MS = 60_000
 HERE, ELSEWHERE = ["O1"], ["O2"]
@@ -28,7 +30,7 @@ def heard(site: Site, device: str, *minutes: float) -> Rhythms:
     """A log that began at noon, with reports of a device so many minutes after it."""
     rhythms = Rhythms(site)
     rhythms.passed(NOW_MS)
-    number = rhythms.device_ids.index(device)
+    number = rhythms.numbers[device]
     for minute in minutes:
         rhythms.hear(np.array([number]), np.array([at(minute)]))
     return rhythms
@@ -103,12 +105,37 @@ def test_only_supervised_people_of_the_offices_asked_for_count(site: Site) -> No
 
 def test_another_site_forgets_no_reports(site: Site) -> None:
     """D1 keeps its rhythm beside a device that is put in; that one has the threshold alone."""
-    rhythms = heard(site, "D1", *EVERY_10).of_site(
-        replace(site, bindings=(Binding("D0", "P1", "phone"), *site.bindings))
-    )
+    rhythms = heard(site, "D1", *EVERY_10)
+    rhythms.follow(replace(site, bindings=(Binding("D0", "P1", "phone"), *site.bindings)))
     rhythms.passed(at(111))
     assert rhythms.reports(HERE) == Reports(2, 2, at(70)), "D1 by its rhythm, D0 after an hour of silence"
-    rhythms = heard(site, "D1", *EVERY_10).of_site(site)
+    rhythms = heard(site, "D1", *EVERY_10)
+    rhythms.follow(site)
     rhythms.passed(at(99))
     assert rhythms.reports(HERE) == Reports(1, 0, at(70))
-    assert rhythms.of_site(replace(site, bindings=())).reports(HERE) == Reports(0, 0, None)
+    rhythms.follow(replace(site, bindings=()))
+    assert rhythms.reports(HERE) == Reports(0, 0, None)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_after_any_changes_it_counts_as_one_that_began_with_the_last_site(site: Site, seed: int) -> None:
+    """Devices handed over, ended and put in, people moved between offices: who is to report is the same."""
+    chance = random.Random(seed)
+    rhythms = Rhythms(site)
+    rhythms.passed(at(0))
+    for step in range(20):
+        name, person = f"D{chance.randrange(6)}", f"P{chance.randrange(1, 4)}"
+        begin_ms = at(chance.randrange(0, 100, 20))
+        bound = [Binding(name, person, chance.choice(["phone", "wristband"]), begin_ms, begin_ms + 9_000_000)]
+        if chance.random() < 0.5:
+            site = replace(site, bindings=as_rows(site.bindings, "device_id").changed([name], bound))
+        else:
+            row = Person(person, "N", chance.choice(["O1", "O2"]), "general", begin_ms)
+            site = replace(site, people=as_rows(site.people, "person_id").changed([person], [row]))
+        rhythms.follow(site)
+        fresh = Rhythms(site)
+        fresh.passed(at(0))
+        for now in (rhythms, fresh):
+            now.passed(at(5 * step))
+        for offices in (HERE, ELSEWHERE, ["O1", "O2"]):
+            assert rhythms.reports(offices) == fresh.reports(offices)

@@ -14,8 +14,8 @@ from console.caller import Caller
 from console.gazetteer import Gazetteer
 from console.live_site import SiteNow
 from console.rights import RIGHTS, Right
-from console.site_desk import KeepsSite
 from console.site_rights import CHANGED_BY, ChangeRights
+from pipeline.registry.registry import Registry
 from pipeline.sites.operations import CHANGEABLE, read_operations
 from sinks.access import Identity, Role
 
@@ -123,7 +123,7 @@ TABLE: list[tuple[str, list[dict[str, Any]], tuple[bool, bool, bool, bool, bool,
 @dataclass(frozen=True)
 class Ground:
     now: SiteNow
-    registry: KeepsSite
+    registry: Registry
 
     def caller(self, role: Role, office_id: str) -> Caller:
         return Caller(Identity(role, office_id, None, "somebody"), self.now.directory.within(office_id))
@@ -136,8 +136,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 
 def of(world: World) -> Ground:
-    assert world.parts.desk is not None
-    return Ground(SiteNow(0, world.parts.site, Gazetteer()), world.parts.desk.registry)
+    assert world.parts.running_site is not None
+    return Ground(SiteNow(0, world.parts.site, Gazetteer()), world.parts.running_site.registry)
 
 
 @pytest.mark.parametrize(("operations", "wanted"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])

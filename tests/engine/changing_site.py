@@ -10,11 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from engine.random_world import LAT, LON, MINUTE_MS
 
 from geofences.instant import BEGIN_MS, END_MS
+from pipeline.sites.policies import LaterPolicy, Policies
 from pipeline.sites.records import Binding, Leave, Person, Site
 
 Row = TypeVar("Row")
@@ -36,7 +37,7 @@ class Fact:
         """The row as it is known at an instant."""
         if not self.known_ms <= at_ms < self.undone_ms:
             return None
-        if self.end_known_ms <= at_ms:
+        if self.end_known_ms <= at_ms or isinstance(self.row, LaterPolicy):
             return self.row
         return replace(self.row, valid_to_ms=END_MS)
 
@@ -67,6 +68,8 @@ def story(seed: int, site: Site, start_ms: int, until_ms: int) -> list[tuple[int
         replace(fact, known_ms=BEGIN_MS, end_known_ms=BEGIN_MS) if fact.row.fence_id in named else fact
         for fact in facts["fences"]
     ]
+    facts["offices"] = _versions(teller, site.offices, "office_id")
+    facts["later_policies"] = _policies(teller, site)
     facts["bindings"] += _undone_bindings(teller, site)
     facts["leaves"] += _undone_leaves(teller, site)
     known = sorted(
@@ -92,9 +95,7 @@ def _site_at(site: Site, facts: dict[str, list[Fact]], at_ms: int) -> Site:
     rows["leaves"] = tuple(
         row for row in rows["leaves"] if row.person_id in people and fences.issuperset(row.fence_ids)
     )
-    return replace(
-        site, people=rows["people"], bindings=rows["bindings"], fences=rows["fences"], leaves=rows["leaves"]
-    )
+    return replace(site, **cast(dict[str, Any], rows))
 
 
 def _versions(teller: _Teller, rows: Sequence[Any], key: str) -> list[Fact]:
@@ -108,6 +109,20 @@ def _versions(teller: _Teller, rows: Sequence[Any], key: str) -> list[Fact]:
         ends[name, row.valid_to_ms] = end_known_ms
         facts.append(Fact(row, known_ms, end_known_ms))
     return _consistent(facts, key)
+
+
+def _policies(teller: _Teller, site: Site) -> list[Fact]:
+    """Policies are learnt of before they begin; those that ask for more than is kept have always been."""
+    facts: list[Fact] = []
+    for later in sorted(site.later_policies, key=lambda later: later.valid_from_ms):
+        known_ms = _before(teller, later.valid_from_ms)
+        known = Policies(site.policy, [fact.row for fact in facts if fact.known_ms <= known_ms])
+        reaches_ms = later.valid_from_ms - later.policy.backfill_horizon_ms
+        is_kept = reaches_ms >= known.kept_from_ms(known_ms)
+        if not is_kept or later.policy.allowed_lateness_ms > known.lateness_from_ms(known_ms):
+            known_ms = BEGIN_MS
+        facts.append(Fact(later, known_ms, BEGIN_MS))
+    return facts
 
 
 def _consistent(facts: list[Fact], key: str) -> list[Fact]:

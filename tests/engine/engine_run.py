@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.columns import NUMBER, OTHER_COLUMNS, TRUTH
 from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.shard import Shard
 from pipeline.ping import NO_SOURCE, PingBatch
@@ -17,6 +18,7 @@ from pipeline.sites.policy import SOURCES
 from pipeline.sites.records import Site
 from pipeline.stream.division import divide
 from pipeline.stream.items import Accepted, Router
+from pipeline.stream.readings import NOT_GIVEN, judged_readings
 from sinks.alert import Alert, alert_line
 from sinks.ledger import AlertLedger
 
@@ -50,14 +52,27 @@ def to_batch(site: Site, rows: Sequence[ReferenceRow]) -> PingBatch:
         source=column(lambda row: NO_SOURCE if row.source is None else SOURCES.index(row.source), np.int8),
         face_ok=column(lambda row: row.face_ok, np.bool_),
         challenge=challenge,
+        others={name: readings(rows, name) for name in judged_readings()},
     )
+
+
+def readings(rows: Sequence[ReferenceRow], name: str) -> NDArray[Any]:
+    """A column beside whose, when and where, as intake hands it on."""
+    holds = OTHER_COLUMNS[name].holds
+    if holds == NUMBER:
+        return np.array([row.others.get(name, np.nan) for row in rows], np.float64)
+    if holds == TRUTH:
+        return np.array([row.others.get(name, NOT_GIVEN) for row in rows], np.int8)
+    texts = np.empty(len(rows), np.object_)
+    texts[:] = [row.others.get(name) for row in rows]
+    return texts
 
 
 class EngineRun:
     """Shards behind a router; ``renew`` goes on in new ones from checkpoints, as after a crash."""
 
     def __init__(self, compiled: CompiledSite, start_ms: int) -> None:
-        self._compiled = compiled
+        self.compiled = compiled
         self._start_ms = start_ms
         self._router = Router(compiled.division)
         self._shards = self._new_shards()
@@ -66,7 +81,7 @@ class EngineRun:
         self.ledger = AlertLedger()
 
     def _new_shards(self) -> list[Shard]:
-        return [Shard(self._compiled, number) for number in range(self._router.shards)]
+        return [Shard(self.compiled, number) for number in range(self._router.shards)]
 
     def ingest(self, batch: PingBatch) -> None:
         """Accepted rows in merged order."""
@@ -76,10 +91,10 @@ class EngineRun:
         """All moments up to and with the end."""
         self._route(Accepted(None, self._start_ms, until_ms + 1))
 
-    def change(self, compiled: CompiledSite, at_ms: int) -> None:
+    def change(self, compiled: CompiledSite, at_ms: int, site: Site) -> None:
         """Another site from an instant on, to which the log's clock has come."""
-        self._compiled = compiled
-        self._router = Router(compiled.division)
+        self.compiled = CompiledSite.of(site, self._router.shards, compiled.division.device_ids)
+        self._router = Router(self.compiled.division)
         moved = [shard.moved_to(compiled, at_ms, self._start_ms) for shard in self._shards]
         self._shards = [shard for shard, _ in moved]
         self.ledger.write([alert for _, alerts in moved for alert in alerts])

@@ -50,7 +50,7 @@ def test_activity_openings_and_intervals(seed: int) -> None:
     world = harsh_world(seed)
     low_ms = min(row.event_ms for row in world.rows)
     high_ms = low_ms + SPAN_MS
-    active_intervals = ActiveIntervals(world.site)
+    active_intervals = ActiveIntervals(world.site.fences, world.site)
     active_intervals.cover(low_ms, low_ms + SPAN_MS // 3)
     active_intervals.cover(low_ms, high_ms)
     scans = [Scan(world.site, fence, low_ms, high_ms) for fence in world.site.fences]
@@ -80,7 +80,7 @@ def test_a_year_without_holidays_fails_when_it_is_needed() -> None:
     world = harsh_world(1)
     fence = replace(world.site.fences[0], schedule=parse_schedule(["Mo-Fr 08:00-12:00", "PH off"]))
     last_year = max(world.site.holidays.years)
-    active_intervals = ActiveIntervals(replace(world.site, fences=(fence,)))
+    active_intervals = ActiveIntervals((fence,), world.site)
     active_intervals.cover(
         instant_ms(f"{last_year}-12-30T00:00:00Z"), instant_ms(f"{last_year}-12-30T08:00:00Z")
     )

@@ -11,8 +11,10 @@ import random
 import pytest
 
 from pipeline.engine.boundary.fix import Fix
-from pipeline.engine.boundary.incidents import Incident, RunRule, Verdict
+from pipeline.engine.boundary.incidents import Incident, RunRule, RunRules, Verdict
 from pipeline.engine.boundary.machine import END, OPENING, Entry, Machine, fix_entry, moment_entry
+from pipeline.sites.policies import Policies
+from pipeline.sites.policy import BoundaryRule, Policy
 
 MINUTE_MS = 60_000
 VERDICTS = {
@@ -61,8 +63,14 @@ def told(machine: Machine) -> list[Seen]:
     return [seen(machine.incidents[onset]) for onset in sorted(machine.incidents)]
 
 
+def by(rule: RunRule) -> RunRules:
+    """A rule that is in force at all times."""
+    keep_in = BoundaryRule(0.0, rule.fixes, rule.dwell_ms)
+    return RunRules(Policies(Policy(keep_in=keep_in, clear_fixes=rule.clear_fixes)), keep_in=True)
+
+
 def judged(entries: list[Entry], rule: RunRule) -> list[Seen]:
-    machine = Machine(rule, look_again)
+    machine = Machine(by(rule), look_again)
     for entry in entries:
         machine.insert(entry)
     return told(machine)
@@ -119,7 +127,7 @@ def test_a_timeline_put_together_in_any_order(row: tuple[str, list[Seen], str]) 
 def test_long_evidence_keeps_its_ends() -> None:
     """Thirty fixes at a dwell of half an hour: the first ten and the last ten are shown."""
     rule = RunRule(fixes=1, dwell_ms=29 * MINUTE_MS, clear_fixes=1)
-    machine = Machine(rule, look_again)
+    machine = Machine(by(rule), look_again)
     for entry in drawn("X" * 30):
         machine.insert(entry)
     shown = [sighting.at_ms // MINUTE_MS for sighting in machine.incidents[0].evidence]
@@ -132,8 +140,8 @@ def test_settling_what_is_old_changes_nothing(seed: int) -> None:
     chance = random.Random(seed)
     picture = "".join(chance.choices("XXXii?Cc|o ", k=60))
     rule = RunRule(chance.randint(1, 4), chance.choice([0, MINUTE_MS, 4 * MINUTE_MS]), chance.randint(1, 3))
-    whole = Machine(rule, look_again)
-    pruned = Machine(rule, look_again)
+    whole = Machine(by(rule), look_again)
+    pruned = Machine(by(rule), look_again)
     kept: dict[int, Incident | None] = {}
     entries = sorted(drawn(picture), key=lambda entry: entry.key[0] + chance.randint(0, 5) * MINUTE_MS)
     newest_ms = 0

@@ -13,9 +13,11 @@ from itertools import pairwise
 
 import pytest
 from engine.changing_site import story
+from engine.dated_world import dated
 from engine.engine_run import ALL, EngineRun, to_batch
 from engine.harsh_world import harsh_world
 from engine.random_world import World, random_world
+from engine.site_changes import change_between
 from seeds import seeds
 
 from geofences.instant import END_MS
@@ -26,7 +28,10 @@ from pipeline.sites.records import Site
 from pipeline.stream.division import divide
 from sinks.alert import Alert, alert_line
 
-SEEDS = seeds(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
+_COUNT = int(os.environ.get("FENCEWATCH_SEEDS", "40"))
+SEEDS = seeds(_COUNT)
+#: Of worlds that take seconds each.
+LONG_SEEDS = seeds(max(1, _COUNT // 2), short=4)
 
 
 @pytest.fixture(autouse=True)
@@ -38,39 +43,57 @@ def without_foreign_fixes(world: World) -> World:
     """Without rows that a change, which comes behind them, would have to give to somebody else.
 
     Such are fixes of fast clocks that are dated past a beginning or an end of whose they are, and rows that
-    arrive in its very millisecond: they stay whose they were (docs/semantics.md).
+    arrive in its very millisecond: they stay whose they were, and are taken by the policy before
+    (docs/semantics.md).
     """
+    begins = {later.valid_from_ms for later in world.site.later_policies}
     spans = [(row.valid_from_ms, row.valid_to_ms) for row in world.site.people]
     spans += [(row.valid_from_ms, row.valid_to_ms) for row in world.site.bindings]
     turns = {at_ms for span in spans for at_ms in span}
     rows = [
         row
         for row in world.rows
-        if not any(row.arrival_ms <= turn_ms <= max(row.arrival_ms, row.event_ms) for turn_ms in turns)
+        if row.arrival_ms not in begins
+        and not any(row.arrival_ms <= turn_ms <= max(row.arrival_ms, row.event_ms) for turn_ms in turns)
     ]
     return replace(world, rows=rows)
 
 
 def alerts_of_changes(
-    world: World, changes: Sequence[tuple[int, Site]], *, size: int, shards: int, renew: bool
+    world: World,
+    changes: Sequence[tuple[int, Site]],
+    *,
+    size: int,
+    shards: int,
+    renew: bool,
+    splice: bool = True,
 ) -> list[Alert]:
-    """The world's rows judged by each site in turn; with ``renew`` in new shards after each batch."""
+    """The world's rows judged by each site in turn; with ``renew`` in new shards after each batch.
+
+    A change is spliced into what is there where that can be, else (and without ``splice``) all is compiled.
+    """
     until_ms = world.rows[-1].arrival_ms if world.until_ms is None else world.until_ms
     rows = [row for row in world.rows if row.arrival_ms <= until_ms]
     device_ids = divide(world.site, 1).device_ids
     whole = to_batch(world.site, rows)
     start_ms = rows[0].arrival_ms
-    known = [CompiledSite.of(site, shards, device_ids) for _, site in changes]
     first = max(number for number, (at_ms, _) in enumerate(changes) if number == 0 or at_ms < start_ms)
-    run = EngineRun(known[first], start_ms)
+    before, compiled = changes[first][1], CompiledSite.of(changes[first][1], shards, device_ids)
+    run = EngineRun(compiled, start_ms)
     place = 0
-    for compiled, (at_ms, _), (next_ms, _) in zip(
-        known[first:], changes[first:], [*changes[first + 1 :], (END_MS, world.site)], strict=True
+    for (at_ms, site), (next_ms, _) in zip(
+        changes[first:], [*changes[first + 1 :], (END_MS, world.site)], strict=True
     ):
         if at_ms > start_ms or place:
             if at_ms > until_ms:
                 break
-            run.change(compiled, at_ms)
+            is_small = (before.offices, before.later_policies) == (site.offices, site.later_policies)
+            spliced = compiled.changed(change_between(before, site)) if splice and is_small else None
+            before, compiled = site, spliced or CompiledSite.of(site, shards, device_ids)
+            run.change(compiled, at_ms, site)
+            if renew:  # as after a kill: what was spliced is compiled whole
+                run.renew()
+                compiled = run.compiled
         end = next((n for n, row in enumerate(rows) if row.arrival_ms > next_ms), len(rows))
         for begin, stop in pairwise([*range(place, end, size), end]):
             run.ingest(whole.select(slice(begin, stop)))
@@ -81,12 +104,12 @@ def alerts_of_changes(
     return run.ledger.alerts()
 
 
-def assert_same(world: World, size: int, shards: int, renew: bool) -> int:
+def assert_same(world: World, size: int, shards: int, renew: bool, splice: bool = True) -> int:
     """Whole lines, but for alerts that a change withdrew; returns how many those are."""
     until_ms = world.rows[-1].arrival_ms if world.until_ms is None else world.until_ms
     changes = story(world.seed, world.site, world.rows[0].arrival_ms, until_ms)
     expected = {alert_line(alert) for alert in judge(world.site, world.rows, world.until_ms)}
-    found = alerts_of_changes(world, changes, size=size, shards=shards, renew=renew)
+    found = alerts_of_changes(world, changes, size=size, shards=shards, renew=renew, splice=splice)
     moments = {at_ms for at_ms, _ in changes}
     undone = {alert_line(a) for a in found if a.withdrawn_ms in moments} - expected
     got = {alert_line(alert) for alert in found} - undone
@@ -101,12 +124,20 @@ def assert_same(world: World, size: int, shards: int, renew: bool) -> int:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_site_that_changes_raises_what_its_last_form_raises(seed: int) -> None:
     world = without_foreign_fixes(random_world(seed))
-    for size, shards, renew in ((1, 1, False), (7, 8, True), (ALL, 1, False)):
-        assert_same(world, size, shards, renew)
+    for size, shards, renew, splice in ((1, 1, False, True), (7, 8, True, True), (ALL, 1, False, False)):
+        assert_same(world, size, shards, renew, splice)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_harsh_world_whose_site_changes(seed: int) -> None:
     world = without_foreign_fixes(harsh_world(seed))
-    for size, shards, renew in ((7, 1, True), (ALL, 8, False)):
+    for size, shards, renew, splice in ((7, 1, True, False), (7, 1, True, True), (ALL, 8, False, True)):
+        assert_same(world, size, shards, renew, splice)
+
+
+@pytest.mark.parametrize("seed", LONG_SEEDS)
+def test_policies_and_offices_that_change_while_all_is_judged(seed: int) -> None:
+    world = without_foreign_fixes(dated(random_world(seed)))
+    for size, shards, renew in ((1, 1, False), (7, 8, True)):
         assert_same(world, size, shards, renew)
+    assert_same(without_foreign_fixes(dated(harsh_world(seed))), 7, 1, True)

@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 import shapely
+from engine.dated_world import dated
 from engine.engine_run import ALL, engine_lines
 from engine.harsh_world import harsh_world, quiet_world
 from engine.random_world import LAT, LON, MINUTE_MS, START_MS, World, random_world
@@ -28,7 +29,10 @@ from pipeline.sites.policy import BoundaryRule, Policy
 from pipeline.sites.records import Binding, Office, Person, Site
 from sinks.alert import Alert, alert_line
 
-SEEDS = seeds(int(os.environ.get("FENCEWATCH_SEEDS", "40")))
+_COUNT = int(os.environ.get("FENCEWATCH_SEEDS", "40"))
+SEEDS = seeds(_COUNT)
+#: Of worlds that take seconds each.
+LONG_SEEDS = seeds(max(1, _COUNT // 2), short=4)
 QUIET_SEEDS = range(int(os.environ.get("FENCEWATCH_SEEDS", "5")))
 
 
@@ -77,6 +81,17 @@ def test_a_quiet_world_in_which_devices_are_followed_now_and_then(seed: int) -> 
         assert_same(seed, got, expected, f"quiet, batches of {size}")
 
 
+@pytest.mark.parametrize("seed", LONG_SEEDS)
+def test_a_world_whose_policies_and_offices_change_by_date(seed: int) -> None:
+    for world in (dated(random_world(seed)), dated(harsh_world(seed)), dated(quiet_world(seed))):
+        expected = reference_lines(world)
+        for size, shards, renew_every in ((1, 1, None), (7, 8, 1), (ALL, 1, None)):
+            got = engine_lines(
+                world.site, world.rows, world.until_ms, size=size, shards=shards, renew_every=renew_every
+            )
+            assert_same(seed, got, expected, f"dated, batches of {size}, {shards} shards")
+
+
 #: Worlds that an earlier engine judged wrongly: openings before a fast clock's fixes, one fix reported twice.
 ONCE_WRONG = (1003, 1023, 1024, 1113, 1142, 1339, 1417, 5864)
 
@@ -84,9 +99,10 @@ ONCE_WRONG = (1003, 1023, 1024, 1113, 1142, 1339, 1417, 5864)
 @pytest.mark.parametrize("seed", ONCE_WRONG)
 def test_a_world_once_judged_wrongly(seed: int) -> None:
     world = harsh_world(seed)
+    expected = reference_lines(world)
     for size in (1, ALL):
         got = engine_lines(world.site, world.rows, world.until_ms, size=size, renew_every=1)
-        assert_same(seed, got, reference_lines(world), f"harsh, batches of {size}")
+        assert_same(seed, got, expected, f"harsh, batches of {size}")
 
 
 @pytest.mark.parametrize("size", [1, 2, ALL])

@@ -61,7 +61,8 @@ def appended(log: FixLog, rows: Sequence[Listed]) -> None:
     if rows:
         binding = np.array([row.binding for row in rows], np.int64)
         backfill = np.array([row.backfill for row in rows], np.bool_)
-        log.append(to_batch(SITE, [row.row for row in rows]), binding, np.full(len(rows), 20.0), backfill)
+        radius_m, source = np.full(len(rows), 20.0), np.zeros(len(rows), np.int8)
+        log.append(to_batch(SITE, [row.row for row in rows]), binding, radius_m, source, backfill)
 
 
 def arrivals(rows: Sequence[Listed]) -> list[int]:

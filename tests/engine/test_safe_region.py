@@ -57,9 +57,9 @@ class Terrain:
         compiled = CompiledSite.of(world.site)
         self.fences: CompiledFences = compiled.fences
         self.subjects = build_subject_table(compiled.division, 0)
-        self.assignment = Assignment(world.site, self.fences, self.subjects)
-        self.judge = SideClassifier(self.fences, self.assignment)
-        self.screen = DistanceScreen(self.fences, self.assignment)
+        self.assignment = Assignment(world.site.leaves, self.fences.leave_places, self.fences, self.subjects)
+        self.judge = SideClassifier(self.assignment)
+        self.screen = DistanceScreen(self.assignment)
         self.chance = random.Random(seed)
         self.spots = [row.position for row in world.rows if row.position is not None]
         self.times_ms = [row.event_ms for row in world.rows]

@@ -67,13 +67,15 @@ def assert_bound(subjects: SubjectTable, plain: Plain, device: int, device_id: s
 def test_fences_are_for_whom_their_selectors_name(seed: int) -> None:
     site = harsh_world(seed).site
     compiled = CompiledSite.of(site)
-    subjects, plain = build_subject_table(compiled.division, 0), Plain(site)
-    assignment = Assignment(site, compiled.fences, subjects)
+    subjects = build_subject_table(compiled.division, 0, compiled.fences.office_trees)
+    plain = Plain(site)
+    assignment = Assignment(site.leaves, compiled.fences.leave_places, compiled.fences, subjects)
     for row in range(len(subjects.rows.owner)):
         person_id = subjects.person_ids[int(subjects.rows.owner[row])]
-        person = plain.person_at(person_id, int(subjects.rows.from_ms[row]))
+        from_ms = int(subjects.rows.from_ms[row])
+        person = plain.person_at(person_id, from_ms)
         assert person is not None
-        meant = [n for n, f in enumerate(site.fences) if plain.labels(person) & set(f.applies_to)]
+        meant = [n for n, f in enumerate(site.fences) if plain.labels(person, from_ms) & set(f.applies_to)]
         assert [n for n in range(len(site.fences)) if assignment.applies(n, row)] == meant
         assert assignment.keep_in.of(row) == [n for n in meant if site.fences[n].rule == "keep_in"]
         office, class_code = assignment.row_office[[row]], assignment.row_class[[row]]

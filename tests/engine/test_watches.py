@@ -9,10 +9,12 @@ import pytest
 
 from geofences.holidays import load_builtin
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
-from pipeline.engine.confirmation import ConfirmationWatch
-from pipeline.engine.silence import Silences, SilenceWatch
+from pipeline.engine.detectors.missed_confirmation import ConfirmationWatch
+from pipeline.engine.detectors.silent_device import Silences, SilenceWatch
+from pipeline.engine.policy_table import PolicyTable
 from pipeline.engine.subject_table import build_subject_table
-from pipeline.sites.policy import DailyWindow, Policy
+from pipeline.sites.policies import Policies
+from pipeline.sites.policy import DEVICE_KINDS, DailyWindow, Policy
 from pipeline.sites.records import Binding, Office, Person, Site
 from pipeline.stream.division import divide
 
@@ -55,8 +57,9 @@ def folded(found: list[Silences]) -> list[Silence]:
 def silences(picture: str, until: int, *, ticks: random.Random | None = None) -> list[Silence]:
     """Arrivals ``a`` and an end ``|``; with ``ticks`` the clock is told at random minutes in between."""
     end_ms = picture.find("|") * MINUTE_MS if "|" in picture else END_MS
-    levels = np.array([[3, 6, 9]], np.int64) * MINUTE_MS
-    watch = SilenceWatch(np.array([BEGIN_MS]), np.array([end_ms]), levels)
+    levels_ms = (3 * MINUTE_MS, 6 * MINUTE_MS, 9 * MINUTE_MS)
+    table = PolicyTable(Policies(Policy(silence_ms=dict.fromkeys(DEVICE_KINDS, levels_ms))))
+    watch = SilenceWatch(np.array([BEGIN_MS]), np.array([end_ms]), table)
     watch.start(0, np.zeros(1, np.int8))
     found = []
     for minute, sign in enumerate(picture[: until + 1]):
@@ -101,7 +104,7 @@ def one_person(spans: list[tuple[int, int]], class_name: str = "strict") -> Conf
         policy, (Office("O", None, "O", "judicial_office"),), people,
         (Binding("D", "P", "phone"),), (), (), load_builtin(),
     )  # fmt: skip
-    return ConfirmationWatch(policy, build_subject_table(divide(site, 1), 0))
+    return ConfirmationWatch(site.policies, build_subject_table(divide(site, 1), 0))
 
 
 def missed(

@@ -64,7 +64,7 @@ class RecordedRows:
 
     def intake(self, state: Stored | None = None) -> Intake:
         """An intake for this log, going on where an earlier one stood."""
-        intake = Intake(self.site.policy, self.challenges)
+        intake = Intake(self.site.policies, self.challenges)
         if state is not None:
             intake.restore(state)
         return intake

@@ -124,6 +124,26 @@ def test_the_hours_before_are_whole_and_the_clock_goes_on(demo: Demo) -> None:
     )
 
 
+def test_the_site_changes_while_it_runs(demo: Demo) -> None:
+    """Somebody is enrolled, and from then on reports; a leave is granted, and ended early."""
+    begun_ms = instant_ms(START) + BEFORE_MS
+
+    def changes() -> dict[str, Any]:
+        made = demo.asked("/v1/site/changes")["items"]
+        return {one["reason"]: one for one in made if instant_ms(one["at"]) >= begun_ms}
+
+    wanted = {"supervision begins", "to see a doctor", "came back early"}
+    until("one change of each kind", lambda: wanted <= changes().keys(), END_S)
+    enrolled = changes()["supervision begins"]
+    (person_id,) = {one["put"]["person_id"] for one in enrolled["edits"] if one["table"] == "people"}
+
+    def is_seen() -> bool:
+        positions = demo.asked("/v1/positions?reason=%E6%A0%B8%E5%AE%9E")
+        return any(one["person_id"] == person_id for one in positions["items"])
+
+    until("the enrolled person's first report", is_seen, END_S)
+
+
 @pytest.mark.parametrize("role", ["officer", "county", "prosecutor"])
 def test_every_token_opens_its_board(demo: Demo, role: str) -> None:
     assert demo.asked("/v1/alerts", role)["items"]

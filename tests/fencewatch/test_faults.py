@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 from live_county import make_home
-from replay.command_line import invoked, run_fencewatch
+from replay.command_line import invoked
 
 from fencewatch.faults import exit_codes
 from fencewatch.listening import CannotListen, listening
@@ -56,7 +57,7 @@ def test_a_store_that_cannot_be_used_is_one_line(
     spoiled.chmod(0o700 if spoiled.is_dir() else 0o600)  # else a second line tells that others could read it
     token = ("token", "create", "--role", "operator", "--data", "data")
     words = token if command == "token" else (command, "--config", "fencewatch.toml")
-    done = run_fencewatch(*words, cwd=tmp_path) if command == "run" else invoked(*words)
+    done = run_forked(*words, cwd=tmp_path) if command == "run" else invoked(*words)
     ended = done.returncode if command == "run" else done.exit_code  # type: ignore[union-attr]
     *warnings, said = done.stderr.splitlines()
     assert (ended, done.stdout) == (code, "")
@@ -85,7 +86,7 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         config = tmp_path / "fencewatch.toml"
         lines = [line for line in config.read_text().splitlines() if not line.startswith("port")]
         config.write_text("\n".join([*lines, f"port = {port}"]))
-        done = run_fencewatch("serve", "--config", config, cwd=tmp_path)
+        done = run_forked("serve", "--config", config, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith(f"127.0.0.1:{port}: cannot be listened on: ")
     assert os.strerror(errno.EADDRINUSE) in done.stderr

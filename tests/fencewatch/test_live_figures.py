@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from console_world import DEVICES, OFFICES, PEOPLE
+from forked import ForkedCommand, run_forked
 from live_system import PATIENCE_S, free_port
 from minimal_site import WHOLE, write_site
-from replay.command_line import fencewatch_words, run_fencewatch, surroundings
 
 from geofences.instant import instant_ms
 from pipeline.host.clock import system_now_ms
@@ -54,9 +54,10 @@ def home(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(home: Path, command: str) -> Iterator[subprocess.Popen[bytes]]:
-    words = fencewatch_words(command, "--config", "fencewatch.toml")
-    with subprocess.Popen(words, cwd=home, env=surroundings(), stdout=subprocess.DEVNULL) as process:
+def running(home: Path, command: str) -> Iterator[ForkedCommand]:
+    with ForkedCommand(
+        command, "--config", "fencewatch.toml", cwd=home, stdout=subprocess.DEVNULL
+    ) as process:
         try:
             yield process
         finally:
@@ -71,7 +72,7 @@ class Console:
     def __init__(self, home: Path) -> None:
         port = re.findall(r"port = (\d+)", (home / "fencewatch.toml").read_text())[0]
         self._url = f"http://127.0.0.1:{port}"
-        made = run_fencewatch("token", "create", "--role", "operator", "--data", "data", cwd=home)
+        made = run_forked("token", "create", "--role", "operator", "--data", "data", cwd=home)
         self._token = made.stdout.strip()
 
     def send(self, *rows: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ def test_what_is_changed_here_is_known_here_at_once(settings: Settings) -> None:
         with pytest.raises(DeskSilent):
             running.submit([put("leaves", **leave())], by="li", reason="why")
         journal = stack.enter_context(Journal(settings.journal))
-        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=0)
+        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=lambda _: 0)
         writer.start()
         stack.callback(writer.stop)
         running.start(writer)
@@ -149,7 +149,7 @@ def test_where_the_log_cannot_be_read_no_change_is_taken_and_all_else_goes_on(
         assert "changes of the site may be missing" in capsys.readouterr().err
         journal = stack.enter_context(Journal(settings.journal))
         assert journal.damage is not None
-        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=0)
+        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=lambda _: 0)
         writer.start()
         stack.callback(writer.stop)
         running.start(writer)

@@ -15,6 +15,7 @@ import pytest
 from click import unstyle
 from disposal_alerts import NOW_MS, OFFICES, alert, brought_to, told
 from documents import CHECKOUT, first_column, section
+from forked import PIPE, ForkedCommand
 from replay.command_line import fencewatch_words, invoked, run_fencewatch, surroundings
 from typer.testing import CliRunner
 
@@ -346,12 +347,16 @@ def test_watching(data: Path) -> None:
     assert result.stderr == "watching from entry 0 on; times in Asia/Shanghai\n"
 
 
+def said_of(process: ForkedCommand) -> str:
+    """What it complains of, to its end."""
+    assert process.stderr is not None
+    with process.stderr as said:
+        return said.read()
+
+
 @pytest.mark.parametrize("how", ["interrupted", "reader gone"])
 def test_a_watcher_ends_without_a_trace(data: Path, how: str) -> None:
-    words = fencewatch_words("queue", "watch", "--data", data, "--json")
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings()
-    ) as watcher:
+    with ForkedCommand("queue", "watch", "--data", data, "--json", stdout=PIPE, stderr=PIPE) as watcher:
         assert watcher.stdout is not None
         assert watcher.stderr is not None
         watcher.stderr.readline()  # it has begun
@@ -370,10 +375,8 @@ def test_a_reader_who_leaves_a_long_list_early(data: Path) -> None:
     with queue_of(data) as queue:
         for n in range(100, 1100):
             told(queue, 1, n)
-    words = fencewatch_words("queue", "list", "--limit", "500", "--json", "--data", data)
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings()
-    ) as lister:
+    words = ("queue", "list", "--limit", "500", "--json", "--data", data)
+    with ForkedCommand(*words, stdout=PIPE, stderr=PIPE) as lister:
         assert lister.stdout is not None
         assert lister.stderr is not None
         lister.stdout.close()
@@ -384,18 +387,18 @@ def test_a_reader_who_leaves_a_long_list_early(data: Path) -> None:
 def test_of_ten_processes_that_claim_at_once_one_wins(data: Path) -> None:
     texts = json.loads((data / "texts.json").read_text("utf-8"))
     processes = [
-        subprocess.Popen(
-            fencewatch_words("queue", "claim", KEYS[0], "--data", data),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**surroundings(), "FENCEWATCH_TOKEN": texts[f"officer {n}"]},
+        ForkedCommand(
+            "queue", "claim", KEYS[0], "--data", data,
+            environment={**surroundings(), "FENCEWATCH_TOKEN": texts[f"officer {n}"]},
+            stdout=subprocess.DEVNULL, stderr=PIPE,
         )
         for n in range(CLAIMANTS)
     ]  # fmt: skip
-    ends = [(*process.communicate(timeout=280), process.returncode) for process in processes]
-    codes = [code for _, _, code in ends]
+    ends = [(said_of(process), process.wait(280)) for process in processes]
+    codes = [code for _, code in ends]
     assert sorted(codes) == [0] + [1] * (CLAIMANTS - 1)
     winner = f"officer {codes.index(0)}"
-    assert {err.splitlines()[0].split(": ", 1)[1] for _, err, code in ends if code} == {
+    assert {err.splitlines()[0].split(": ", 1)[1] for err, code in ends if code} == {
         f"it is claimed, held by {winner} until 2025-06-17 05:06:40 (Asia/Shanghai)"
     }
     with queue_of(data) as queue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -16,12 +17,15 @@ from minimal_site import write_site
 from geofences.errors import GeofenceError
 from pipeline.errors import PipelineError
 from pipeline.log.journal import Journal, JournalReader, clock_mark, start_mark
+from pipeline.log.journal.embedded import embedded
 from pipeline.log.rows import rows_entry
 from pipeline.ping import PING
+from pipeline.runtime.beginning import Beginning
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.live import LiveEngine, LiveRequest
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.sites.load import load_documents
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import Policy
 from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.alert import alert_line
@@ -67,8 +71,8 @@ def judged(data: Path, lines: dict[str, bytes]) -> dict[str, bytes]:
 
     site = load_documents(data / "site")
     request = LiveRequest(
-        SiteHistory(lambda _: site), Policy(), "a site", data / "journal", data / "state", tell, see,
-        lambda: None, lambda _: None, epoch=timedelta(0),
+        SiteHistory(lambda _: Beginning.of(site)), Policies(Policy()), "a site", embedded(data / "journal"),
+        data / "state", tell, see, lambda: None, lambda _: None, epoch=timedelta(0),
     )  # fmt: skip
     engine = LiveEngine(request, stop)
     try:
@@ -161,11 +165,11 @@ def test_a_changed_log(half: tuple[Path, dict[str, bytes]], tmp_path: Path, coun
 
 
 def _read(journal: Path) -> list[tuple[int, int, int, bytes]]:
-    reader, found = JournalReader(journal), []
-    while records := reader.poll():
-        found += [(record.number, record.kind, record.clock_ms, record.payload) for record in records]
-    assert len(found) == reader.end_offset
-    reader.close()
+    found = []
+    with closing(JournalReader(journal)) as reader:
+        while records := reader.poll():
+            found += [(record.number, record.kind, record.clock_ms, record.payload) for record in records]
+        assert len(found) == reader.end_offset
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from driven_clock import DrivenSystem
 from live_system import RUN, SERVE, Row, Unanswered, until
 from minimal_site import WHOLE, write_site
-from replay.command_line import invoked, surroundings
+from replay.command_line import invoked
 
 from sinks.alert import instant_text
 from sinks.operations_log import OperationsLog
@@ -82,11 +81,6 @@ def told(system: DrivenSystem) -> list[str]:
     return [event.kind for event in reversed(found) if event.kind.startswith(("clock", "retention"))]
 
 
-def command(system: DrivenSystem, *words: str) -> subprocess.CompletedProcess[str]:
-    called = system.words(*words, "--data", system.data)
-    return subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=240)
-
-
 def engine_ahead_s(system: DrivenSystem) -> float:
     """How far the log's clock, as the engine has it, is ahead of the true time."""
     return ((system.figures().clock_ms or 0) - system.true_ms()) / 1000
@@ -111,7 +105,7 @@ def test_a_clock_glitch_destroys_nothing(system: DrivenSystem) -> None:
         system.set_wall(ahead_s)
         until(lambda: any("jumped" in line for line in problems(system)), "a problem told")
         assert any(said in line for line in problems(system))
-        status = json.loads(command(system, "clock", "status", "--json").stdout)
+        status = json.loads(system.command("clock", "status", "--json").stdout)
         assert abs(status["doubted_s"] - ahead_s) <= 60
         ends_s = time.monotonic() + 4
         while time.monotonic() < ends_s:
@@ -138,12 +132,12 @@ def test_a_jump_that_is_right_is_confirmed(system: DrivenSystem) -> None:
     assert sent(system, system.true_ms()) == {"accepted": 1, "rejected": []}
     until(lambda: kept(system)[1] == 1 and kept(system)[0], "a track")
     before = kept(system)
-    assert command(system, "clock", "confirm").returncode == 2, "there is nothing to confirm"
+    assert system.command("clock", "confirm").returncode == 2, "there is nothing to confirm"
     system.set_wall(later_s)
     until(lambda: any("jumped" in line for line in problems(system)), "a problem told")
     with pytest.raises(Unanswered, match="send again later"):
         sent(system, system.true_ms() + later_s * 1000)
-    done = command(system, "clock", "confirm")
+    done = system.command("clock", "confirm")
     assert done.returncode == 0, done.stderr
     assert sent(system, system.true_ms() + later_s * 1000) == {"accepted": 1, "rejected": []}
     until(lambda: engine_ahead_s(system) > later_s - 60, "the engine")
@@ -174,7 +168,7 @@ def test_the_way_back(system: DrivenSystem) -> None:
     assert sent(system, system.true_ms()) == {"accepted": 1, "rejected": []}
     system.set_wall(200 * DAY)
     until(lambda: any("jumped" in line for line in problems(system)), "a problem told")
-    assert command(system, "clock", "confirm").returncode == 0
+    assert system.command("clock", "confirm").returncode == 0
     reasons = sent(system, system.true_ms())["rejected"]
     assert [refusal["reason"] for refusal in reasons] == ["too_late"]
     until(lambda: any(item.alert.kind == "log_gap" for item in system.items()), "the gap")

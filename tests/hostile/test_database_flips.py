@@ -15,8 +15,10 @@ from stores.kept import made
 
 from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
 from pipeline.registry.registry import Registry
-from pipeline.upkeep.store import FILES, Store, opened_to_read
-from pipeline.upkeep.stores import look, mark_reached
+from pipeline.upkeep.databases import opened_to_read
+from pipeline.upkeep.kinds import mark_reached
+from pipeline.upkeep.store import FILES, Store
+from pipeline.upkeep.stores import look
 from pipeline.upkeep.verify import verify
 from sinks.access import TokenStore
 from sinks.access_log import Access, AccessLog

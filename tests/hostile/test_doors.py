@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from console.app import create_app
 from console.ingest_routes import PATHS
-from fencewatch.connections import limits_here
+from fencewatch.connection_limits import limits_here
 from pipeline.host.clock import system_now_ms
 
 HUGE = 600 << 20

@@ -178,7 +178,7 @@ def taken_by_inbox(directory: Path, file: Path) -> list[str]:
     devices = DeviceIds(("D1", "D2", "D3"))
     with Journal(directory / "inbox-journal") as journal:
         folder = InboxFolder(directory / "inbox")
-        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=10**12)
+        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=lambda _: 10**12)
         inbox = Inbox(folder, journal, writer, lambda: devices, report=told.append, stop=stop)
         (folder.directory / file.name).write_bytes(file.read_bytes())
         writer.start()

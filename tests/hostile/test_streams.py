@@ -15,7 +15,7 @@ from guarded_console import Guarded, guarded, until
 
 from console.errors import TooManyStreams
 from console.places import Places
-from fencewatch.connections import limits_here
+from fencewatch.connection_limits import limits_here
 from pipeline.host.clock import system_now_ms
 
 

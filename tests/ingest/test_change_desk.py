@@ -18,6 +18,7 @@ from pipeline.ingest.change_desk import Answer, ChangeDesk
 from pipeline.ingest.desk_mail import DeskClient, DeskMail
 from pipeline.ingest.errors import DeskSilent
 from pipeline.log.journal import Journal
+from pipeline.log.journal.embedded import embedded
 from pipeline.log.record import CLOCK, SITE, START, Record
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry.catching_up import catch_up
@@ -45,8 +46,8 @@ class World:
             documents = load_documents(write_site(home / "site"))
             self.registry.begin(documents, record=0, at_ms=NOW_MS, source="site")
         self.journal = Journal(home / "journal")
-        self.caught_up = catch_up(self.registry, home / "journal")
-        self.writer = JournalWriter(self.journal, lambda: self.clock_ms, horizon_ms=10**12)
+        self.caught_up = catch_up(self.registry, embedded(home / "journal"))
+        self.writer = JournalWriter(self.journal, lambda: self.clock_ms, horizon_ms=lambda _: 10**12)
         self.desk = ChangeDesk(self.writer, self.registry)
 
     def submit(self, *operations: Any, **asked: Any) -> Answer:
@@ -255,6 +256,24 @@ def test_who_left_in_the_midst_is_told_that_it_may_be_taken(world: World) -> Non
     taken_up.join()
     assert silent.value.may_be_taken
     assert "asking again with the id c1" in str(silent.value)
+
+
+@pytest.mark.parametrize("was_taken", [False, True], ids=["before its record", "behind its record"])
+def test_who_takes_over_answers_what_a_killed_process_had_begun_on(world: World, was_taken: bool) -> None:
+    """Killed between taking a request up and answering it: whoever asked need not wait out their patience."""
+    mailbox = Mailbox(world.registry.file)
+    answers: list[Answer] = []
+    client = DeskClient(mailbox, system_now_ms)
+    asking = _in_thread(lambda: answers.append(client.submit([STRICT], by="li", reason="why", id="c1")))
+    _wait_for(lambda: mailbox.begun(system_now_ms()))
+    before = world.submit(STRICT, id="c1") if was_taken else None
+    mail = DeskMail(mailbox, world.desk, system_now_ms)
+    mail.start()
+    asking.join()
+    mail.stop()
+    assert [change.change.id for change in world.changes()] == ["c1"], "in force once"
+    assert answers[0].number == world.changes()[0].number
+    assert before is None or answers == [before]
 
 
 def test_what_nobody_waits_for_any_longer_is_not_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from pipeline.ingest.change_desk import Answer
 from pipeline.ingest.desk_mail import DeskClient
 from pipeline.ingest.errors import DeskSilent
 from pipeline.log.journal import JournalReader
+from pipeline.log.journal.embedded import embedded
 from pipeline.log.record import SITE
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry.catching_up import catch_up
@@ -87,7 +88,7 @@ def test_killed_anywhere_it_is_in_force_once_or_not_at_all(tmp_path: Path, kills
         finally:
             owner.end()
         assert silent >= kills
-        catch_up(registry, tmp_path / "journal")
+        catch_up(registry, embedded(tmp_path / "journal"))
         taken = _taken(tmp_path / "journal")
         # Of each id that was answered there is one record, and it is the one of the answer.
         assert [record.change.id for record in taken] == list(answers)

@@ -14,14 +14,15 @@ from pipeline.ingest import JournalWriter
 from pipeline.ingest.arriving import Arriving
 from pipeline.ingest.bodies import received
 from pipeline.ingest.file_rows import PieceReader
+from pipeline.log.decoded import DecodedLog
 from pipeline.log.journal import ClockMark
 from pipeline.log.journal.journal import Journal
-from pipeline.log.journal.log import JournalLog
 from pipeline.log.rows import RowDecoder
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges, DeviceIds, open_stream
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.reading.rows import REASONS
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import Policy
 from pipeline.stream.intake import Intake
 from sinks.alert import instant_text
@@ -90,7 +91,7 @@ def test_the_clock_of_the_log_is_ours(send: Send, kind: int, tmp_path: Path) -> 
     rows = [row(event, arrival, number) for number, (event, arrival, *_) in enumerate(TIMES)]
     clock = [NOW_MS]
     with Journal(tmp_path / "journal") as journal:
-        writer = JournalWriter(journal, lambda: clock[0], horizon_ms=POLICY.backfill_horizon_ms)
+        writer = JournalWriter(journal, lambda: clock[0], horizon_ms=Policies(POLICY).horizon_ms)
         writer.start()
         found: list[str] = []
         for message in send(rows, kind, tmp_path):
@@ -98,8 +99,8 @@ def test_the_clock_of_the_log_is_ours(send: Send, kind: int, tmp_path: Path) -> 
             found += [REASONS[reason] for reason in settled.reason.tolist()]
             clock[0] += 1
         writer.stop()
-        log = JournalLog(journal.reader(), RowDecoder(DEVICES, Challenges()))
-        intake, marks_ms = Intake(POLICY, Challenges()), []
+        log = DecodedLog(journal.reader(), RowDecoder(DEVICES, Challenges()))
+        intake, marks_ms = Intake(Policies(POLICY), Challenges()), []
         while items := log.poll():
             for item in items:
                 if isinstance(item.content, ClockMark):

@@ -20,6 +20,7 @@ from pipeline.log.rows import RowDecoder, row_span
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import REASONS, Challenges, DeviceIds, open_stream
 from pipeline.reading.raw_batch import RawBatch
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import Policy
 from pipeline.stream.intake import Intake
 from sinks.alert import instant_text
@@ -101,7 +102,7 @@ def test_a_file_stands_in_the_log_row_by_row(
 
 def test_the_engine_counts_and_tells_what_was_refused(tmp_path: Path) -> None:
     as_ndjson(tmp_path / "pings.ndjson")
-    intake = Intake(Policy(), Challenges())
+    intake = Intake(Policies(Policy()), Challenges())
     result = intake.ingest(logged(tmp_path, pieces(tmp_path / "pings.ndjson")))
     assert (intake.read, intake.accepted) == (len(ROWS), len(GOOD))
     told = [(reject.file, reject.row, reject.reason) for reject in result.rejects]

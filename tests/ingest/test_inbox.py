@@ -50,7 +50,7 @@ def watching(directory: Path, told: list[str] | None = None) -> Iterator[tuple[I
     """An inbox at work over a journal; leaving waits for its end and raises what ended it."""
     stop = threading.Event()
     with Journal(directory / "journal") as journal:
-        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=10**12)
+        writer = JournalWriter(journal, lambda: NOW_MS, horizon_ms=lambda _: 10**12)
         folder, report = InboxFolder(directory / "inbox"), ([] if told is None else told).append
         inbox = Inbox(folder, journal, writer, lambda: DeviceIds(("D1",)), report=report, stop=stop)
         writer.start()

@@ -14,7 +14,7 @@ from console_world import NOW_MS, ping
 from pipeline.ingest import JournalWriter, WriterStopped
 from pipeline.ingest.bodies import received
 from pipeline.ingest.received import Received
-from pipeline.log.journal import AppendError
+from pipeline.log.errors import AppendError
 from pipeline.log.journal.journal import Journal
 from pipeline.log.record import MARKS, PINGS
 from pipeline.log.rows import RowDecoder
@@ -53,7 +53,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
 
 @contextmanager
 def writing(journal: Journal, clock: Callable[[], int], speed: float = 1.0) -> Iterator[JournalWriter]:
-    writer = JournalWriter(journal, clock, horizon_ms=10**12, speed=speed)
+    writer = JournalWriter(journal, clock, horizon_ms=lambda _: 10**12, speed=speed)
     writer.start()
     yield writer
     writer.stop()
@@ -117,7 +117,7 @@ def test_more_than_can_wait_is_refused(
 ) -> None:
     monkeypatch.setattr("pipeline.ingest.journal_writer.WAITING_ROWS_MOST", 2)
     with Journal(tmp_path) as journal:
-        writer = JournalWriter(journal, clock, horizon_ms=10**12)
+        writer = JournalWriter(journal, clock, horizon_ms=lambda _: 10**12)
         monkeypatch.setattr(writer._thread, "is_alive", lambda: True)
         writer.submit(rows(3), "http")
         with pytest.raises(WriterStopped, match="send again later"):

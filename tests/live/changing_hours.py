@@ -1,12 +1,13 @@
-"""Changes of the site amid eventful hours: people, devices, fences and leaves come, move and go."""
+"""Changes of the site amid eventful hours: people, devices, fences, leaves, offices, policies come and go."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from typing import Any
 
 import httpx2
-from live.eventful_hours import PLACES, Step
+from live.eventful_hours import PLACES, POLICY, Step
 from live_system import LiveSystem, until
 from site_operations import Op, end, put
 
@@ -33,7 +34,12 @@ def _county(east: float) -> Op:
 
 
 def _market(radius_m: int, **properties: Any) -> Op:
-    given = {"fence_id": "market", "rule": "keep_out", "applies_to": ["class:general"], "radius_m": radius_m}
+    given = {
+        "fence_id": "market",
+        "rule": "keep_out",
+        "applies_to": ["class:general", "office:O1"],
+        "radius_m": radius_m,
+    }
     return put(
         "fences",
         type="Feature",
@@ -50,6 +56,19 @@ def _leave(leave_id: str, person: int, from_ms: int, to_ms: int) -> Op:
     )  # fmt: skip
 
 
+def _policy(version: str, at_ms: int, **boundary: Any) -> Op:
+    """The policy of the beginning with other thresholds for places."""
+    row = {**tomllib.loads(POLICY), "version": version, "boundary": boundary}
+    return put("policies", at=instant_text(at_ms), **row)
+
+
+def _office(parent_id: str, at_ms: int) -> Op:
+    return put(
+        "offices", at=instant_text(at_ms), office_id="O2", parent_id=parent_id, name="Two",
+        level="judicial_office",
+    )  # fmt: skip
+
+
 def changes_at(at_ms: int) -> list[list[Op]]:
     """What is changed one after the other, each by operations that name ``at_ms``, the time it is made."""
     device = {"device_id": "D30", "kind": "phone"}
@@ -62,8 +81,11 @@ def changes_at(at_ms: int) -> list[list[Op]]:
         [_leave(f"L{n}", n, at_ms - 10 * MINUTE_MS, at_ms + 20 * MINUTE_MS) for n in range(12)],
         # A zone where people live; a device goes to somebody else, who has one already.
         [_market(80), put("devices", device_id="D2", person_id="P3", kind="wristband")],
-        # Another class with other windows, another office for the alerts to come.
-        [put("people", **_person(4, **{"class": "lenient"})), put("people", **_person(5, office_id="O2"))],
+        # Another class with other windows, another office for the alerts to come; soon one fix is enough, and
+        # the zone for an office is for the people of the one that comes below it.
+        [put("people", **_person(4, **{"class": "lenient"})), put("people", **_person(5, office_id="O2")),
+         _policy("quick", at_ms + MINUTE_MS, keep_in={"fixes": 1, "dwell_s": 0}, clear_fixes=1),
+         _office("O1", at_ms + MINUTE_MS)],
         # Leaves end early, the county is as it was.
         [*(end("leaves", leave_id=f"L{n}") for n in range(6)), _county(107)],
         # The zone moves on to a schedule; supervision and a binding end in five minutes.
@@ -72,7 +94,8 @@ def changes_at(at_ms: int) -> list[list[Op]]:
          end("devices", at=instant_text(at_ms + 5 * MINUTE_MS), device_id="D6")],
         # All of it undone again.
         [end("fences", fence_id="market"), end("devices", device_id="D30"), end("people", person_id="P30"),
-         put("devices", device_id="D2", person_id="P2", kind="wristband")],
+         put("devices", device_id="D2", person_id="P2", kind="wristband"),
+         _policy("as before", at_ms + MINUTE_MS), _office("C1", at_ms + MINUTE_MS)],
     ]  # fmt: skip
 
 

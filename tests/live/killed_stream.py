@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from forked import run_forked
 from live.eventful_hours import Step, write_streams
 from live.officers import Officers
 from live_system import RUN, SERVE, LiveSystem, settled, until
-from replay.command_line import run_fencewatch
 
 from sinks.alert import instant_text
 from sinks.disposal import QueueItem
@@ -129,6 +129,6 @@ def replayed(folder: Path, site: Path, steps: list[Step]) -> Replayed:
     """The alerts of the same rows with the same arrivals, as files."""
     until, alerts = instant_text(steps[-1].at_ms + AFTERMATH_MS - 1), folder / "alerts.ndjson"
     words = ["--site", site, *write_streams(steps, folder), "--until", until, "--alerts", alerts, "--json"]
-    done = run_fencewatch("replay", *words, cwd=folder)
+    done = run_forked("replay", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     return Replayed(alerts.read_bytes().splitlines(keepends=True), json.loads(done.stdout)["accepted"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -15,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forked import ForkedCommand, run_forked
 from live_county import DEVICE_COUNT, ENDS_IN_S, command, make_home, queue_lines, send, served
-from replay.command_line import run_fencewatch
 
 from fencewatch.opened_tokens import opened_tokens
 from geofences.instant import instant_ms
@@ -53,7 +52,7 @@ def running(home: Path) -> Iterator[None]:
         assert process.wait(30) == 0, "SIGTERM finishes the piece at hand and ends well"
 
 
-def start(home: Path) -> subprocess.Popen[str]:
+def start(home: Path) -> ForkedCommand:
     with (home / "said.txt").open("a") as said:
         return command(home, "run", "--config", "fencewatch.toml", err=said.fileno())
 
@@ -235,7 +234,7 @@ def test_a_kill_in_the_middle_of_a_file_leaves_no_trace(home: Path, tmp_path_fac
 
 def test_what_keeps_it_from_starting_is_one_line(home: Path) -> None:
     with Journal(home / "data" / "journal"):
-        found = run_fencewatch("run", "--config", "fencewatch.toml", cwd=home)
+        found = run_forked("run", "--config", "fencewatch.toml", cwd=home)
     told = [line for line in found.stderr.splitlines() if "could be read by others; closed" not in line]
     assert (found.returncode, len(told)) == (1, 1)
     assert "writes this journal already" in told[0]
@@ -243,6 +242,6 @@ def test_what_keeps_it_from_starting_is_one_line(home: Path) -> None:
         (home / "inbox" / name).rmdir()
     (home / "inbox").rmdir()
     (home / "inbox").write_text("")
-    found = run_fencewatch("run", "--config", "fencewatch.toml", cwd=home)
+    found = run_forked("run", "--config", "fencewatch.toml", cwd=home)
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)
     assert "cannot be a directory of the inbox" in found.stderr

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from forked import run_forked
 from live.eventful_hours import START_MS, eventful_hours, write_eventful_site
 from live.killed_stream import AFTERMATH_MS, SPEED, check_facts, replayed
 from live.officers import Officers
 from live_system import RUN, SERVE, LiveSystem, settled, until
-from replay.command_line import surroundings
 
 from pipeline.host.clock import SimulatedClock
 from pipeline.log.journal import JournalReader
@@ -28,8 +27,7 @@ COPIES = 2
 def back_up(system: LiveSystem, targets: list[Path]) -> None:
     """One copy after another, while both processes work; each is found sound by the command itself."""
     for target in targets:
-        words = system.words("backup", target, "--data", system.data, "--json")
-        done = subprocess.run(words, env=surroundings(), capture_output=True, text=True)
+        done = run_forked("backup", target, "--data", system.data, "--json")
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         told = json.loads(done.stdout)
         assert told["clock"] == instant_text(log_clock_ms(target))

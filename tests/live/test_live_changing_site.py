@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 from live.changing_hours import change, is_due, with_the_new_device
 from live.eventful_hours import START_MS, Step, eventful_hours, write_eventful_site, write_streams
 from live.killed_stream import AFTERMATH_MS, SPEED, Killer, Victims
 from live_system import RUN, SERVE, LiveSystem, until
-from replay.command_line import invoked, run_fencewatch
+from replay.command_line import invoked
 
 from pipeline.log.journal import JournalReader
 from sinks.alert import instant_text
@@ -61,13 +62,18 @@ def _lived(system: LiveSystem, steps: list[Step], victims: Victims) -> None:
 
 
 def _replayed(alerts: Path, *words: str | Path) -> list[bytes]:
-    done = run_fencewatch("replay", *words, "--alerts", alerts, "--json", cwd=alerts.parent)
+    done = run_forked("replay", *words, "--alerts", alerts, "--json", cwd=alerts.parent)
     assert done.returncode == 0, done.stderr
     return alerts.read_bytes().splitlines(keepends=True)
 
 
 def _check_that_it_matters(live: list[bytes]) -> None:
     """What the changes alone can bring about is there."""
-    for wanted in (b'"person_id":"P30"', b'"authorised_by":"L', b'"fence_id":"market"'):
+    for wanted in (
+        b'"person_id":"P30"',
+        b'"authorised_by":"L',
+        b'"fence_id":"market"',
+        b'"policy_version":"quick"',
+    ):
         assert any(wanted in line for line in live), wanted
     assert len(live) > 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from live.eventful_hours import PLACES, START_MS, write_eventful_site
 from live_system import RUN, SERVE, LiveSystem, Row, until
 
-from pipeline.log.journal.reader import BYTES_MOST
+from pipeline.log.protocol import BYTES_MOST
 from sinks.alert import instant_text
 from sinks.disposal import QueueItem, State
 

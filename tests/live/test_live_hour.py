@@ -10,7 +10,8 @@ from live_system import RUN, SERVE, LiveSystem, settled, until
 from minimal_site import WHOLE, write_site
 
 from geofences.instant import instant_ms
-from sinks.alert import LOG_GAP, SILENT_DEVICE, instant_text
+from pipeline.rules.catalogue import LOG_GAP, SILENT_DEVICE
+from sinks.alert import instant_text
 
 START_MS = instant_ms("2026-03-02T01:00:00Z")
 MINUTE_MS = 60_000
@@ -85,9 +86,9 @@ def test_an_hour_without_the_engine(site: Path, tmp_path: Path) -> None:
     """
     always = ("phone-a", "wrist-a")
     expected: set[Told] = {
-        (SILENT_DEVICE, "wrist-b", 40, 50, 100, 2),
-        (SILENT_DEVICE, "wrist-c", 45, 55, 75, 1),
-        (SILENT_DEVICE, "phone-b", 0, 60, None, 1),
+        (SILENT_DEVICE.kind, "wrist-b", 40, 50, 100, 2),
+        (SILENT_DEVICE.kind, "wrist-c", 45, 55, 75, 1),
+        (SILENT_DEVICE.kind, "phone-b", 0, 60, None, 1),
     }
     with LiveSystem(tmp_path / "live", site, START_MS) as system:
         system.start(SERVE, RUN)
@@ -120,10 +121,10 @@ def test_an_hour_in_which_nobody_listened(site: Path, tmp_path: Path) -> None:
     wrist-c   |||||||||||||||||||||                                        10 minutes
     """
     expected: set[Told] = {
-        (LOG_GAP, None, 60, 120, 120, 1),
-        (SILENT_DEVICE, "phone-b", 10, 130, None, 1),
-        (SILENT_DEVICE, "wrist-b", 45, 55, 121, 1),
-        (SILENT_DEVICE, "wrist-c", 60, 130, None, 1),
+        (LOG_GAP.kind, None, 60, 120, 120, 1),
+        (SILENT_DEVICE.kind, "phone-b", 10, 130, None, 1),
+        (SILENT_DEVICE.kind, "wrist-b", 45, 55, 121, 1),
+        (SILENT_DEVICE.kind, "wrist-c", 60, 130, None, 1),
     }
     with LiveSystem(tmp_path / "live", site, START_MS) as system:
         system.start(SERVE, RUN)
@@ -145,5 +146,5 @@ def test_an_hour_in_which_nobody_listened(site: Path, tmp_path: Path) -> None:
         report(system, [132], *NAMES)
         until(lambda: not any(row[4] is None for row in told(system)), "the return of all")
         system.stop(SERVE, RUN)
-        (gap,) = [item for item in system.items() if item.alert.kind == LOG_GAP]
+        (gap,) = [item for item in system.items() if item.alert.kind == LOG_GAP.kind]
         assert [entry.kind for entry in gap.timeline] == ["raised", "cleared"]

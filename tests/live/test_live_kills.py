@@ -12,7 +12,7 @@ from live.killed_stream import FEW_VICTIMS, SPEED, VICTIMS, Killer, Victims, liv
 from live.officers import Life, standing
 from live_system import LiveSystem
 
-from sinks.alert import MISSED_CONFIRMATION
+from pipeline.rules.catalogue import MISSED_CONFIRMATION
 from sinks.disposal import QueueItem
 
 #: A stream takes a minute; ``FENCEWATCH_LIVE_SEEDS=20`` in the environment makes it so many.
@@ -41,7 +41,7 @@ def check_that_all_occurs(items: list[QueueItem]) -> None:
     """The stream is worth the trouble."""
     told = Counter(entry.kind for item in items for entry in item.timeline)
     assert {item.alert.kind for item in items} >= {"boundary_violation", "zone_entry", "silent_device"}
-    assert any(item.alert.kind == MISSED_CONFIRMATION and item.alert.cleared_ms for item in items)
+    assert any(item.alert.kind == MISSED_CONFIRMATION.kind and item.alert.cleared_ms for item in items)
     assert any(item.alert.retrospective for item in items)
     wanted = {"raised", "level_changed", "cleared", "withdrawn", "claimed", "verified", "disposed", "closed"}
     assert {kind for kind, times in told.items() if times >= 5} >= wanted

@@ -8,16 +8,20 @@ from threading import Event
 
 import pytest
 from bytewax.recovery import init_db_dir
+from forked import run_forked
 from live_system import RUN, SERVE, LiveSystem, until
 from minimal_site import WHOLE, write_site
-from replay.command_line import invoked, run_fencewatch
+from replay.command_line import invoked
 
 from fencewatch.opened_registry import fingerprint
 from fencewatch.running import holidays_warning
 from geofences.instant import instant_ms
+from pipeline.log.journal.embedded import embedded
+from pipeline.runtime.beginning import Beginning
 from pipeline.runtime.live import LiveEngine, LiveRequest, StateUnusable, _prepared
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.sites.load import load_documents, load_site
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import Policy
 
 START_MS = 1_752_444_000_000
@@ -33,10 +37,10 @@ def test_a_first_start_that_was_killed_hinders_no_other(tmp_path: Path) -> None:
     init_db_dir(half_done, 1)
     documents = load_documents(write_site(tmp_path))
     request = LiveRequest(
-        sites=SiteHistory(lambda _: documents),
-        policy=Policy(),
+        sites=SiteHistory(lambda _: Beginning.of(documents)),
+        policies=Policies(Policy()),
         fingerprint="a site",
-        journal=tmp_path / "journal",
+        log=embedded(tmp_path / "journal"),
         state=tmp_path / "state",
         write_alerts=lambda _: None,
         write_rows=lambda _: None,
@@ -56,7 +60,7 @@ def test_a_second_engine_is_refused(tmp_path: Path) -> None:
         system.start(SERVE, RUN)
         until(lambda: system.is_at_work(SERVE), "the server")
         until(lambda: bool(system.checkpoints()), "a checkpoint")
-        second = run_fencewatch("run", "--config", tmp_path / "live" / "fencewatch.toml", cwd=tmp_path)
+        second = run_forked("run", "--config", tmp_path / "live" / "fencewatch.toml", cwd=tmp_path)
         assert second.returncode == 1
         assert re.fullmatch(r".*state: process \d+ runs an engine on it already\n", second.stderr)
         system.stop(SERVE, RUN)

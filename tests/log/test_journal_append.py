@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.host.disk import sync_file
+from pipeline.log.errors import AppendError, RecordsGoneError
 from pipeline.log.journal import (
-    AppendError,
     ConsumerOffsets,
     Entry,
     Journal,
     JournalDamagedError,
     JournalLockedError,
     JournalReader,
-    RecordsGoneError,
     clock_mark,
     start_mark,
 )

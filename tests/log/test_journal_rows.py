@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from stream_rows import DEVICES, one_batch, opened, tuples_of
 
+from pipeline.log.decoded import DecodedLog
 from pipeline.log.journal import ClockMark, Entry, Journal, JournalReader, clock_mark, start_mark
-from pipeline.log.journal.log import JournalLog
 from pipeline.log.rows import RowDecoder, rows_entry
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges
 from pipeline.reading.raw_batch import RawBatch
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import Policy
 from pipeline.stream.intake import Intake
 
@@ -39,9 +40,9 @@ def pings(
     return pa.record_batch(given | columns)
 
 
-def log_of(directory: Path, offset: int = 0, challenges: Challenges | None = None) -> JournalLog:
+def log_of(directory: Path, offset: int = 0, challenges: Challenges | None = None) -> DecodedLog:
     decoder = RowDecoder(DEVICES, Challenges() if challenges is None else challenges)
-    return JournalLog(JournalReader(directory, offset), decoder)
+    return DecodedLog(JournalReader(directory, offset), decoder)
 
 
 def batches_in(directory: Path, challenges: Challenges | None = None) -> list[RawBatch]:
@@ -144,7 +145,7 @@ def test_rejects_say_where_a_row_came_from_and_what_it_was(tmp_path: Path) -> No
         rows_entry(PING, pings(("D2", 0), ("D2", 0)), source="day.csv", arrival_ms=NOON_MS, first_row=7),
         rows_entry(PING, pings(("D2", 3), ("nobody", 0)), source="http", arrival_ms=NOON_MS),
     )
-    rejects = Intake(Policy(), Challenges()).ingest(batch).rejects
+    rejects = Intake(Policies(Policy()), Challenges()).ingest(batch).rejects
     assert [(reject.file, reject.row, reject.reason) for reject in rejects] == [
         ("day.csv", 7, "duplicate"),
         ("day.csv", 8, "duplicate"),
@@ -161,7 +162,7 @@ def test_how_rows_are_cut_into_records_and_polls_does_not_show(tmp_path: Path, c
         starts = np.cumsum([0, *cuts])
         for start, length in zip(starts, cuts, strict=False):
             journal.append([rows_entry(PING, whole.slice(start, length), source="app", first_row=start + 1)])
-    intake, log, taken = Intake(Policy(), Challenges()), log_of(tmp_path), []
+    intake, log, taken = Intake(Policies(Policy()), Challenges()), log_of(tmp_path), []
     while items := log.poll(records_most=2):
         for item in items:
             assert isinstance(item.content, RawBatch)

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofences.instant import BEGIN_MS
+from pipeline.log.errors import RecordsGoneError
 from pipeline.log.journal import (
     Entry,
     Journal,
     JournalDamagedError,
     JournalReader,
-    RecordsGoneError,
     clock_mark,
     start_mark,
 )

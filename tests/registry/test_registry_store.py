@@ -13,12 +13,14 @@ from minimal_site import write_site
 from site_operations import NOW_MS, device, end, fence, leave, person, put
 
 from pipeline.log.site_record import SiteChange, SiteRecord
+from pipeline.registry.history import HistoryFilter
+from pipeline.registry.recorded_site import RecordedSite
 from pipeline.registry.registry import Registry, RegistryEmpty
 from pipeline.sites.changes import resolved
 from pipeline.sites.documents import SiteDocuments
-from pipeline.sites.edits import edited
+from pipeline.sites.edits import about, apply_edits, edited
 from pipeline.sites.load import load_documents
-from pipeline.sites.site_versions import VERSIONED, IndexedSite, key_of
+from pipeline.sites.site_versions import VERSIONED, IndexedSite, SiteVersions, key_of
 
 FIRST = 100
 
@@ -73,8 +75,45 @@ def test_it_is_what_the_edits_make_of_the_documents(registry: Registry, document
     assert registry.documents_at(FIRST - 1) == replace(documents, holidays=years)
 
 
-def _assert_found_alike(registry: Registry, site: SiteDocuments) -> None:
+@pytest.mark.parametrize("behind", range(len(CHANGES) + 1))
+def test_whoever_reads_the_log_behind_it_finds_the_site_of_each_place(
+    registry: Registry, documents: SiteDocuments, behind: int
+) -> None:
+    """From so many changes ago, while the registry has all of them: each comes to what it came to then."""
+    sites, records = [documents], []
+    for hour, operation in enumerate(CHANGES):
+        records.append(changed(registry, FIRST + 10 * hour, operation, hours=hour))
+        sites.append(edited(sites[-1], records[-1].change.edits))
+    taken = len(CHANGES) - behind
+    found = RecordedSite(registry, records[taken - 1].number + 3 if taken else FIRST - 1)
+    found.holidays = sites[taken].holidays  # the years are those of now
+    _assert_found_alike(found, sites[taken])
+    for record, site in zip(records[taken:], sites[taken + 1 :], strict=True):
+        with found.read_ahead(map(about, record.change.edits)):  # one by one or at once: it is the same
+            apply_edits(found, record.change.edits)
+            _assert_found_alike(found, site)
+        _assert_found_alike(found, site)
+
+
+def test_numbers_and_texts_are_kept_as_they_are_given(tmp_path: Path, documents: SiteDocuments) -> None:
+    """One row each that a fast writer of JSON refuses, writes otherwise, or must escape."""
+    fence = documents.fences[0]
+    odd = tuple(
+        {**fence, "properties": {**fence["properties"], "fence_id": f"F{number}", "radius_m": cell}}
+        for number, cell in enumerate([10**25, 1e16, 1e-5, 0.1, -0.0, 5, 5.0, 'a "quote"\\ 张\u2028\x7f\x01'])
+    )
+    given = replace(documents, fences=odd)
+    with closing(Registry.open(tmp_path / "odd.sqlite")) as registry:
+        assert registry.begin(given, record=FIRST, at_ms=NOW_MS, source="site")
+        assert repr(registry.documents.fences) == repr(odd)
+
+
+def _assert_found_alike(registry: SiteVersions, site: SiteDocuments) -> None:
     indexed = IndexedSite(site)
+    assert registry.policies() == indexed.policies()
+    for classes in (set[str](), {"general"}, {"general", "strict", "lenient"}):
+        found = registry.of_other_classes(classes)
+        assert sorted(found) == sorted(indexed.of_other_classes(classes))
     assert (registry.policy, registry.holidays) == (site.policy, site.holidays)
     assert registry.offices() == indexed.offices()
     for table in VERSIONED:
@@ -121,8 +160,9 @@ def test_history_tells_who_changed_what(registry: Registry) -> None:
     changed(registry, FIRST + 1, CHANGES[1], by="wang", hours=1)
     changed(registry, FIRST + 2, CHANGES[2], put("people", **person(name="Li")), by="li", hours=2)
 
-    def told(**wanted: Any) -> list[int]:
-        return [entry.number - FIRST for entry in registry.history(**wanted)]
+    def told(before: int | None = None, limit: int = 100, **wanted: Any) -> list[int]:
+        found = registry.history(HistoryFilter(**wanted), before, limit)
+        return [entry.number - FIRST for entry in found]
 
     assert told() == [2, 1, 0]
     assert told(id="P1") == [2, 0]
@@ -132,7 +172,7 @@ def test_history_tells_who_changed_what(registry: Registry) -> None:
     assert told(from_ms=NOW_MS + 3_600_000) == [2, 1]
     assert told(to_ms=NOW_MS + 3_600_000) == [0]
     assert (told(limit=2), told(before=FIRST + 1)) == ([2, 1], [0])
-    entry = registry.history(id="D1")[0]
+    entry = registry.history(HistoryFilter(id="D1"))[0]
     assert (entry.id, entry.by, entry.reason, entry.operations) == ("c101", "wang", "why", [CHANGES[1]])
     assert registry.answered("c101") == entry
     assert registry.answered("c999") is None

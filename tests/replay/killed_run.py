@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import cluster_main, run_main
 from engine.random_world import World, random_world
@@ -30,7 +31,7 @@ from pipeline.stream.intake import Intake
 from pipeline.stream.items import AlertUpdate, Router
 from sinks.alert import alert_line
 
-SHARDS, BATCH_ROWS = 4, 2
+SHARDS, BATCH_ROWS = 4, 1
 
 
 def append(path: Path, lines: list[bytes]) -> None:
@@ -49,6 +50,17 @@ def folded(changes: Path) -> list[bytes]:
             alert = json.loads(line)
             last[alert["alert_key"]] = alert["raised_at"], alert["alert_key"].encode(), line
     return [line for *_, line in sorted(last.values())]
+
+
+def run_resumably(flow: Dataflow, recovery: Path, workers: int) -> None:
+    """To the end of its source, with an epoch for each batch."""
+    config = RecoveryConfig(str(recovery))
+    if workers == 1:
+        run_main(flow, epoch_interval=timedelta(0), recovery_config=config)
+    else:
+        cluster_main(
+            flow, [], 0, epoch_interval=timedelta(0), recovery_config=config, worker_count_per_proc=workers
+        )
 
 
 class StoppableRun:
@@ -70,23 +82,12 @@ class StoppableRun:
             scratch.mkdir(exist_ok=True)
             init_db_dir(scratch, 1)
             scratch.rename(recovery)
-        flow = build(self._parts())
-        config = RecoveryConfig(str(recovery))
-        if workers == 1:
-            run_main(flow, epoch_interval=timedelta(0), recovery_config=config)
-        else:
-            cluster_main(
-                flow,
-                [],
-                0,
-                epoch_interval=timedelta(0),
-                recovery_config=config,
-                worker_count_per_proc=workers,
-            )
+        halt = Halt(commits=True)
+        run_resumably(build(self._parts(halt)), recovery, workers)
+        halt.reraise()
 
-    def _parts(self) -> Parts:
+    def _parts(self, halt: Halt) -> Parts:
         compiled = CompiledSite.of(self.world.site, SHARDS)
-        halt = Halt()
         return Parts(
             source=RecordedLog(self._open, self.world.until_ms, halt),
             make_intake=self._intake,

@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bytewax.recovery import RecoveryConfig, init_db_dir
-from bytewax.testing import TestingSource, run_main
+from bytewax.recovery import init_db_dir
+from bytewax.testing import TestingSource
 from engine.engine_run import engine_lines
 from engine.random_world import random_world
 from engine.world_files import RecordedRows, write_streams
@@ -64,7 +63,7 @@ def test_killed_again_and_again(workers: int, kills: int, tmp_path: Path) -> Non
     write_streams(world.rows, tmp_path)
     killed = 0
     while killed < kills and kill_after(
-        child(tmp_path, workers), tmp_path / "progress", chance.randint(2, 14)
+        child(tmp_path, workers), tmp_path / "progress", chance.randint(2, 8)
     ):
         killed += 1
     assert killed == kills, "the world is too small to be killed so often"
@@ -121,6 +120,6 @@ def test_aborted_between_any_batches(seed: int, tmp_path: Path) -> None:
                 halt=Halt(),
             )
         )
-        run_main(flow, epoch_interval=timedelta(0), recovery_config=RecoveryConfig(str(tmp_path)))
+        killed_run.run_resumably(flow, tmp_path, workers=1)
     expected = expected_lines(seed)
     assert [alert_line(alert) for alert in ledger.alerts()] == expected, f"seed {seed}"

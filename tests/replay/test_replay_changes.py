@@ -41,6 +41,20 @@ CHANGES: list[tuple[int, list[dict[str, Any]]]] = [
         90,
         [{"op": "put", "table": "devices", "row": {"device_id": "D2", "person_id": "P1", "kind": "phone"}}],
     ),
+    # another policy: one fix outside is enough from then on
+    (
+        95,
+        [
+            {
+                "op": "put",
+                "table": "policies",
+                "row": {
+                    "version": "quick",
+                    "boundary": {"keep_in": {"tolerance_m": 5.0, "fixes": 1, "dwell_s": 0}},
+                },
+            }
+        ],
+    ),
     # a person and a device at once, in force later
     (
         100,
@@ -56,6 +70,22 @@ CHANGES: list[tuple[int, list[dict[str, Any]]]] = [
                 "table": "devices",
                 "effective_at": at(110),
                 "row": {"device_id": "D9", "person_id": "P9", "kind": "wristband"},
+            },
+        ],
+    ),
+    # an office put below another county: the fence of the county it was below is no longer for its people
+    (
+        130,
+        [
+            {
+                "op": "put",
+                "table": "offices",
+                "row": {"office_id": "C2", "parent_id": "", "name": "Other county", "level": "county"},
+            },
+            {
+                "op": "put",
+                "table": "offices",
+                "row": {"office_id": "O1", "parent_id": "C2", "name": "Office", "level": "judicial_office"},
             },
         ],
     ),
@@ -86,10 +116,15 @@ CHANGES: list[tuple[int, list[dict[str, Any]]]] = [
 
 
 def pings() -> list[dict[str, Any]]:
-    """D1 inside, then outside; D2 inside the old fence, outside the new one; D9 from when it is known."""
+    """D1 inside, then outside; D2 inside the old fence, outside the new one; D9 from when it is known.
+
+    D9 is mostly outside the new fence; from minute 120 on it is inside, until it is below another county.
+    """
     rows = [("D1", minute, IN if minute < 10 else OUT) for minute in range(0, 180, 2)]
     rows += [("D2", minute, IN) for minute in range(1, 180, 3)]
-    rows += [("D9", minute, IN if minute % 4 else OUT) for minute in range(101, 180)]
+    rows += [
+        ("D9", minute, OUT if minute % 4 == 0 or 120 <= minute <= 130 else IN) for minute in range(101, 180)
+    ]
     return [
         {"device_id": name, "event_time": at(minute), "lon": lon, "lat": lat, "accuracy_m": 5}
         for name, minute, (lon, lat) in sorted(rows, key=lambda row: row[1])
@@ -143,6 +178,10 @@ def test_each_change_shows_in_the_alerts(recorded: Path) -> None:
     assert violations["D1", "P1"]["cleared_at"] == f"{DAY}T04:40:00.000Z", "the fence came to where it stood"
     assert violations["D2", "P1"]["authorised_by"] == "L9", "approved afterwards"
     assert ("D9", "P9") in violations, "a person added is watched"
+    [outside] = [a for a in found if (a["kind"], a["person_id"]) == ("boundary_violation", "P9")]
+    assert outside["policy_version"] == "quick"
+    assert outside["onset_at"] == outside["raised_at"], "one fix was enough"
+    assert outside["cleared_at"] == f"{DAY}T06:00:00.000Z", "and of no use later: no longer below the county"
     assert not any(alert["device_id"] == "D9" for alert in before)
 
 

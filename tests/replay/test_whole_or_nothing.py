@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forked import run_forked
 from minimal_site import Edit, write_site
-from replay.command_line import run_fencewatch
 
 WORDS = ("replay", "--site", "site", "--pings", "p.parquet", "--alerts", "alerts.ndjson")
 REJECTS = ("--rejects", "rejects.ndjson")
@@ -42,12 +42,12 @@ def test_a_failed_replay_leaves_what_stood_there(damage: Callable[[Path], None],
     (tmp_path / "site").mkdir()
     write_site(tmp_path / "site", ON_HOLIDAYS)
     pings(tmp_path / "p.parquet", SOUND)
-    assert run_fencewatch(*WORDS, *REJECTS, cwd=tmp_path).returncode == 0
+    assert run_forked(*WORDS, *REJECTS, cwd=tmp_path).returncode == 0
     before = {name: (tmp_path / name).read_bytes() for name in ("alerts.ndjson", "rejects.ndjson")}
     assert before["rejects.ndjson"].count(b"duplicate") == 4_999
 
     damage(tmp_path / "p.parquet")
-    failed = run_fencewatch(*WORDS, *REJECTS, cwd=tmp_path)
+    failed = run_forked(*WORDS, *REJECTS, cwd=tmp_path)
     assert failed.returncode == 2
     assert "Traceback" not in failed.stderr
     assert {name: (tmp_path / name).read_bytes() for name in before} == before

@@ -8,7 +8,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from live.eventful_hours import PLACES, write_eventful_site
 from replay.command_line import invoked
@@ -50,7 +49,7 @@ class Crowd:
 
     def live(self) -> None:
         with Journal(self._home / "journal") as journal:
-            writer = JournalWriter(journal, lambda: self.clock_ms, horizon_ms=10**12)
+            writer = JournalWriter(journal, lambda: self.clock_ms, horizon_ms=lambda _: 10**12)
             desk = ChangeDesk(writer, self.registry)
             writer.start()
             try:
@@ -109,12 +108,13 @@ def test_a_replay_of_the_log_is_that_of_the_files(
         crowd.live()
     with closing(JournalReader(tmp_path / "journal")) as reader:
         records = reader.poll()
-    ids = pa.array([f"D{number}" for number in range(DEVICES)])
-    arrivals = [row_arrivals(one, ids).arrival_ms.tolist() for one in records if one.kind == CONFIRMATIONS]
+    numbers = {f"D{number}": number for number in range(DEVICES)}
+    rows = [one for one in records if one.kind == CONFIRMATIONS]
+    arrivals = [row_arrivals([one], numbers).arrival_ms.tolist() for one in rows]
     flat = [ms for some in arrivals for ms in some]
     assert len(flat) == len(crowd.rows)
-    rows = [row | {"arrival_time": instant_text(ms)} for row, ms in zip(crowd.rows, flat, strict=True)]
-    (tmp_path / "confirmations.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stamped = [row | {"arrival_time": instant_text(ms)} for row, ms in zip(crowd.rows, flat, strict=True)]
+    (tmp_path / "confirmations.ndjson").write_text("".join(json.dumps(row) + "\n" for row in stamped))
     (tmp_path / "pings.ndjson").write_text("")
     assert sum(one.kind == SITE for one in records) > 10
     assert invoked("site", "export", tmp_path / "export", "--data", tmp_path).exit_code == 0

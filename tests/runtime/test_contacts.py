@@ -10,9 +10,9 @@ import pytest
 from minimal_site import WHOLE, write_site
 
 from geofences.instant import instant_ms
+from pipeline.log.decoded import DecodedLog
 from pipeline.log.journal import JournalReader
 from pipeline.log.journal.journal import Journal
-from pipeline.log.journal.log import JournalLog
 from pipeline.log.record import Entry
 from pipeline.log.rows import RowDecoder, rows_entry
 from pipeline.ping import CONFIRMATION, PING
@@ -21,8 +21,10 @@ from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.whereabouts import Locator
 from pipeline.sites.load import load_site
 from pipeline.sites.records import Site
-from pipeline.stream.batteries import NOT_GIVEN, Batteries, batteries_of
+from pipeline.stream.batteries import Batteries, batteries_of
+from pipeline.stream.division import divide
 from pipeline.stream.intake import Intake
+from pipeline.stream.readings import NOT_GIVEN
 from sinks.positions import Contact, PositionStore
 
 NOON_MS = instant_ms("2025-07-14T12:00:00+08:00")
@@ -160,7 +162,7 @@ def test_what_is_kept_of_a_device(
 
 def contacts(directory: Path, site: Site, rows: list[Row], cut: int) -> list[list[Contact]]:
     """What each batch of so many rows tells."""
-    locator, intake = Locator(site), Intake(site.policy, challenges := Challenges())
+    locator, intake = Locator(divide(site, 1)), Intake(site.policies, challenges := Challenges())
     found = []
     for batch in logged(directory, rows, cut, challenges):
         taken = intake.ingest(batch)
@@ -173,7 +175,7 @@ def logged(directory: Path, rows: list[Row], cut: int, challenges: Challenges) -
     with Journal(directory) as journal:
         journal.append([entry(row) for row in rows])
     decoder = RowDecoder(DeviceIds(["D1", "D2"]), challenges)
-    log, found = JournalLog(JournalReader(directory, 0), decoder), []
+    log, found = DecodedLog(JournalReader(directory, 0), decoder), []
     while items := log.poll(cut):
         found += [item.content for item in items if isinstance(item.content, RawBatch)]
     log.close()
@@ -212,7 +214,7 @@ def test_readings_stand_beside_their_rows_whatever_is_refused_between(tmp_path: 
         Row(4, 5, 44, False, device="D2"),
     ]
     challenges = Challenges()
-    intake = Intake(site.policy, challenges)
+    intake = Intake(site.policies, challenges)
     (batch,) = logged(tmp_path, rows, len(rows), challenges)
     found: Batteries = batteries_of(batch, intake.ingest(batch).places)
     assert [None if pct != pct else pct for pct in found.pct.tolist()] == [11, None, 33, 44]
@@ -222,5 +224,5 @@ def test_readings_stand_beside_their_rows_whatever_is_refused_between(tmp_path: 
 def test_without_batteries_contacts_are_known(tmp_path: Path, site: Site) -> None:
     challenges = Challenges()
     (batch,) = logged(tmp_path, [Row(1, 2, 40, True)], 1, challenges)
-    rows = Intake(site.policy, challenges).ingest(batch).accepted
-    assert Locator(site).contacts(rows, None) == [_contact("D1", Heard(ONE, 1, 2))]
+    rows = Intake(site.policies, challenges).ingest(batch).accepted
+    assert Locator(divide(site, 1)).contacts(rows, None) == [_contact("D1", Heard(ONE, 1, 2))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sinks.errors import SinkFailed
-from sinks.page_checksums import add_checksums, copy_checked, has_checksums
+from sinks.page_checksums import add_checksums, copy_checked, has_checksums, make_checked
 from sinks.sqlite import sqlite3
 from sinks.sqlite_file import SqliteFile
 
@@ -93,6 +93,15 @@ def test_many_make_the_same_file_at_once(tmp_path: Path) -> None:
     for file in made:
         file.close()
     assert rows(tmp_path / "f.sqlite") == (True, [(number, "x") for number in range(8)])
+
+
+def test_a_new_file_is_opened_while_another_program_reads_it(tmp_path: Path) -> None:
+    """Nobody must have it alone: two programs that begin together would be in each other's way."""
+    make_checked(tmp_path / "f.sqlite")
+    with closing(sqlite3.connect(tmp_path / "f.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM sqlite_master").fetchall()
+        SqliteFile(tmp_path / "f.sqlite", SCHEMA).close()
 
 
 def test_what_a_file_that_is_gone_left_beside_is_no_part_of_the_new_one(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ SITES: list[tuple[str, list[Edit]]] = [
      "person_id,name,office_id,class,valid_from,valid_to,phone\n"
      'P1,"One, ""P""",O1,general,,,139\nP2,李四,O1,strict,,,\n')]),
     ("offices in versions", [("offices.csv", WHOLE, OFFICES_THAT_END)]),
+    ("policies by date",
+     [("policies/b.toml", WHOLE, 'version = "b"\nvalid_from = 2025-08-01T00:00:00+08:00\n')]),
     ("own holidays", [("holidays.toml", WHOLE, 'version = "own"\n[days_off]\n2090 = ["2090-01-01"]\n')]),
     ("named places", [("places.csv", WHOLE, "name,lon,lat\n桥头,106.5,29.6\n")]),
     ("defaults", [("policy.toml", WHOLE, ""), ("leaves.csv", WHOLE,
@@ -99,8 +101,9 @@ ENDED: list[tuple[str, list[Edit], str]] = [
      [("offices.csv", "O2,C1,Closed", "O3,O2,Below,judicial_office,,\nO2,C1,Closed")], "row 4, parent_id"),
     ("versions meet", [("offices.csv", "name,judicial_office,2025-06", "name,judicial_office,2025-05")],
      "row 3, office_id"),
-    ("versions have two parents",
-     [("offices.csv", "O1,C1,New", "O1,,New")], "row 3, parent_id"),
+    ("versions have two parents, above each other for a while",
+     [("offices.csv", "O1,C1,New", "O1,O3,New"),
+      ("offices.csv", "O2,C1,Closed", "O3,O1,Below,judicial_office,,\nO2,C1,Closed")], "row 3, parent_id"),
 ]  # fmt: skip
 
 

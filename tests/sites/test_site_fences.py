@@ -51,6 +51,12 @@ FAULTS: list[tuple[str, Edit, list[str]]] = [
     ("null", (FENCES, WHOLE, "null"), ["file: holds no FeatureCollection"]),
     ("a lone feature", (FENCES, WHOLE, '{"type": "Feature"}'), ["file: holds no FeatureCollection"]),
     ("a key twice", edit(RULE, '"rule": "keep_in", "rule": "keep_out"'), ["file: 'rule' is given twice"]),
+    ("a key twice, its colons apart", edit(RULE, '"rule" : "keep_in", "rule"\n\t: "keep_out"'),
+     ["file: 'rule' is given twice within 1 object;"]),
+    ("a key twice, written otherwise", edit(RULE, '"rule": "keep_in", "r\\u0075le": "keep_out"'),
+     ["file: 'rule' is given twice"]),
+    ("a key twice deep down", edit('"type": "Point"', '"x": [[{"a": 1, "a": 2}]], "type": "Point"'),
+     ["file: 'a' is given twice within 1 object;"]),
     ("moved by its crs", edit('n", "features', 'n", "crs": {"properties": {"name": "EPSG:3857"}}, "features'),
      ["file, crs: the collection's own crs 'EPSG:3857' is not read"]),
     # --- names and rules
@@ -155,6 +161,7 @@ def test_fault(tmp_path: Path, change: Edit, words: list[str]) -> None:
 
 #: (why, edit): the like of a fault, and none
 SOUND: list[tuple[str, Edit]] = [
+    ("a text that looks like two keys", edit(RULE, RULE + ', "name": "a\\": 1, \\"a\\" : 2"')),
     ("parts that touch in a point",
      parts("106 29, 107 29, 107 30, 106 29", "107 30, 108 30, 108 31, 107 30")),
     ("parts cut at the antimeridian",

@@ -12,8 +12,9 @@ from pipeline.log.journal import ConsumerOffsets, Entry, Journal, clock_mark, st
 from pipeline.log.record import PINGS
 from pipeline.registry.registry import Registry
 from pipeline.sites.documents import SiteDocuments
+from pipeline.upkeep.kinds import mark_reached
 from pipeline.upkeep.store import Store
-from pipeline.upkeep.stores import adopt, mark_reached
+from pipeline.upkeep.stores import adopt
 from sinks.access import TokenStore
 from sinks.access_log import Access, AccessLog
 from sinks.disposal import DisposalQueue

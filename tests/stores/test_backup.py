@@ -22,8 +22,8 @@ from pipeline.checkpoint import Checkpoint
 from pipeline.log.journal import ConsumerOffsets, Journal, JournalReader, clock_mark
 from pipeline.log.journal.segment import segment_firsts, segment_path
 from pipeline.runtime.checkpoints import CheckpointStore
-from pipeline.upkeep import backup
-from pipeline.upkeep.backup import BackupFailed, back_up
+from pipeline.upkeep.backup import back_up
+from pipeline.upkeep.copying import BackupFailed, Copy
 from pipeline.upkeep.store import FILES, Store
 from pipeline.upkeep.stores import enter
 from sinks.page_checksums import make_checked
@@ -277,9 +277,9 @@ def test_no_track_is_missed_that_is_merged_meanwhile(
     archive = TrackArchive(data / Store.TRACKS, ZONE)
     for number in range(3):
         archive.append(fixes_of(number), f"upto-{number:012d}")
-    content, copied = backup._Copy.file, list[Path]()
+    content, copied = Copy.file, list[Path]()
 
-    def merged_in_between(copy: backup._Copy, path: Path) -> None:
+    def merged_in_between(copy: Copy, path: Path) -> None:
         if path.suffix == ".parquet" and len(copied) == copied_before:
             archive.compact(NINE_MS + 7_200_000)
         content(copy, path)
@@ -288,7 +288,7 @@ def test_no_track_is_missed_that_is_merged_meanwhile(
             if len(copied) == copied_before == 3:
                 archive.compact(NINE_MS + 7_200_000)
 
-    monkeypatch.setattr(backup._Copy, "file", merged_in_between)
+    monkeypatch.setattr(Copy, "file", merged_in_between)
     back_up(data, tmp_path / "saved")
     assert len(list((data / Store.TRACKS).rglob("*.parquet"))) == 1, "they were merged"
     assert len(list((tmp_path / "saved" / Store.TRACKS).rglob("*.parquet"))) == 1
@@ -298,15 +298,15 @@ def test_no_track_is_missed_that_is_merged_meanwhile(
 
 def lose_oldest(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log lets go of its oldest segments when the newest is copied already."""
-    content = backup._Copy.content
+    content = Copy.content
 
-    def copied(copy: backup._Copy, source: object, path: Path, most: int | None = None) -> None:
+    def copied(copy: Copy, source: object, path: Path, most: int | None = None) -> None:
         content(copy, source, path, most)  # type: ignore[arg-type]
         if path == segment_path(data / Store.LOG, 20):
             for first in (0, 10):
                 segment_path(data / Store.LOG, first).unlink()
 
-    monkeypatch.setattr(backup._Copy, "content", copied)
+    monkeypatch.setattr(Copy, "content", copied)
 
 
 def in_segments(data: Path) -> None:

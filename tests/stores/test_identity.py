@@ -14,8 +14,9 @@ from stores.kept import gone_on, made, put_back, removed
 
 from pipeline.log.journal import ConsumerOffsets, Journal, clock_mark
 from pipeline.registry.registry import Registry
+from pipeline.upkeep.kinds import mark_reached
 from pipeline.upkeep.store import FILES, Store
-from pipeline.upkeep.stores import Standing, StoresDisagree, adopt, enter, give_up, look, mark_reached
+from pipeline.upkeep.stores import Standing, StoresDisagree, adopt, enter, give_up, look
 from sinks.access import TokenStore
 from sinks.access_log import AccessLog
 from sinks.bearing import BEARING, BearingFile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -20,6 +20,8 @@ from pipeline.engine.boundary.family import (
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.follower import Follower
 from pipeline.engine.boundary.machine import Changes
+from pipeline.engine.boundary.raised import Onset
+from pipeline.engine.policy_table import UNKNOWN_SOURCE
 from pipeline.engine.renumbering import Renumbering
 from sinks.alert import Alert
 
@@ -54,6 +56,8 @@ class BindingTracker(Follower):
         for fix in self._held_fixes():
             fix.distances.clear()  # they are by number
             fix.reports.clear()
+            if fix.source != UNKNOWN_SOURCE:
+                fix.radius_m = context.table.radius_of(fix.accuracy_m, fix.source, fix.event_ms)
         self._plan()
 
     def _move_machines(self, family: Family, numbers: Renumbering) -> None:
@@ -63,7 +67,8 @@ class BindingTracker(Follower):
                 machines[int(numbers.leaves[leave])] = machine
         family.machines = machines
         for leave, machine in family.machines.items():
-            machine.ask(OpeningVerdicts(self, family.scope, leave))
+            rules = self._context.rules[self._context.classifier.keeps_in(family.scope)]
+            machine.judge_by(rules, OpeningVerdicts(self, family.scope, leave))
 
     def _held_fixes(self) -> Iterator[Fix]:
         machines = (machine for family in self._families.values() for machine in family.machines.values())
@@ -128,18 +133,22 @@ class BindingTracker(Follower):
         family.rights = found
         return {onset: incidents[onset] for onset in changed}
 
-    def count_leaves(self, history: History, scopes: Iterable[int]) -> None:
+    def count_leaves(self, history: History, scopes: Iterable[int], raised: Set[Onset]) -> None:
         """Leaves were entered late: find in what is known of the past what each of them would have prevented.
 
-        It is written at their approval, which is yet to come.
+        It is written at their approval, which is yet to come. ``raised`` is what was written before this
+        tracker was.
         """
+        stand, withdrawn = self.onsets
+        stand |= raised - withdrawn
         for scope in scopes:
-            self._count_leaves(scope, False, history)
+            self._count_leaves(scope, False, history, stand)
             if self._backfill:
-                self._count_leaves(scope, True, replace(history, before=None, fixes=self._backfill))
+                of_backfill = replace(history, before=None, fixes=self._backfill)
+                self._count_leaves(scope, True, of_backfill, stand)
         self._plan()
 
-    def _count_leaves(self, scope: int, backfill: bool, history: History) -> None:
+    def _count_leaves(self, scope: int, backfill: bool, history: History, stand: Set[Onset]) -> None:
         known, fresh = self._families.get((scope, backfill)), self._family(scope, backfill, history.before)
         moments = self._context.timeline.moments(scope, self.binding, history.since_ms - 1, self._done_ms)
         if known is not None:
@@ -149,7 +158,10 @@ class BindingTracker(Follower):
                 self._insert(fresh, fix)
             else:
                 self._enter(fresh, at_ms, kind)
-        certain = fresh.actual.certain_incidents(self._context.policy.clear_fixes, history.is_complete)
+        certain = fresh.actual.certain_incidents(self._context.table.most_clear_fixes, history.is_complete)
+        # Where a run began that an alert was raised by is known, whatever came before: nothing went on then.
+        found = fresh.actual.incidents.items()
+        certain |= {onset: incident for onset, incident in found if (scope, backfill, onset) in stand}
         if known is not None:
             known.remember(certain, fresh, history.since_ms)
         elif certain and fresh.actual.state.idle:

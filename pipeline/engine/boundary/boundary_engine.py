@@ -11,18 +11,25 @@ from numpy.typing import NDArray
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.assignment import Assignment
 from pipeline.engine.boundary.binding_tracker import BindingTracker
-from pipeline.engine.boundary.distance_screen import Candidates, DistanceScreen, Screening
-from pipeline.engine.boundary.family import Activity, History, TrackerContext, settled_ms
+from pipeline.engine.boundary.distance_screen import (
+    Candidates,
+    DistanceScreen,
+    Screening,
+)
+from pipeline.engine.boundary.family import Activity, TrackerContext, settled_ms
+from pipeline.engine.boundary.raised import RaisedOnsets
 from pipeline.engine.boundary.safe_region import mark_unmoved
 from pipeline.engine.compiled_fences import CompiledFences
-from pipeline.engine.growing_columns import moved
-from pipeline.engine.renumbering import Renumbering
-from pipeline.ping import CONFIRMATION, NO_SOURCE, PingBatch
-from pipeline.sites.policy import SOURCES
+from pipeline.engine.policy_table import counted_sources
+from pipeline.ping import PingBatch
 from sinks.alert import Alert
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+#: Where no more fences open at once, the people whom they name are looked up.
+_OPENED_FEW = 100
 
 
 class BoundaryEngine:
@@ -39,90 +46,34 @@ class BoundaryEngine:
         "_until_ms", "_past_ms",
     )  # fmt: skip
 
-    def __init__(self, compiled: CompiledFences, assignment: Assignment, context: TrackerContext) -> None:
+    def __init__(self, assignment: Assignment, context: TrackerContext) -> None:
         bindings = len(assignment.subjects.binding_person)
-        self._policy = compiled.policy
-        self._compiled = compiled
+        self._table = assignment.compiled.policies
         self._assignment = assignment
         self._context = context
         self._log = context.writer.log
-        self._screen = DistanceScreen(compiled, assignment)
-        self._floor_m = np.array([compiled.policy.floor_m[source] for source in SOURCES])
+        self._screen = DistanceScreen(assignment)
         self._trackers: dict[int, BindingTracker] = {}
+        #: What trackers wrote that have nothing left to do.
+        self.raised = RaisedOnsets()
         self._hot = np.zeros(bindings, np.bool_)
         self._tracked = np.zeros(bindings, np.bool_)
         self._due_ms = np.full(bindings, END_MS, np.int64)
         self._set_unscreened(bindings)
         self._past_ms = BEGIN_MS
 
+    @property
+    def _compiled(self) -> CompiledFences:
+        return self._assignment.compiled
+
+    def scopes_in_use(self) -> set[int]:
+        """The scopes that trackers and what is left of former ones refer to."""
+        told = {scope for tracker in self._trackers.values() for scope in tracker.scopes_told}
+        return told | self.raised.scopes
+
     def start(self, start_ms: int) -> None:
         """Begin the clock."""
         self._past_ms = start_ms
-
-    def move(self, numbers: Renumbering, start_ms: int) -> list[Alert]:
-        """Take over the state under another site's numbers, and judge by it what is not settled by the clock.
-
-        The log of fixes has moved already. The sites differ from the clock on and in leaves approved later.
-        """
-        to, bindings = numbers.bindings, len(self._assignment.subjects.binding_person)
-        self._hot = moved(self._hot, to, np.zeros(bindings, np.bool_))
-        self._tracked = moved(self._tracked, to, np.zeros(bindings, np.bool_))
-        self._due_ms = moved(self._due_ms, to, np.full(bindings, END_MS, np.int64))
-        self._set_unscreened(bindings)
-        trackers, self._trackers = self._trackers, {}
-        earliest_ms = min((tracker.earliest_ms for tracker in trackers.values()), default=END_MS)
-        before_ms = self._past_ms - self._policy.allowed_lateness_ms
-        self._compiled.active_intervals.cover(min(earliest_ms, before_ms), self._past_ms)
-        alerts: list[Alert] = []
-        for tracker in trackers.values():
-            tracker.move(numbers, self._context)
-            if tracker.binding >= 0:
-                self._trackers[tracker.binding] = tracker
-                self._due_ms[tracker.binding] = tracker.due_ms
-            else:
-                alerts += tracker.withdraw(self._past_ms)
-        return alerts + self._judge_ahead() + self._count_leaves(numbers.new_leaves, start_ms)
-
-    def _judge_ahead(self) -> list[Alert]:
-        """Fixes of fast clocks, which are there already though the sites differ at their time."""
-        at_ms = self._past_ms
-        ahead = np.flatnonzero(self._log.newest_ms >= at_ms).tolist()
-        if not ahead:
-            return []
-        newest_ms = int(self._log.newest_ms[ahead].max())
-        self._compiled.active_intervals.cover(at_ms - self._policy.allowed_lateness_ms, newest_ms)
-        alerts: list[Alert] = []
-        for binding, tracker in self._trackers_of(ahead, at_ms).items():
-            person = self._assignment.subjects.binding_person[binding]
-            row = int(self._assignment.subjects.rows.first[person])
-            suspects = {
-                (scope, backfill)
-                for fix, backfill in tracker.fixes_since(at_ms)
-                for scope in self._scopes_round(row, fix.lon, fix.lat)
-            }
-            alerts += tracker.advance(at_ms, len(self._log))  # where it is new
-            alerts += tracker.judge_again(at_ms, len(self._log), suspects)
-        self._settle(ahead)
-        return alerts
-
-    def _count_leaves(self, leaves: list[int], start_ms: int) -> list[Alert]:
-        """What leaves that are approved from now on would have prevented of what was raised already."""
-        a, past_ms, horizon_ms = self._assignment, self._past_ms, self._horizon_ms
-        late = {leave for leave in leaves if a.leaves[leave].approved_at_ms >= past_ms}
-        persons = [p for p in range(len(a.subjects.person_ids)) if late & set(a.leaves_of(p))] if late else []
-        bindings = np.flatnonzero(np.isin(a.subjects.binding_person, persons)).tolist()
-        if not bindings:
-            return []
-        self._compiled.active_intervals.cover(horizon_ms, past_ms)
-        is_whole = horizon_ms <= start_ms
-        for binding, tracker in self._trackers_of(bindings, past_ms).items():
-            tracker.advance(past_ms, len(self._log))  # where it is new: nothing goes on
-            fixes = self._log.window(binding, horizon_ms, len(self._log))
-            before = next((fix for fix in fixes if fix.event_ms < horizon_ms), None)
-            history = History(horizon_ms, before, fixes[before is not None :], before is None and is_whole)
-            tracker.count_leaves(history, a.keep_in_scopes(tracker.person))
-        self._settle(bindings)
-        return []
 
     def _set_unscreened(self, bindings: int) -> None:
         """Nothing is known of where a binding may move without being looked at."""
@@ -156,30 +107,48 @@ class BoundaryEngine:
         for binding in due:
             alerts += self._trackers[binding].advance(past_ms, len(self._log))
         self._settle(due)
-        self._log.forget(self._horizon_ms, self._policy.allowed_lateness_ms)
+        self._log.forget(self._horizon_ms, self._lateness_ms)
         return alerts
 
     @property
     def _horizon_ms(self) -> int:
-        return self._past_ms - self._policy.backfill_horizon_ms
+        """No fix that is yet to arrive is older."""
+        return self._table.policies.kept_from_ms(self._past_ms)
+
+    @property
+    def _lateness_ms(self) -> int:
+        """No fix that is yet to arrive is live so far behind the newest."""
+        return self._table.policies.lateness_from_ms(self._past_ms)
 
     def _openings(self, past_ms: int) -> dict[int, Ints]:
         """Openings from the clock on, before an instant."""
         if past_ms <= self._past_ms:
             return {}
-        openings: dict[int, Ints] = self._compiled.active_intervals.openings(self._past_ms - 1, past_ms - 1)
-        return openings
+        openings = self._compiled.active_intervals.openings(self._past_ms - 1, past_ms - 1)
+        there = ((at_ms, self._compiled.there(fences)) for at_ms, fences in openings.items())
+        return {at_ms: fences for at_ms, fences in there if len(fences)}
 
     def _process(self, fixes: PingBatch, binding: Ints, row: Ints) -> list[Alert]:
-        if not len(fixes):
-            return []
-        radius_m = self._radius_m(fixes)
+        parts = self._table.cuts(fixes.arrival_ms)
+        if len(parts) == 1:
+            return self._process_by_one(fixes, binding, row)
+        alerts: list[Alert] = []
+        for part in parts:
+            alerts += self._process_by_one(fixes.select(part), binding[part], row[part])
+            self._past_ms = max(self._past_ms, int(fixes.arrival_ms[part.stop - 1]))
+        return alerts
+
+    def _process_by_one(self, fixes: PingBatch, binding: Ints, row: Ints) -> list[Alert]:
+        """Fixes at whose arrivals one policy is in force."""
+        source = counted_sources(fixes)
+        radius_m = self._table.radius_m(fixes.accuracy_m, source, fixes.event_ms)
+        lateness_ms = self._table.at(int(fixes.arrival_ms[0])).allowed_lateness_ms
         newest_ms = self._log.newest_ms.copy()
         unmoved, backfill = np.empty(len(fixes), np.bool_), np.empty(len(fixes), np.bool_)
         mark_unmoved(
-            binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat,
-            self._policy.allowed_lateness_ms, newest_ms, self._anchor_lon, self._anchor_lat,
-            self._safe_m, self._since_ms, self._until_ms, unmoved, backfill,
+            binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat, lateness_ms, newest_ms,
+            self._anchor_lon, self._anchor_lat, self._safe_m, self._since_ms, self._until_ms, unmoved,
+            backfill,
         )  # fmt: skip
         followed = self._hot[binding] | (backfill & self._tracked[binding])
         screened = np.flatnonzero(~unmoved)
@@ -194,17 +163,9 @@ class BoundaryEngine:
         slow[binding[list(suspects)]] = True
         trackers = self._trackers_of(np.flatnonzero(slow).tolist(), self._past_ms)
         first_row = len(self._log)
-        self._log.append(fixes, binding, radius_m, backfill)
+        self._log.append(fixes, binding, radius_m, source, backfill)
         self._anchor(candidates, screening, binding[screened], ~backfill[screened])
         return self._judge(trackers, first_row, binding, row, backfill, suspects)
-
-    def _radius_m(self, fixes: PingBatch) -> NDArray[np.float64]:
-        """The radius of uncertainty of each fix (contract §3); a confirmation counts as gnss."""
-        plain = (fixes.kind == CONFIRMATION) | (fixes.source == NO_SOURCE)
-        floor_m = self._floor_m[np.where(plain, SOURCES.index("gnss"), fixes.source)]
-        accuracy_m = np.where(np.isnan(fixes.accuracy_m), self._policy.accuracy_default_m, fixes.accuracy_m)
-        radius_m: NDArray[np.float64] = np.maximum(self._policy.accuracy_factor * accuracy_m, floor_m)
-        return radius_m
 
     def _suspects(self, candidates: Candidates, screened: Ints, screening: Screening) -> dict[int, set[int]]:
         """By fix, the scopes that may see it, or an opening since then look at it, on the wrong side."""
@@ -229,11 +190,10 @@ class BoundaryEngine:
         person = int(rows.owner[row])
         fences = [
             fence
-            for other in range(int(rows.first[person]), int(rows.first[person + 1]))
+            for other in rows.of_owner(person).tolist()
             for fence in (*a.keep_in.of(other), *a.keep_out.of(other))
         ]
-        if compiled.index is not None:
-            fences += compiled.index.pairs(np.array([lon]), np.array([lat]), 0.0)[1].tolist()
+        fences += compiled.zones_near(np.array([lon]), np.array([lat]), 0.0)[1].tolist()
         return set(compiled.scope[fences].tolist()) if fences else set()
 
     def _trackers_of(self, bindings: Iterable[int], clock_ms: int) -> dict[int, BindingTracker]:
@@ -246,7 +206,7 @@ class BoundaryEngine:
                 tracker = self._trackers[binding] = BindingTracker(self._context, binding, backfill)
             if not self._hot[binding]:
                 newest_ms = int(self._log.newest_ms[binding])
-                from_ms = settled_ms(self._policy, newest_ms, clock_ms)
+                from_ms = settled_ms(self._table.policies, newest_ms, clock_ms)
                 window = self._log.window(binding, from_ms, len(self._log))
                 tracker.rejoin(window, newest_ms, clock_ms)
             trackers[binding] = tracker
@@ -273,8 +233,9 @@ class BoundaryEngine:
 
     def _areas(self, row: int, scopes: set[int]) -> list[int]:
         """Areas that a fix is likely to be held against: to be worked out for many fixes at once."""
-        zones = (self._compiled.scopes[scope] for scope in scopes)
-        return [*self._assignment.keep_in.of(row), *(f for z in zones if not z.keep_in for f in z.fences)]
+        compiled = self._compiled
+        zones = (scope for scope in scopes if not compiled.scopes.keep_in[scope])
+        return [*self._assignment.keep_in.of(row), *(f for zone in zones for f in compiled.fences_of(zone))]
 
     def _anchor(self, candidates: Candidates, screening: Screening, binding: Ints, live: Bools) -> None:
         """Where each binding was last screened, and its safe distance there; a binding's last fix counts."""
@@ -292,12 +253,15 @@ class BoundaryEngine:
             self._tracked[binding] = activity is not Activity.OVER
             self._due_ms[binding] = tracker.due_ms
             if activity is Activity.OVER:
+                self.raised.note(binding, *tracker.onsets, self._horizon_ms)
                 del self._trackers[binding]
                 self._due_ms[binding] = END_MS
 
     def _open(self, at_ms: int, fences: Ints) -> list[Alert]:
         """An opening: the last known fixes, judged once."""
         screened, candidates = self._last_known(at_ms, fences)
+        if not len(screened):
+            return self._watch(at_ms, {})
         screening = self._screen.screen(candidates)
         opened = np.unique(self._compiled.scope[fences])
         pairs = np.isin(screening.suspect_scope, opened)
@@ -314,17 +278,31 @@ class BoundaryEngine:
     def _last_known(self, at_ms: int, fences: Ints) -> tuple[Ints, Candidates]:
         """Bindings that these fences may look at when they open, with their newest fixes."""
         a, log = self._assignment, self._log
-        oldest_ms = at_ms - max(levels[0] for levels in self._policy.silence_ms.values())
-        screened = np.flatnonzero(log.newest_ms >= oldest_ms)
+        oldest_ms = at_ms - self._table.longest_first_silence_ms
+        screened = self._bindings_of(fences)
+        screened = screened[log.newest_ms[screened] >= oldest_ms]
         person = a.subjects.binding_person[screened]
         row = a.subjects.rows.at(person, np.full(len(screened), at_ms))
         concerned = row >= 0
         if not self._compiled.shared[fences].any():
             concerned[concerned] = self._concerned(row[concerned], fences)
         screened, row = screened[concerned], row[concerned]
-        lon, lat, radius_m = log.columns(log.newest_row[screened], "lon", "lat", "radius_m")
-        at = np.full(len(screened), at_ms)
+        newest, at = log.newest_row[screened], np.full(len(screened), at_ms)
+        lon, lat = log.columns(newest, "lon", "lat")
+        radius_m = log.radii_m(newest, self._table, at)
         return screened, Candidates(row, at, at, lon, lat, radius_m)
+
+    def _bindings_of(self, fences: Ints) -> Ints:
+        """The bindings of the people whom these fences name; all where they name others, or are many."""
+        subjects, every = self._assignment.subjects, np.arange(len(self._hot))
+        if len(fences) > _OPENED_FEW:
+            return every
+        named = {one for fence in fences.tolist() for one in self._compiled.applies_to(fence)}
+        if any(not one.startswith("person:") for one in named):
+            return every
+        people = [subjects.person_number.get(one.removeprefix("person:"), -1) for one in named]
+        of = np.isin(subjects.binding_person, [person for person in people if person >= 0])
+        return np.flatnonzero(of)
 
     def _concerned(self, row: Ints, fences: Ints) -> Bools:
         """Rows to which one of these fences is assigned."""

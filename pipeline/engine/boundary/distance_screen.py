@@ -53,24 +53,29 @@ class Screening:
 class DistanceScreen:
     """Screens many fixes at once; what it cannot decide is suspect and left to the exact classifier."""
 
-    def __init__(self, compiled: CompiledFences, assignment: Assignment) -> None:
-        self._compiled = compiled
+    def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
-        # No radius of uncertainty is smaller, so no fix is on a wrong side by less than this.
-        self._least_radius_m = min(compiled.policy.floor_m.values())
+        self._table = assignment.compiled.policies
+
+    @property
+    def _compiled(self) -> CompiledFences:
+        return self._assignment.compiled
 
     def screen(self, candidates: Candidates) -> Screening:
         """Signed distances to all that applies to each candidate, and what follows from them."""
         seen = _Findings(len(candidates.at_ms))
-        self._screen_keep_in(candidates, seen)
+        policy = self._table.numbers_at(candidates.at_ms)
+        if len(self._table) > 1:
+            seen.bound_all(*self._table.span_of(policy))
+        self._screen_keep_in(candidates, policy, seen)
         for candidate, fence in self._zones(candidates):
-            self._screen_keep_out(candidates, candidate, fence, seen)
+            self._screen_keep_out(candidates, policy, candidate, fence, seen)
         rows = self._assignment.subjects.rows
         np.maximum(seen.since_ms, rows.from_ms[candidates.row], out=seen.since_ms)
         np.minimum(seen.until_ms, rows.to_ms[candidates.row], out=seen.until_ms)
         return seen.finish()
 
-    def _screen_keep_in(self, candidates: Candidates, seen: _Findings) -> None:
+    def _screen_keep_in(self, candidates: Candidates, policy: Ints, seen: _Findings) -> None:
         candidate, fence = self._assignment.keep_in.pairs(candidates.row)
         if not len(candidate):
             return
@@ -81,35 +86,38 @@ class DistanceScreen:
         scope = compiled.scope[fence]
         order = np.lexsort((scope, candidate))
         candidate, fence, scope = candidate[order], fence[order], scope[order]
-        low_m, high_m = self._distances(candidates, candidate, fence, -compiled.tolerance_m[fence])
+        shift_m = -compiled.tolerance_m[fence, policy[candidate]]
+        low_m, high_m = self._distances(candidates, candidate, fence, shift_m)
         first = np.flatnonzero(
             np.r_[True, (np.diff(candidate) != 0) | (np.diff(scope) != 0)][: len(candidate)]
         )
         if not len(first):
             return
-        place_low_m, place_high_m = self._leave_margins(candidates, seen)
+        place_low_m, place_high_m = self._leave_margins(candidates, policy, seen)
         group_look, group_scope = candidate[first], scope[first]
         low_m = np.minimum(np.minimum.reduceat(low_m, first), place_low_m[group_look])
         high_m = np.minimum(np.minimum.reduceat(high_m, first), place_high_m[group_look])
         # Not on the wrong side for certain only where the union is within r even at its farthest.
         seen.suspects(group_look, group_scope, high_m > candidates.radius_m[group_look])
-        seen.narrow(group_look, self._least_radius_m - high_m)
+        # No radius of uncertainty is smaller, so no fix is on a wrong side by less than this.
+        seen.narrow(group_look, self._table.least_radius_m[policy[group_look]] - high_m)
 
-    def _leave_margins(self, candidates: Candidates, seen: _Findings) -> tuple[Floats, Floats]:
+    def _leave_margins(self, candidates: Candidates, policy: Ints, seen: _Findings) -> tuple[Floats, Floats]:
         """The least signed distance to the leave areas that count, by candidate; infinite without any."""
         a = self._assignment
         low_m, high_m = np.full(len(candidates.at_ms), np.inf), np.full(len(candidates.at_ms), np.inf)
         if not len(a.place_area):
             return low_m, high_m
         person = a.subjects.rows.owner[candidates.row]
-        candidate, place = ranges(a.place_first[person], a.place_first[person + 1])
+        candidate, place = ranges(a.place_first[person], a.place_beyond[person])
         at_ms, begin, end = candidates.at_ms[candidate], a.place_from[place], a.place_to[place]
         valid = (begin <= at_ms) & (at_ms < end)
         since_ms = np.where(valid, begin, np.where(at_ms >= end, end, BEGIN_MS))
         seen.bound(candidate, since_ms, np.where(valid, end, np.where(at_ms < begin, begin, END_MS)))
         counts = valid & (a.place_approved[place] <= candidates.arrival_ms[candidate])
         candidate, place = candidate[counts], place[counts]
-        near, far = self._distances(candidates, candidate, a.place_area[place], -a.place_tolerance_m[place])
+        shift_m = -a.place_tolerance_m[place, policy[candidate]]
+        near, far = self._distances(candidates, candidate, a.place_area[place], shift_m)
         np.minimum.at(low_m, candidate, near)
         np.minimum.at(high_m, candidate, far)
         return low_m, high_m
@@ -118,22 +126,25 @@ class DistanceScreen:
         """Pairs of candidates and keep_out fences: those of the person, and shared ones round the fix."""
         a, compiled = self._assignment, self._compiled
         zones = [a.keep_out.pairs(candidates.row)]
-        if compiled.index is not None:
-            candidate, fence = compiled.index.pairs(candidates.lon, candidates.lat, SEARCH_RADIUS_M)
+        if compiled.has_zones:
+            candidate, fence = compiled.zones_near(candidates.lon, candidates.lat, SEARCH_RADIUS_M)
             row = candidates.row[candidate]
             holds = compiled.reach.holds(fence, a.row_office[row], a.row_class[row])
             zones.append((candidate[holds], fence[holds]))
         return zones
 
-    def _screen_keep_out(self, candidates: Candidates, candidate: Ints, fence: Ints, seen: _Findings) -> None:
-        if self._compiled.index is not None:
+    def _screen_keep_out(
+        self, candidates: Candidates, policy: Ints, candidate: Ints, fence: Ints, seen: _Findings
+    ) -> None:
+        if self._compiled.has_zones:
             np.minimum(seen.safe_m, SEARCH_RADIUS_M, out=seen.safe_m)
         if not len(candidate):
             return
         compiled = self._compiled
-        low_m, _ = self._distances(candidates, candidate, fence, compiled.tolerance_m[fence])
+        of = policy[candidate]
+        low_m, _ = self._distances(candidates, candidate, fence, compiled.tolerance_m[fence, of])
         # A zone that is closed now narrows the safe distance too: it may open while the device rests there.
-        seen.narrow(candidate, self._least_radius_m + low_m)
+        seen.narrow(candidate, self._table.least_radius_m[of] + low_m)
         inside = low_m <= -candidates.radius_m[candidate]
         candidate, fence = candidate[inside], fence[inside]
         active, _, until_ms = compiled.active_intervals.activity(fence, candidates.at_ms[candidate])
@@ -164,6 +175,10 @@ class _Findings:
     def bound(self, candidate: Ints, since_ms: Ints, until_ms: Ints) -> None:
         np.maximum.at(self.since_ms, candidate, since_ms)
         np.minimum.at(self.until_ms, candidate, until_ms)
+
+    def bound_all(self, since_ms: Ints, until_ms: Ints) -> None:
+        np.maximum(self.since_ms, since_ms, out=self.since_ms)
+        np.minimum(self.until_ms, until_ms, out=self.until_ms)
 
     def narrow(self, candidate: Ints, margin_m: Floats) -> None:
         np.minimum.at(self.safe_m, candidate, margin_m - ROUNDING_M)

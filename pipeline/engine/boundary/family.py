@@ -9,11 +9,12 @@ from typing import Protocol
 
 from pipeline.engine.alert_writer import AlertWriter
 from pipeline.engine.boundary.fix import Fix
-from pipeline.engine.boundary.incidents import Incident, RunRule, Sighting, Verdict
+from pipeline.engine.boundary.incidents import Incident, RunRules, Sighting, Verdict
 from pipeline.engine.boundary.machine import EntryKey, Machine, fix_entry, moment_entry
 from pipeline.engine.boundary.side_classifier import SideClassifier
 from pipeline.engine.boundary.timeline import Timeline
-from pipeline.sites.policy import Policy
+from pipeline.engine.policy_table import PolicyTable
+from pipeline.sites.policies import Policies
 from sinks.alert import Alert
 
 ACTUAL = -1
@@ -47,14 +48,17 @@ class Family:
     def remember(self, incidents: dict[int, Incident], fresh: Family, since_ms: int) -> None:
         """Take in incidents that were forgotten, and the machines of leaves that are new.
 
-        Of what began before ``since_ms``, the earliest that is known, no new leave is found to prevent it.
+        Of what began before ``since_ms``, the earliest that is known, no new leave is found to prevent it. Of
+        what was not forgotten the machines that are there know more: the fresh ones began in its midst.
         """
         older = {onset: found for onset, found in self.actual.incidents.items() if onset < since_ms}
         for leave, machine in fresh.machines.items():
             if leave not in self.machines:
                 machine.incidents = older | machine.incidents
             elif leave != ACTUAL:
-                self.machines[leave].incidents = machine.incidents | self.machines[leave].incidents
+                known, held = self.machines[leave], self.actual.incidents
+                forgotten = {onset: found for onset, found in machine.incidents.items() if onset not in held}
+                known.incidents = forgotten | known.incidents
         self.actual.incidents = incidents | self.actual.incidents
         self.machines = fresh.machines | self.machines
 
@@ -81,28 +85,26 @@ def in_judged_order(
     return [(fix, key[0], key[1]) for key, fix in sorted(entries, key=lambda entry: entry[0])]
 
 
-def settled_ms(policy: Policy, newest_ms: int, clock_ms: int) -> int:
+def settled_ms(policies: Policies, newest_ms: int, clock_ms: int) -> int:
     """No live fix and, with the clock here, no moment can come before this any more.
 
     A device's clock may be fast: then moments still come before fixes that are there already.
     """
-    return min(newest_ms - policy.allowed_lateness_ms, clock_ms)
+    return min(newest_ms - policies.lateness_from_ms(clock_ms), clock_ms)
 
 
 class TrackerContext:
     """What all trackers of a shard share: how to classify fixes, when moments come, how to write alerts."""
 
     def __init__(
-        self, policy: Policy, classifier: SideClassifier, timeline: Timeline, writer: AlertWriter
+        self, table: PolicyTable, classifier: SideClassifier, timeline: Timeline, writer: AlertWriter
     ) -> None:
-        self.policy = policy
+        self.table = table
+        self.policies = table.policies
         self.classifier = classifier
         self.timeline = timeline
         self.writer = writer
-        self.rules = {
-            keep_in: RunRule(rule.fixes, rule.dwell_ms, policy.clear_fixes)
-            for keep_in, rule in ((True, policy.keep_in), (False, policy.keep_out))
-        }
+        self.rules = {keep_in: RunRules(table.policies, keep_in) for keep_in in (True, False)}
 
 
 @dataclass(frozen=True, slots=True)

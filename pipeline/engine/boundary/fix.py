@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.engine.policy_table import UNKNOWN_SOURCE
+
 #: event_ms, ping before confirmation, lon and lat as given, then the rest of the contract's columns.
 OrderKey = tuple[int, int, float, float, int, float, bool, bytes]
 
@@ -14,8 +16,10 @@ class Fix:
     """A position of a device with all that its judgement needs; metres, degrees, milliseconds.
 
     ``accuracy_m`` is None where not given, ``radius_m`` is the radius of uncertainty r that follows
-    from it. ``distances`` keeps approximate signed distances with their error by area number,
-    ``reports`` what alerts said of it by scope, instant and arrival.
+    from it by the policy in force at ``event_ms``; ``source`` is what it counts as, for other policies
+    (UNKNOWN_SOURCE in a state of a version that knew of one policy only). ``distances`` keeps approximate
+    signed distances with their error by area number, ``reports`` what alerts said of it by scope, instant
+    and arrival.
     """
 
     key: OrderKey
@@ -28,3 +32,4 @@ class Fix:
     confirmed: bool
     distances: dict[int, tuple[float, float]] = field(default_factory=dict, repr=False)
     reports: dict[tuple[int, int, int], Any] = field(default_factory=dict, repr=False)
+    source: int = UNKNOWN_SOURCE

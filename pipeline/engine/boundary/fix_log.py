@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geofences.instant import BEGIN_MS
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.growing_columns import Columns, moved
+from pipeline.engine.policy_table import UNKNOWN_SOURCE, PolicyTable
 from pipeline.ping import CONFIRMATION, PingBatch
 
 Ints = NDArray[np.int64]
@@ -42,6 +43,7 @@ class FixLog:
                 "binding": np.int32, "event_ms": np.int64, "arrival_ms": np.int64, "lon": np.float64,
                 "lat": np.float64, "accuracy_m": np.float64, "radius_m": np.float64, "kind": np.int8,
                 "backfill": np.bool_, "before": np.int64, "top": np.int64, "extra": np.int64,
+                "source": np.int8,
             }
         )  # fmt: skip
         # What only few fixes have: values given in another CRS, and a confirmation's further columns.
@@ -58,16 +60,24 @@ class FixLog:
         return {"fixes": self._rows, "extras": self._extra}
 
     def grown(self, growing: Mapping[str, Columns]) -> None:
-        """Take back what ``growing`` gave."""
+        """Take back what ``growing`` gave, also in a version that kept no sources."""
         self._rows, self._extra = growing["fixes"], growing["extras"]
+        rows = self._rows.rows_from(0)
+        if "source" not in rows:
+            self._rows = Columns.of({**rows, "source": np.full(len(self._rows), UNKNOWN_SOURCE, np.int8)})
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def append(
-        self, batch: PingBatch, binding: Ints, radius_m: NDArray[np.float64], backfill: NDArray[np.bool_]
+        self,
+        batch: PingBatch,
+        binding: Ints,
+        radius_m: NDArray[np.float64],
+        source: NDArray[np.int8],
+        backfill: NDArray[np.bool_],
     ) -> None:
-        """Add fixes in order of arrival; ``binding``, ``radius_m`` and ``backfill`` of shape (n,)."""
+        """Add fixes in order of arrival; all columns of shape (n,). ``source`` is what each counts as."""
         before, top = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
         _link(
             binding, batch.event_ms, len(self._rows), self.last, self.newest_ms, self.newest_row,
@@ -78,7 +88,7 @@ class FixLog:
                 "binding": binding, "event_ms": batch.event_ms, "arrival_ms": batch.arrival_ms,
                 "lon": batch.lon, "lat": batch.lat, "accuracy_m": batch.accuracy_m,
                 "radius_m": radius_m, "kind": batch.kind, "backfill": backfill, "before": before,
-                "top": top, "extra": self._append_extra(batch),
+                "top": top, "extra": self._append_extra(batch), "source": source,
             }
         )  # fmt: skip
 
@@ -104,11 +114,14 @@ class FixLog:
         )
         self.newest_ms = moved(self.newest_ms, to, np.full(bindings, BEGIN_MS, np.int64))
         self.tied = moved(self.tied, to, np.zeros(bindings, np.bool_))
-        if np.array_equal(to, np.arange(len(to))):
+        there = to >= 0
+        if there.all() and np.array_equal(to, np.arange(len(to))):
             return
-        kept = to[self._rows["binding"]] >= 0
+        kept = there[self._rows["binding"]]
         if not kept.all():
             self._keep(kept)
+        if np.array_equal(to[there], np.flatnonzero(there)):  # the others keep their numbers
+            return
         self._rows["binding"][:] = to[self._rows["binding"]]
         self._rows.changed()
 
@@ -166,7 +179,23 @@ class FixLog:
             accuracy_m=accuracy_m if known else None,
             radius_m=float(rows["radius_m"][row]),
             confirmed=bool(confirmed),
+            source=int(rows["source"][row]),
         )
+
+    def radii_m(self, rows: Ints, table: PolicyTable, at_ms: Ints) -> NDArray[np.float64]:
+        """The radii of uncertainty of the fixes of some rows, judged at instants."""
+        known_m, accuracy_m, source = self.columns(rows, "radius_m", "accuracy_m", "source")
+        return np.where(source == UNKNOWN_SOURCE, known_m, table.radius_m(accuracy_m, source, at_ms))
+
+    def judge_radii_again(self, from_ms: int, table: PolicyTable) -> None:
+        """Work out the radii of fixes from an event time on by other policies."""
+        rows = np.flatnonzero(self._rows["event_ms"] >= from_ms)
+        if not len(rows):
+            return
+        radius_m = self.radii_m(rows, table, self._rows["event_ms"][rows])
+        if not np.array_equal(radius_m, self._rows["radius_m"][rows]):
+            self._rows["radius_m"][rows] = radius_m
+            self._rows.changed()
 
     def forget(self, horizon_ms: int, lateness_ms: int) -> None:
         """Drop what is older than the horizon and than each binding's own lateness window."""

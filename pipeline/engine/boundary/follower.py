@@ -21,6 +21,7 @@ from pipeline.engine.boundary.family import (
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.incidents import Incident, Verdict
 from pipeline.engine.boundary.machine import OPENING, Changes, Machine, fix_entry, moment_entry
+from pipeline.engine.boundary.raised import Onset
 from sinks.alert import Alert
 
 
@@ -48,7 +49,7 @@ class Follower:
         self._backfill = backfill
         self._families: dict[tuple[int, bool], Family] = {}
         self._leaves = context.writer.later_leaves(self.person)
-        self._written: dict[tuple[int, bool, int], Written] = {}
+        self._written: dict[Onset, Written] = {}
         self.rejoin([], BEGIN_MS, BEGIN_MS)
 
     @property
@@ -56,11 +57,23 @@ class Follower:
         """The scopes that something is going on with."""
         return {scope for scope, _ in self._families}
 
+    @property
+    def scopes_told(self) -> set[int]:
+        """The same, and those of which something was written."""
+        return self.scopes | {scope for scope, _, _ in self._written}
+
+    @property
+    def onsets(self) -> tuple[set[Onset], set[Onset]]:
+        """Of what was written: the alerts of leaving an area that stand, and those that are withdrawn."""
+        keeps_in = self._context.classifier.keeps_in
+        written = [(key, each.facts is not None) for key, each in self._written.items() if keeps_in(key[0])]
+        return {key for key, stands in written if stands}, {key for key, stands in written if not stands}
+
     def rejoin(self, window: list[Fix], newest_ms: int, clock_ms: int) -> None:
         """Begin to follow live fixes with those there are: at first, or after a while without."""
         self._window = window
         self._newest_ms = newest_ms
-        self._from_ms = settled_ms(self._context.policy, newest_ms, clock_ms)
+        self._from_ms = settled_ms(self._context.policies, newest_ms, clock_ms)
 
     def add(self, fix: Fix, row: int, backfill: bool, suspects: Iterable[int]) -> list[Alert]:
         """One fix at its arrival, with its log row and the scopes it may be on the wrong side of."""
@@ -104,8 +117,8 @@ class Follower:
 
     def settle(self, horizon_ms: int) -> Activity:
         """Forget what nothing can change any more, and say what is left to do."""
-        policy = self._context.policy
-        self._from_ms = max(self._from_ms, settled_ms(policy, self._newest_ms, self._done_ms + 1))
+        policies = self._context.policies
+        self._from_ms = max(self._from_ms, settled_ms(policies, self._newest_ms, self._done_ms + 1))
         older = sum(fix.event_ms < self._from_ms for fix in self._window)
         del self._window[: max(0, older - 1)]
         del self._backfill[: sum(fix.event_ms < horizon_ms for fix in self._backfill)]
@@ -167,19 +180,19 @@ class Follower:
 
     def _earliest_ms(self, backfill: bool) -> int:
         """Nothing before this can have anything put before it any more."""
-        policy = self._context.policy
+        policies = self._context.policies
         if backfill:
-            horizon_ms = self._done_ms - policy.backfill_horizon_ms
+            horizon_ms = policies.kept_from_ms(self._done_ms)
             self._context.timeline.cover(horizon_ms, self._done_ms)
             return horizon_ms
         newest_ms = max(fix.event_ms for fix in self._window)
-        return max(self._from_ms, settled_ms(policy, newest_ms, self._done_ms))
+        return max(self._from_ms, settled_ms(policies, newest_ms, self._done_ms))
 
     def _family(self, scope: int, backfill: bool, before: Fix | None) -> Family:
         keep_in = self._context.classifier.keeps_in(scope)
         leaves = [ACTUAL, *(number for _, number in self._leaves)] if keep_in else [ACTUAL]
-        rule = self._context.rules[keep_in]
-        machines = {leave: Machine(rule, OpeningVerdicts(self, scope, leave), before) for leave in leaves}
+        rules = self._context.rules[keep_in]
+        machines = {leave: Machine(rules, OpeningVerdicts(self, scope, leave), before) for leave in leaves}
         return Family(scope, backfill, machines, {})
 
     def _moments(self, family: Family, at_ms: int) -> Changes:

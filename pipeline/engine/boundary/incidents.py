@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from pipeline.engine.boundary.fix import Fix
+from pipeline.sites.policies import Policies
 from sinks.alert import EVIDENCE_MOST
 
 _ENDS = EVIDENCE_MOST // 2
@@ -85,6 +86,22 @@ class RunRule:
     fixes: int
     dwell_ms: int
     clear_fixes: int
+
+
+class RunRules:
+    """The rules of keep_in or keep_out fences by the instant at which a sighting is judged."""
+
+    def __init__(self, policies: Policies, keep_in: bool) -> None:
+        self._policies = policies
+        self._rules = [
+            RunRule(rule.fixes, rule.dwell_ms, policy.clear_fixes)
+            for policy in policies.all
+            for rule in (policy.keep_in if keep_in else policy.keep_out,)
+        ]
+
+    def at(self, at_ms: int) -> RunRule:
+        """The rule in force at an instant."""
+        return self._rules[self._policies.number_at(at_ms)]
 
 
 def step(

@@ -7,7 +7,16 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pipeline.engine.boundary.fix import Fix, OrderKey
-from pipeline.engine.boundary.incidents import IDLE, Incident, RunRule, RunState, Sighting, Verdict, end, step
+from pipeline.engine.boundary.incidents import (
+    IDLE,
+    Incident,
+    RunRules,
+    RunState,
+    Sighting,
+    Verdict,
+    end,
+    step,
+)
 
 #: At one instant fixes come first, then an opening, then an end.
 FIX, OPENING, END = 0, 1, 2
@@ -46,14 +55,14 @@ class Machine:
 
     #: What a checkpoint holds of it.
     KEPT = (
-        "_rule", "_judge_opening", "_before", "_settled", "_keys", "_entries", "_states", "_effects",
+        "_rules", "_judge_opening", "_before", "_settled", "_keys", "_entries", "_states", "_effects",
         "incidents",
     )  # fmt: skip
 
     def __init__(
-        self, rule: RunRule, judge_opening: Callable[[int, Fix], Verdict], before: Fix | None = None
+        self, rules: RunRules, judge_opening: Callable[[int, Fix], Verdict], before: Fix | None = None
     ) -> None:
-        self._rule = rule
+        self._rules = rules
         self._judge_opening = judge_opening
         self._before = before
         self._settled = IDLE
@@ -63,9 +72,9 @@ class Machine:
         self._effects: list[Incident | None] = []
         self.incidents: dict[int, Incident] = {}
 
-    def ask(self, judge_opening: Callable[[int, Fix], Verdict]) -> None:
-        """Ask somebody else for the verdicts at openings from now on."""
-        self._judge_opening = judge_opening
+    def judge_by(self, rules: RunRules, judge_opening: Callable[[int, Fix], Verdict]) -> None:
+        """Go by other rules from now on, and ask somebody else for the verdicts at openings."""
+        self._rules, self._judge_opening = rules, judge_opening
 
     @property
     def state(self) -> RunState:
@@ -171,7 +180,7 @@ class Machine:
         sighting = Sighting(at_ms, fix.arrival_ms, fix, fix.confirmed)
         if kind == OPENING:
             sighting = Sighting(at_ms, at_ms, fix, False)
-        return step(state, sighting, entry.verdict, self._rule)
+        return step(state, sighting, entry.verdict, self._rules.at(at_ms))
 
     def _last_known(self, place: int) -> Fix | None:
         earlier = (entry.fix for entry in reversed(self._entries[:place]) if entry.fix is not None)

@@ -13,6 +13,7 @@ from pipeline.engine.boundary.distance_screen import ROUNDING_M
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.incidents import Sighting, Verdict
 from pipeline.engine.compiled_fences import CompiledFences
+from pipeline.engine.policy_table import UNKNOWN_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +42,30 @@ class SideClassifier:
     by which a leave approved later is found to have prevented an alert.
     """
 
-    def __init__(self, compiled: CompiledFences, assignment: Assignment) -> None:
-        self._compiled = compiled
+    def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
+        self.forget()
+
+    def forget(self) -> None:
+        """The site is another: fences of a scope and a row are looked up anew."""
         self._own = lru_cache(maxsize=1 << 16)(self._own_fences)
         self._place = lru_cache(maxsize=1 << 16)(self._place_of)
 
+    @property
+    def _compiled(self) -> CompiledFences:
+        return self._assignment.compiled
+
     def keeps_in(self, scope: int) -> bool:
         """Is the scope a group of keep_in fences?"""
-        return self._compiled.scopes[scope].keep_in
+        return self._compiled.scopes.keep_in[scope]
 
     def own_fences(self, scope: int, row: int) -> tuple[int, ...]:
         """The fences of a scope that apply to a person's row."""
         return self._own(scope, row)
 
     def _own_fences(self, scope: int, row: int) -> tuple[int, ...]:
-        fences = self._compiled.scopes[scope].fences
-        if self._compiled.scopes[scope].keep_in:
+        fences = self._compiled.fences_of(scope)
+        if self._compiled.scopes.keep_in[scope]:
             assigned = set(self._assignment.keep_in.of(row))
             return tuple(fence for fence in fences if fence in assigned)
         return tuple(fence for fence in fences if self._assignment.applies(fence, row))
@@ -65,7 +73,7 @@ class SideClassifier:
     def fences_ever(self, scope: int, person: int) -> tuple[int, ...]:
         """The fences of a scope that apply to some row of a person."""
         rows = self._assignment.subjects.rows
-        own = (self._own(scope, row) for row in range(int(rows.first[person]), int(rows.first[person + 1])))
+        own = (self._own(scope, row) for row in rows.of_owner(person).tolist())
         return tuple(sorted({fence for fences in own for fence in fences}))
 
     def active_fences(self, scope: int, row: int, at_ms: int) -> list[int]:
@@ -84,18 +92,19 @@ class SideClassifier:
         places = self._places(scope, person, at_ms, arrival_ms, counted)
         if not places:
             return Verdict.UNSURE
+        radius_m = self._radius_m(fix, at_ms)
         self._approximate(fix, places)
         low_m, high_m = np.inf, np.inf
         for place in places:
             distance_m, error_m = fix.distances[place.area]
             low_m = min(low_m, distance_m + place.shift_m - error_m)
             high_m = min(high_m, distance_m + place.shift_m + error_m)
-        side = _side(low_m, fix.radius_m)
-        if side != _side(high_m, fix.radius_m):
-            side = self._nearest([fix], [places])[0].side
+        side = _side(low_m, radius_m)
+        if side != _side(high_m, radius_m):
+            side = self._nearest([fix], [radius_m], [places])[0].side
         if side == "unsure":
             return Verdict.UNSURE
-        right = "in" if self._compiled.scopes[scope].keep_in else "out"
+        right = "in" if self._compiled.scopes.keep_in[scope] else "out"
         return Verdict.RIGHT if side == right else Verdict.WRONG
 
     def nearest(self, scope: int, person: int, sightings: Sequence[Sighting]) -> list[Nearest]:
@@ -104,28 +113,43 @@ class SideClassifier:
         new = [s for s, key in zip(sightings, keys, strict=True) if key not in s.fix.reports]
         if new:
             places = [self._places(scope, person, s.at_ms, s.arrival_ms, -1) for s in new]
-            for sighting, nearest in zip(new, self._nearest([s.fix for s in new], places), strict=True):
+            radii_m = [self._radius_m(s.fix, s.at_ms) for s in new]
+            found = self._nearest([s.fix for s in new], radii_m, places)
+            for sighting, nearest in zip(new, found, strict=True):
                 sighting.fix.reports[scope, sighting.at_ms, sighting.arrival_ms] = nearest
         return [sighting.fix.reports[key] for sighting, key in zip(sightings, keys, strict=True)]
+
+    def _radius_m(self, fix: Fix, at_ms: int) -> float:
+        """The radius of uncertainty of a fix that is judged at an instant."""
+        table = self._compiled.policies
+        is_own = table.policies.number_at(at_ms) == table.policies.number_at(fix.event_ms)
+        if is_own or fix.source == UNKNOWN_SOURCE:
+            return fix.radius_m
+        return table.radius_of(fix.accuracy_m, fix.source, at_ms)
 
     def _places(self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
         row = self.row_at(person, at_ms)
         own = self.active_fences(scope, row, at_ms) if row >= 0 else []
         if not own:
             return []
-        places = [self._place(fence) for fence in own]
-        keep_in = self._compiled.scopes[scope].keep_in
-        return [*places, *self._leave_places(person, at_ms, arrival_ms, counted)] if keep_in else places
+        policy = self._compiled.policies.policies.number_at(at_ms)
+        places = [self._place(fence, policy) for fence in own]
+        keep_in = self._compiled.scopes.keep_in[scope]
+        return (
+            [*places, *self._leave_places(person, at_ms, arrival_ms, counted, policy)] if keep_in else places
+        )
 
-    def _place_of(self, fence: int) -> Place:
-        given = self._compiled.fences[fence]
+    def _place_of(self, fence: int, policy: int) -> Place:
+        given, tolerance_m = self._compiled.fence(fence), float(self._compiled.tolerance_m[fence, policy])
         sign = -1 if self._compiled.keep_in[fence] else 1
-        return Place(fence, sign * given.tolerance_m, given.fence_id, given.severity)
+        return Place(fence, sign * tolerance_m, given.fence_id, given.severity)
 
-    def _leave_places(self, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
+    def _leave_places(
+        self, person: int, at_ms: int, arrival_ms: int, counted: int, policy: int
+    ) -> list[Place]:
         assignment = self._assignment
         return [
-            Place(place.area, -place.tolerance_m, place.name, place.severity)
+            Place(place.area, -place.tolerances_m[policy], place.name, place.severity)
             for number in assignment.leaves_of(person)
             for leave in (assignment.leaves[number],)
             if leave.valid_from_ms <= at_ms < leave.valid_to_ms
@@ -150,7 +174,9 @@ class SideClassifier:
         if unknown:
             self.approximate([fix], [unknown])
 
-    def _nearest(self, fixes: Sequence[Fix], places: Sequence[Sequence[Place]]) -> list[Nearest]:
+    def _nearest(
+        self, fixes: Sequence[Fix], radii_m: Sequence[float], places: Sequence[Sequence[Place]]
+    ) -> list[Nearest]:
         """Of each fix's places the one with the smallest d', the smallest id where equal."""
         pairs = [(fix, place) for fix, some in zip(fixes, places, strict=True) for place in some]
         exact_m = self._compiled.pack.exact(
@@ -160,11 +186,11 @@ class SideClassifier:
         )
         shifted_m = np.rint(exact_m * 1000) / 1000 + np.array([place.shift_m for _, place in pairs])
         found, begin = [], 0
-        for fix, some in zip(fixes, places, strict=True):
+        for radius_m, some in zip(radii_m, places, strict=True):
             mine = range(begin, begin + len(some))
             begin = mine.stop
             best = min(mine, key=lambda pair: (shifted_m[pair], pairs[pair][1].name.encode()))
-            side = _side(float(shifted_m[best]), fix.radius_m)
+            side = _side(float(shifted_m[best]), radius_m)
             found.append(Nearest(pairs[best][1], float(exact_m[best]), side))
         return found
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from geofences.instant import END_MS
+from pipeline.engine.assignment import Assignment
 from pipeline.engine.boundary.machine import END, OPENING
 from pipeline.engine.boundary.side_classifier import SideClassifier
 from pipeline.engine.compiled_fences import CompiledFences
-from pipeline.engine.subject_table import SubjectTable
 
 #: How far ahead a next moment is looked for; beyond it the search begins anew.
 _AHEAD_MS = 8 * 86_400_000
@@ -15,10 +15,14 @@ _AHEAD_MS = 8 * 86_400_000
 class Timeline:
     """Moments of scopes, looked up on demand: only bindings that something is going on with ask."""
 
-    def __init__(self, compiled: CompiledFences, subjects: SubjectTable, classifier: SideClassifier) -> None:
-        self._compiled = compiled
-        self._subjects = subjects
+    def __init__(self, assignment: Assignment, classifier: SideClassifier) -> None:
+        self._assignment = assignment
+        self._subjects = assignment.subjects
         self._classifier = classifier
+
+    @property
+    def _compiled(self) -> CompiledFences:
+        return self._assignment.compiled
 
     def moments(self, scope: int, binding: int, after_ms: int, upto_ms: int) -> list[tuple[int, int]]:
         """(instant, OPENING or END) of a scope in ``(after_ms, upto_ms]``, rising."""

@@ -6,13 +6,7 @@ What its records hold is imported from ``rows`` and ``log``: who only looks at t
 """
 
 from pipeline.log.journal.consumer_offsets import ConsumerOffsets
-from pipeline.log.journal.errors import (
-    AppendError,
-    JournalDamagedError,
-    JournalError,
-    JournalLockedError,
-    RecordsGoneError,
-)
+from pipeline.log.journal.errors import JournalDamagedError, JournalLockedError
 from pipeline.log.journal.journal import SEGMENT_BYTES, Journal
 from pipeline.log.journal.reader import JournalReader
 from pipeline.log.journal.recovery import TailCut
@@ -21,18 +15,15 @@ from pipeline.log.record import Entry, Record, clock_mark, start_mark
 
 __all__ = [
     "SEGMENT_BYTES",
-    "AppendError",
     "ClockGap",
     "ClockMark",
     "ConsumerOffsets",
     "Entry",
     "Journal",
     "JournalDamagedError",
-    "JournalError",
     "JournalLockedError",
     "JournalReader",
     "Record",
-    "RecordsGoneError",
     "TailCut",
     "clock_mark",
     "start_mark",

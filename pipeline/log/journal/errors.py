@@ -1,29 +1,17 @@
-"""What can go wrong with a journal.
-
-PipelineError
-└── JournalError
-    ├── JournalLockedError     another writer has it
-    ├── JournalDamagedError    a record that was durable cannot be read
-    ├── AppendError            the disk did not take an append: nothing of it is acknowledged
-    └── RecordsGoneError       a reader wants records that were removed, or that the disk lost
-"""
+"""What can go wrong with a journal beyond what can with any log: where on the disk it did."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.log.errors import LogDamagedError, LogLockedError
 
 
-class JournalError(PipelineError):
-    """Root of the journal's errors."""
-
-
-class JournalLockedError(JournalError):
+class JournalLockedError(LogLockedError):
     """Another writer, here or in another process, has the journal."""
 
 
-class JournalDamagedError(JournalError):
+class JournalDamagedError(LogDamagedError):
     """A record that was durable cannot be read; carries where it stands."""
 
     def __init__(self, segment: Path, position: int, number: int, wrong: str) -> None:
@@ -33,11 +21,3 @@ class JournalDamagedError(JournalError):
         self.segment = segment
         self.position = position
         self.number = number
-
-
-class AppendError(JournalError):
-    """The disk did not take an append: nothing of it is acknowledged."""
-
-
-class RecordsGoneError(JournalError):
-    """The records from an offset on are not in the journal."""

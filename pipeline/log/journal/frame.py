@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.log.record import Record
+from pipeline.log.record import PAYLOAD_BYTES_MOST, Record
 
 _UNMARKED, _MARKED = b"FWJOURN1", b"FWJOURN2"
 #: The part of a salt that is always random, and all of it.
@@ -25,9 +25,6 @@ _FRAME = struct.Struct("<4sIQqIB3x")
 _CRC = struct.Struct("<I")
 HEAD_BYTES = _HEAD.size + _CRC.size
 FRAME_BYTES = _FRAME.size + _CRC.size
-
-#: No payload is longer; a length above it is no length.
-PAYLOAD_BYTES_MOST = 64 << 20
 
 #: Bytes in hand: of a file, of a map of one, or of a part of one.
 Bytes = bytes | memoryview

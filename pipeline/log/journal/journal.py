@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.host.disk import LockedError, acquire_lock, sync_directory
+from pipeline.log.errors import AppendError
 from pipeline.log.journal.consumer_offsets import ConsumerOffsets
-from pipeline.log.journal.errors import AppendError, JournalLockedError
-from pipeline.log.journal.frame import PAYLOAD_BYTES_MOST
+from pipeline.log.journal.errors import JournalLockedError
 from pipeline.log.journal.high_water_mark import HighWaterMarkReader, HighWaterMarkWriter
 from pipeline.log.journal.reader import JournalReader
 from pipeline.log.journal.recovery import TailCut, recover
 from pipeline.log.journal.segment import read_head, segment_firsts, segment_path
 from pipeline.log.journal.tail import Tail
-from pipeline.log.record import Entry
+from pipeline.log.record import PAYLOAD_BYTES_MOST, Entry
 
 #: A segment that would grow beyond this is followed by another.
 SEGMENT_BYTES = 64 << 20

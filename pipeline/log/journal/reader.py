@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.log.journal.errors import JournalDamagedError, JournalError, RecordsGoneError
+from pipeline.log.errors import LogError, RecordsGoneError
+from pipeline.log.journal.errors import JournalDamagedError
 from pipeline.log.journal.frame import FRAME_BYTES, HEAD_BYTES, Frame, FrameError, frame_at, frame_bytes
 from pipeline.log.journal.high_water_mark import HighWaterMarkReader
 from pipeline.log.journal.segment import read_head, segment_firsts, segment_path
+from pipeline.log.protocol import BYTES_MOST, RECORDS_MOST
 from pipeline.log.record import Record
 
 #: What is read of a file at a time.
 _READ_BYTES = 1 << 20
-
-RECORDS_MOST = 1 << 12
-BYTES_MOST = 8 << 20
 
 
 class JournalReader:
@@ -59,7 +58,7 @@ class JournalReader:
         while self.offset < end and len(records) < records_most and held_bytes < bytes_most:
             try:
                 frame = self._next_frame(end)
-            except JournalError:
+            except LogError:
                 if records:
                     break
                 raise

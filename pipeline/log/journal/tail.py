@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geofences.instant import BEGIN_MS
 from pipeline.host.disk import sync_file, write_at
-from pipeline.log.journal.errors import AppendError
+from pipeline.log.errors import AppendError
 from pipeline.log.journal.frame import FRAME_BYTES, HEAD_BYTES, frame_of
 from pipeline.log.journal.recovery import Recovered
 from pipeline.log.journal.segment import SegmentEnd, create_segment, segment_path

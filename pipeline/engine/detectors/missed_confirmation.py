@@ -1,4 +1,4 @@
-"""Missed confirmations: windows whose end and grace passed without the daily check-in (contract §4)."""
+"""Missed confirmations: windows whose end and grace passed without the daily check-in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
 from geofences.wall_time import wall_instants, wall_span
+from pipeline.engine.detectors.detector import Detector, Finding, ShardRows
 from pipeline.engine.growing_columns import Columns
+from pipeline.engine.policy_table import PolicyTable
+from pipeline.engine.renumbering import Renumbering
+from pipeline.engine.state_code import Form
 from pipeline.engine.subject_table import SubjectTable
+from pipeline.ping import CONFIRMATION
+from pipeline.rules.catalogue import MISSED_CONFIRMATION
+from pipeline.sites.policies import Policies
 from pipeline.sites.policy import DailyWindow, Policy
 
 Ints = NDArray[np.int64]
@@ -49,10 +56,10 @@ class ConfirmationWatch:
     #: What a checkpoint holds of it.
     KEPT = ("_made", "_missed", "_start_ms", "_day", "_day_ms", "_coming")
 
-    def __init__(self, policy: Policy, subjects: SubjectTable) -> None:
-        self._policy = policy
+    def __init__(self, policies: Policies, subjects: SubjectTable) -> None:
+        self._policies = policies
         self._subjects = subjects
-        self._zone = ZoneInfo(policy.timezone)
+        self._zones = [ZoneInfo(policy.timezone) for policy in policies.all]
         self._row_class = np.array(subjects.row_class, np.object_)
         self._everyone = np.arange(len(subjects.person_ids))
         self._made = Columns({"person": np.int64, "event_ms": np.int64, "arrival_ms": np.int64})
@@ -60,16 +67,25 @@ class ConfirmationWatch:
         self._start_ms = BEGIN_MS
         self._day, self._day_ms = date.min, END_MS
         self._coming: list[Window] = []
-        lengths = [window.end_min - window.start_min for day in policy.windows.values() for window in day]
-        self._longest_ms = max(lengths, default=0) * 60_000 + policy.grace_ms + _CLOCKS_BACK_MOST_MS
+        self._longest_ms = max(map(_longest_ms, policies.all))
 
     def start(self, start_ms: int) -> None:
         """Begin the clock: windows that opened before owe nothing."""
         self._start_ms = start_ms
-        self._open_day(_local_day(start_ms, self._zone))
+        self._open_day(min(_local_day(start_ms, zone) for zone in self._zones))
 
-    def move(self, to: Ints) -> None:
-        """Take over the state of other people: ``to`` has the number here of each, -1 where one is gone."""
+    def move(self, to: Ints, past_ms: int) -> None:
+        """Take over the state of other people: ``to`` has the number here of each, -1 where one is gone.
+
+        The windows that are yet to begin are those of the policies as they are here.
+        """
+        self._coming = [window for window in self._coming if window.start_ms < past_ms]
+        heapify(self._coming)
+        last = self._day
+        day = min(_local_day(past_ms, zone) for zone in self._zones) - timedelta(days=1)
+        while day <= last:
+            self._open_day(day, past_ms)
+            day += timedelta(days=1)
         made = self._made.rows_from(0)
         self._made = Columns.of({**made, "person": to[made["person"]]})
         self._made.keep(self._made["person"] >= 0)
@@ -110,13 +126,16 @@ class ConfirmationWatch:
                 cleared.append(late)
         return cleared
 
-    def _open_day(self, day: date) -> None:
-        """Put the windows that begin on a local day among those to come."""
-        self._day, self._day_ms = day, wall_instants(day, 0, self._zone)[0]
-        for class_name, windows in self._policy.windows.items():
-            for start_ms, end_ms in spans_of_day(day, windows, self._zone):
-                if start_ms >= self._start_ms:
-                    heappush(self._coming, Window(end_ms + self._policy.grace_ms, start_ms, class_name))
+    def _open_day(self, day: date, from_ms: int = BEGIN_MS) -> None:
+        """Put the windows that begin on a local day, and from an instant on, among those to come."""
+        self._day = day
+        self._day_ms = min(wall_instants(day, 0, zone)[0] for zone in self._zones)
+        least_ms = max(from_ms, self._start_ms)
+        for (begin_ms, until_ms, policy), zone in zip(self._policies.spans(), self._zones, strict=True):
+            for class_name, windows in policy.windows.items():
+                for start_ms, end_ms in spans_of_day(day, windows, zone):
+                    if start_ms >= least_ms and begin_ms <= start_ms < until_ms:
+                        heappush(self._coming, Window(end_ms + policy.grace_ms, start_ms, class_name))
 
     def _judge(self, window: Window) -> list[Missed]:
         start_ms, deadline_ms = window.start_ms, window.deadline_ms
@@ -147,13 +166,65 @@ class ConfirmationWatch:
     def _forget(self, past_ms: int) -> None:
         if len(self._made):
             self._made.keep(self._made["event_ms"] >= past_ms - self._longest_ms)
-        horizon_ms = past_ms - self._policy.backfill_horizon_ms
+        horizon_ms = self._policies.kept_from_ms(past_ms)
         for person, missed in list(self._missed.items()):
             kept = [m for m in missed if m.cleared_ms is None and m.deadline_ms >= horizon_ms]
             if kept:
                 self._missed[person] = kept
             else:
                 del self._missed[person]
+
+
+def _longest_ms(policy: Policy) -> int:
+    """From the start of a window until its grace is over at most."""
+    lengths = [window.end_min - window.start_min for day in policy.windows.values() for window in day]
+    return max(lengths, default=0) * 60_000 + policy.grace_ms + _CLOCKS_BACK_MOST_MS
+
+
+class MissedConfirmations(Detector):
+    """The rule for a shard: good confirmations by person, and what was missed."""
+
+    NAME = "confirmations"
+    FORMS = (
+        Form(Missed, ("person", "start_ms", "deadline_ms", "cleared_ms")),
+        Form(Window, Window.__match_args__),
+    )
+
+    def __init__(self, table: PolicyTable, subjects: SubjectTable) -> None:
+        self._subjects = subjects
+        self._watch = ConfirmationWatch(table.policies, subjects)
+
+    @property
+    def state(self) -> ConfirmationWatch:
+        """Confirmations made and missed, and the windows to come."""
+        return self._watch
+
+    def start(self, start_ms: int) -> None:
+        """Begin the clock."""
+        self._watch.start(start_ms)
+
+    def ingest(self, rows: ShardRows) -> list[Finding]:
+        """Confirmations with a face that was recognised, of devices that were bound when they were made."""
+        batch = rows.batch
+        made = batch.select(np.flatnonzero((batch.kind == CONFIRMATION) & batch.face_ok))
+        binding = self._subjects.bindings.at(made.device.astype(np.int64), made.event_ms)
+        bound = binding >= 0
+        person = self._subjects.binding_person[binding[bound]]
+        return _findings(self._watch.confirm(person, made.event_ms[bound], made.arrival_ms[bound]))
+
+    def advance(self, past_ms: int) -> list[Finding]:
+        """All windows whose grace ends before an instant."""
+        return _findings(self._watch.advance(past_ms))
+
+    def move(self, numbers: Renumbering, past_ms: int) -> None:
+        """Take over the state of other people."""
+        self._watch.move(numbers.people, past_ms)
+
+
+def _findings(missed: list[Missed]) -> list[Finding]:
+    return [
+        Finding(MISSED_CONFIRMATION, m.person, None, m.start_ms, m.deadline_ms, m.cleared_ms) for m in missed
+    ]
 
 
 @lru_cache(maxsize=4096)  # all shards ask for the same days

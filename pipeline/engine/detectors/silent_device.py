@@ -1,4 +1,4 @@
-"""Silent devices: who has not been heard of for longer than a level allows (contract §4)."""
+"""Silent devices: who has not been heard of for longer than a level allows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geofences.instant import END_MS
+from pipeline.engine.detectors.detector import Detector, Finding, ShardRows
 from pipeline.engine.growing_columns import moved
+from pipeline.engine.policy_table import PolicyTable
+from pipeline.engine.renumbering import Renumbering
+from pipeline.engine.subject_table import SubjectTable
+from pipeline.rules.catalogue import SILENT_DEVICE
 
 Ints = NDArray[np.int64]
 
@@ -31,11 +36,11 @@ class SilenceWatch:
     #: What a checkpoint holds of it.
     KEPT = ("last_ms", "kind", "level", "raised_ms", "gap_ms", "_due_ms")
 
-    def __init__(self, from_ms: Ints, to_ms: Ints, levels_ms: Ints) -> None:
-        """Episodes by column; ``levels_ms`` (kinds, 3): rising thresholds by kind of device."""
+    def __init__(self, from_ms: Ints, to_ms: Ints, table: PolicyTable) -> None:
+        """Episodes by column; the levels are those of the policy in force at a silence's onset."""
         self._from_ms = from_ms
         self._to_ms = to_ms
-        self._levels_ms = levels_ms
+        self._table = table
         self.last_ms = np.full(len(from_ms), END_MS, np.int64)
         self.kind = np.zeros(len(from_ms), np.int8)
         self.level = np.zeros(len(from_ms), np.int64)
@@ -74,10 +79,11 @@ class SilenceWatch:
     def hear(self, episode: Ints, arrival_ms: Ints, kind: NDArray[np.int8]) -> Silences:
         """Arrivals in order with the kind of device then, shape (n,): the silences they end."""
         if len(episode):
-            self._due_ms = min(self._due_ms, int((arrival_ms + self._levels_ms[kind, 0]).min()))
+            first_ms = self._table.first_silence_ms(kind, arrival_ms)
+            self._due_ms = min(self._due_ms, int((arrival_ms + first_ms).min()))
         ended = _hear(
             episode, arrival_ms, kind, self.last_ms, self.kind, self.level, self.raised_ms, self.gap_ms,
-            self._levels_ms,
+            self._table.from_ms, self._table.silence_ms,
         )  # fmt: skip
         return Silences(*ended)
 
@@ -109,7 +115,8 @@ class SilenceWatch:
         return found
 
     def _deadlines_ms(self) -> Ints:
-        deadlines_ms: Ints = (self.last_ms + self.gap_ms)[:, None] + self._levels_ms[self.kind]
+        levels_ms = self._table.silence_ms[self._table.numbers_at(self.last_ms), self.kind]
+        deadlines_ms: Ints = (self.last_ms + self.gap_ms)[:, None] + levels_ms
         return deadlines_ms
 
     def _next_due_ms(self, past_ms: int) -> int:
@@ -120,22 +127,78 @@ class SilenceWatch:
         return int(min(ahead.min(initial=END_MS), ends.min(initial=END_MS)))
 
 
+class SilentDevices(Detector):
+    """The rule for a shard: its episodes' arrivals, and silences by name."""
+
+    NAME = "silence"
+
+    def __init__(self, table: PolicyTable, subjects: SubjectTable) -> None:
+        self._subjects = subjects
+        self._watch = SilenceWatch(subjects.episodes.from_ms, subjects.episodes.to_ms, table)
+
+    @property
+    def state(self) -> SilenceWatch:
+        """Last arrivals."""
+        return self._watch
+
+    def start(self, start_ms: int) -> None:
+        """Begin the clock."""
+        self._watch.start(start_ms, self._kinds_at(self._watch.since_ms(start_ms)))
+
+    def ingest(self, rows: ShardRows) -> list[Finding]:
+        """Every row is heard, whatever stands in it."""
+        heard = rows.episode >= 0
+        episode, arrival_ms = rows.episode[heard], rows.batch.arrival_ms[heard]
+        kind = self._subjects.kind_at(self._subjects.episode_binding[episode], arrival_ms)
+        return self._findings(self._watch.hear(episode, arrival_ms, kind))
+
+    def advance(self, past_ms: int) -> list[Finding]:
+        """All deadlines before an instant."""
+        return self._findings(self._watch.advance(past_ms))
+
+    def skip_gap(self, from_ms: int, to_ms: int) -> None:
+        """The gap is nobody's silence."""
+        self._watch.skip_gap(from_ms, to_ms)
+
+    def move(self, numbers: Renumbering, past_ms: int) -> None:
+        """Take over the state of other episodes."""
+        self._watch.move(numbers.episodes, self._kinds_at(self._watch.since_ms(past_ms)), past_ms)
+
+    def _kinds_at(self, at_ms: Ints) -> NDArray[np.int8]:
+        """The kind of each episode's device at an instant within it (0 beyond its end)."""
+        subjects = self._subjects
+        row = subjects.kinds.at(subjects.episode_binding, at_ms)
+        return np.where(row >= 0, subjects.kind[row] if len(subjects.kind) else 0, 0).astype(np.int8)
+
+    def _findings(self, found: Silences) -> list[Finding]:
+        device = self._subjects.episodes.owner[found.episode].tolist()
+        person = self._subjects.binding_person[self._subjects.episode_binding[found.episode]].tolist()
+        onset_ms, raised_ms, level = found.onset_ms.tolist(), found.raised_ms.tolist(), found.level.tolist()
+        cleared_ms = [None if ms == END_MS else ms for ms in found.cleared_ms.tolist()]
+        columns = zip(person, device, onset_ms, raised_ms, cleared_ms, level, strict=True)
+        return [Finding(SILENT_DEVICE, *column) for column in columns]
+
+
 @njit(cache=True, nogil=True)
 def _hear(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    episode, arrival_ms, kind, last_ms, last_kind, level, raised_ms, gap_ms, levels_ms
+    episode, arrival_ms, kind, last_ms, last_kind, level, raised_ms, gap_ms, policy_from_ms, silence_ms
 ):
     ended = np.empty((5, len(episode)), np.int64)
     count = 0
     for row in range(len(episode)):
         e = episode[row]
         since_ms = last_ms[e] + gap_ms[e]
+        policy = len(policy_from_ms) - 1
+        while policy_from_ms[policy] > last_ms[e]:
+            policy -= 1
+        levels_ms = silence_ms[policy, last_kind[e]]
         reached = level[e]
-        for threshold in range(level[e], levels_ms.shape[1]):
-            if since_ms + levels_ms[last_kind[e], threshold] < arrival_ms[row]:
+        for threshold in range(level[e], len(levels_ms)):
+            if since_ms + levels_ms[threshold] < arrival_ms[row]:
                 reached += 1
         if reached:
             if level[e] == 0:
-                raised_ms[e] = since_ms + levels_ms[last_kind[e], 0]
+                raised_ms[e] = since_ms + levels_ms[0]
             ended[0, count], ended[1, count], ended[2, count] = e, last_ms[e], raised_ms[e]
             ended[3, count], ended[4, count] = reached, arrival_ms[row]
             count += 1

@@ -1,4 +1,4 @@
-"""The journal as the engine reads it: batches of rows and clock marks in the order of the log."""
+"""The log as the engine reads it: batches of rows and clock marks in the order of the log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pipeline.log.journal.reader import BYTES_MOST, RECORDS_MOST, JournalReader
 from pipeline.log.marks import ClockMark
+from pipeline.log.protocol import BYTES_MOST, RECORDS_MOST, LogReader
 from pipeline.log.record import SITE, STREAM_OF, Record
 from pipeline.log.rows import RowDecoder
 from pipeline.log.site_record import SiteRecord, devices_put
@@ -44,10 +44,10 @@ def logged(records: Sequence[Record], decoder: RowDecoder) -> list[Logged]:
     return found
 
 
-class JournalLog:
+class DecodedLog:
     """A reader and a decoder together."""
 
-    def __init__(self, reader: JournalReader, decoder: RowDecoder) -> None:
+    def __init__(self, reader: LogReader, decoder: RowDecoder) -> None:
         self._reader = reader
         self._decoder = decoder
 

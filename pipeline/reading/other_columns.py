@@ -1,4 +1,4 @@
-"""Columns that nothing judges by yet: they are checked for their type, and kept in the log as they come."""
+"""Columns beside whose, when and where: they are checked for their type, and kept in the log as they come."""
 
 from __future__ import annotations
 
@@ -12,28 +12,22 @@ import msgspec
 import pyarrow as pa
 
 from pipeline.columns import NUMBER, TEXT, TRUTH, columns_of
+from pipeline.reading.arrow_types import other_types
 
-_TYPES = {NUMBER: pa.float64(), TRUTH: pa.bool_(), TEXT: pa.string()}
 _JSON_TYPES = {NUMBER: float, TRUTH: bool, TEXT: str}
 
 
-@cache
-def unjudged(kind: int) -> dict[str, pa.DataType]:
-    """Such columns of a kind of row, with the type they are kept as."""
-    return {name: _TYPES[content] for name, content in columns_of(kind).items() if content in _TYPES}
-
-
-def unjudged_columns(rows: Sequence[Mapping[str, Any]], kind: int) -> dict[str, pa.Array]:
+def other_columns(rows: Sequence[Mapping[str, Any]], kind: int) -> dict[str, pa.Array]:
     """Such columns of rows that are objects; a value is of its column's type, or missing.
 
     Text that is no Unicode, as a file may hold it, gets replacement signs.
     """
-    return {name: column_of_cells([row.get(name) for row in rows], name, kind) for name in unjudged(kind)}
+    return {name: column_of_cells([row.get(name) for row in rows], name, kind) for name in other_types(kind)}
 
 
 def column_of_cells(cells: Sequence[Any], name: str, kind: int) -> pa.Array:
-    """Such a column from its cells, as ``unjudged_columns`` has it."""
-    holds = unjudged(kind)[name]
+    """Such a column from its cells, as ``other_columns`` has it."""
+    holds = other_types(kind)[name]
     if pa.types.is_floating(holds):
         return pa.array(map(number_of, cells), holds)
     if pa.types.is_string(holds):
@@ -41,7 +35,7 @@ def column_of_cells(cells: Sequence[Any], name: str, kind: int) -> pa.Array:
     return pa.array(cells, holds)
 
 
-def unjudged_cells(lines: Sequence[bytes], names: Sequence[str], kind: int) -> dict[str, list[Any]]:
+def other_cells(lines: Sequence[bytes], names: Sequence[str], kind: int) -> dict[str, list[Any]]:
     """What such columns (``names``) hold in lines that are usable rows, None where nothing.
 
     Raises ValueError where a line has to be looked at by itself: text in it is no Unicode, or a column is
@@ -70,6 +64,17 @@ def unicode_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def is_unicode(value: object) -> bool:
+    """Whether a value is no text with a lone surrogate."""
+    if not isinstance(value, str):
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def number_of(value: float | None) -> float | None:

@@ -1,0 +1,1 @@
+"""What no shard sees alone: where all of them are, and what concerns everybody."""

@@ -1,0 +1,122 @@
+"""The boundary rules of a shard when the site changes under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geofences.box import area_boxes, grown
+from geofences.fence import Fence
+from geofences.instant import END_MS
+from pipeline.engine.boundary.boundary_engine import BoundaryEngine
+from pipeline.engine.boundary.distance_screen import SEARCH_RADIUS_M
+from pipeline.engine.boundary.family import History
+from pipeline.engine.growing_columns import moved
+from pipeline.engine.renumbering import Renumbering
+from sinks.alert import Alert
+
+Ints = NDArray[np.int64]
+
+#: The columns that say where a binding was screened.
+_SCREENED = ("_anchor_lon", "_anchor_lat", "_safe_m", "_since_ms", "_until_ms")
+
+
+class MovingBoundaryEngine(BoundaryEngine):
+    """A boundary engine that goes on under another site, and judges again what that leaves otherwise."""
+
+    def move(self, numbers: Renumbering, start_ms: int, concerned: Ints | None = None) -> list[Alert]:
+        """Take over the state under another site's numbers, and judge by it what is not settled by the clock.
+
+        The log of fixes has moved already. The sites differ from the clock on and in leaves approved later,
+        and only for the bindings ``concerned``, where it is known; then all others keep their numbers.
+        """
+        to, bindings = numbers.bindings, len(self._assignment.subjects.binding_person)
+        self._hot = moved(self._hot, to, np.zeros(bindings, np.bool_))
+        self._tracked = moved(self._tracked, to, np.zeros(bindings, np.bool_))
+        self._due_ms = moved(self._due_ms, to, np.full(bindings, END_MS, np.int64))
+        self._move_anchors(to, bindings, concerned)
+        gone = [] if concerned is None else np.flatnonzero(to < 0).tolist()
+        moving = list(self._trackers) if concerned is None else [*concerned.tolist(), *gone]
+        self.raised.move(numbers, None if concerned is None else moving)
+        trackers = [self._trackers.pop(binding) for binding in moving if binding in self._trackers]
+        earliest_ms = min((tracker.earliest_ms for tracker in trackers), default=END_MS)
+        before_ms = self._past_ms - self._lateness_ms
+        self._log.judge_radii_again(self._past_ms, self._table)
+        self._compiled.active_intervals.cover(min(earliest_ms, before_ms), self._past_ms)
+        alerts: list[Alert] = []
+        for tracker in trackers:
+            tracker.move(numbers, self._context)
+            if tracker.binding >= 0:
+                self._trackers[tracker.binding] = tracker
+                self._due_ms[tracker.binding] = tracker.due_ms
+            else:
+                alerts += tracker.withdraw(self._past_ms)
+        return alerts + self._judge_ahead(concerned) + self._count_leaves(numbers.new_leaves, start_ms)
+
+    def near(self, zones: Sequence[Fence]) -> Ints:
+        """The bindings that shared zones may matter to: near them when last screened, or yet to be judged."""
+        boxes = grown(area_boxes([zone.area for zone in zones]), np.full(len(zones), SEARCH_RADIUS_M))
+        near = self._log.newest_ms >= self._past_ms
+        for west, south, east, north in boxes.tolist():
+            level = (south <= self._anchor_lat) & (self._anchor_lat <= north)
+            for turn in (-360.0, 0.0, 360.0):
+                lon = self._anchor_lon + turn
+                near |= level & (west <= lon) & (lon <= east)
+        scopes = {number for zone in zones for number in self._compiled.scopes_of(zone)}
+        near[[binding for binding, tracker in self._trackers.items() if tracker.scopes & scopes]] = True
+        return np.flatnonzero(near)
+
+    def _judge_ahead(self, concerned: Ints | None) -> list[Alert]:
+        """Fixes of fast clocks, which are there already though the sites differ at their time."""
+        at_ms = self._past_ms
+        newest_ms = self._log.newest_ms if concerned is None else self._log.newest_ms[concerned]
+        found = np.flatnonzero(newest_ms >= at_ms)
+        ahead = (found if concerned is None else concerned[found]).tolist()
+        if not ahead:
+            return []
+        self._compiled.active_intervals.cover(at_ms - self._lateness_ms, int(newest_ms[found].max()))
+        alerts: list[Alert] = []
+        for binding, tracker in self._trackers_of(ahead, at_ms).items():
+            person = self._assignment.subjects.binding_person[binding]
+            row = int(self._assignment.subjects.rows.of_owner(person)[0])
+            suspects = {
+                (scope, backfill)
+                for fix, backfill in tracker.fixes_since(at_ms)
+                for scope in self._scopes_round(row, fix.lon, fix.lat)
+            }
+            alerts += tracker.advance(at_ms, len(self._log))  # where it is new
+            alerts += tracker.judge_again(at_ms, len(self._log), suspects)
+        self._settle(ahead)
+        return alerts
+
+    def _count_leaves(self, leaves: list[int], start_ms: int) -> list[Alert]:
+        """What leaves that are approved from now on would have prevented of what was raised already."""
+        a, past_ms, horizon_ms = self._assignment, self._past_ms, self._horizon_ms
+        late = [a.leaves[leave] for leave in leaves if a.leaves[leave].approved_at_ms >= past_ms]
+        persons = sorted({a.subjects.person_number[leave.person_id] for leave in late})
+        bindings = np.flatnonzero(np.isin(a.subjects.binding_person, persons)).tolist() if persons else []
+        if not bindings:
+            return []
+        self._compiled.active_intervals.cover(horizon_ms, past_ms)
+        is_whole = horizon_ms <= start_ms
+        for binding, tracker in self._trackers_of(bindings, past_ms).items():
+            tracker.advance(past_ms, len(self._log))  # where it is new: nothing goes on
+            fixes = self._log.window(binding, horizon_ms, len(self._log))
+            before = next((fix for fix in fixes if fix.event_ms < horizon_ms), None)
+            history = History(horizon_ms, before, fixes[before is not None :], before is None and is_whole)
+            tracker.count_leaves(history, a.keep_in_scopes(tracker.person), self.raised.of(binding))
+        self._settle(bindings)
+        return []
+
+    def _move_anchors(self, to: Ints, bindings: int, concerned: Ints | None) -> None:
+        """Where bindings were screened is kept but for those that the sites differ for."""
+        old = {name: getattr(self, name) for name in _SCREENED}
+        self._set_unscreened(bindings)
+        if concerned is None:
+            return
+        kept = to.copy()
+        kept[concerned[concerned < len(to)]] = -1
+        for name, cells in old.items():
+            setattr(self, name, moved(cells, kept, getattr(self, name)))

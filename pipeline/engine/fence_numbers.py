@@ -1,0 +1,217 @@
+"""Which fences have which numbers: by id, by selector and by scope; shared by all versions of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from geofences.appending import Appending
+from geofences.fence import Fence
+from pipeline.sites.row_columns import Column, cells_of, places_by_name
+
+Row = TypeVar("Row")
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is judged on its own: the keep_in fences of one group, or one keep_out fence."""
+
+    keep_in: bool
+    name: str
+
+
+class Chained(Sequence[Row]):
+    """Rows behind one another, of which the first may be very many."""
+
+    def __init__(self, parts: Sequence[Sequence[Row]]) -> None:
+        self._parts = [part for part in parts if len(part)]
+
+    def column(self, name: str) -> Column:
+        """A field of all rows, shape (n,)."""
+        cells: list[Column] = [cells_of(part, name) for part in self._parts or [[]]]
+        if len(cells) == 1:
+            return cells[0]
+        is_array = all(isinstance(part, np.ndarray) for part in cells)
+        return np.concatenate(cells) if is_array else list(chain.from_iterable(cells))
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Rows behind all others."""
+        if self._parts and isinstance(self._parts[-1], list):
+            self._parts[-1].extend(rows)
+        else:
+            self._parts.append([*rows])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    @overload
+    def __getitem__(self, number: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Row]: ...
+
+    def __getitem__(self, number: int | slice) -> Row | list[Row]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        for part in self._parts:
+            if number < len(part):
+                return part[number]
+            number -= len(part)
+        raise IndexError("there are not so many rows")
+
+
+class NumbersByName(Generic[Name]):
+    """Rising numbers by name: those that were known at first, which are many, and those that came behind."""
+
+    def __init__(self, first: Mapping[Name, int | tuple[int, ...]]) -> None:
+        self._first = first
+        self._more: dict[Name, list[int]] = {}
+
+    def of(self, name: Name) -> list[int]:
+        """The numbers of a name."""
+        found = self._first.get(name, ())
+        first = [found] if isinstance(found, int) else [*found]
+        return first + self._more.get(name, [])
+
+    def first(self, names: Iterable[Name]) -> list[tuple[int, ...]]:
+        """The numbers of each name that were known at first."""
+        found = map(self._first.get, names, repeat(()))
+        return [(numbers,) if isinstance(numbers, int) else numbers for numbers in found]
+
+    def add(self, name: Name, number: int) -> None:
+        """One that is greater than all before."""
+        self._more.setdefault(name, []).append(number)
+
+
+class Scopes(Sequence[Scope]):
+    """The scopes by number, which are made when they are asked for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.keep_in: list[bool] = []
+        self._numbers: dict[bool, dict[str, int]] = {True: {}, False: {}}
+
+    def number(self, keep_in: bool, name: str) -> int:
+        """The number of a scope, which it gets now where it has none."""
+        numbers = self._numbers[keep_in]
+        found = numbers.get(name)
+        if found is None:
+            found = numbers[name] = len(self.names)
+            self.names.append(name)
+            self.keep_in.append(keep_in)
+        return found
+
+    def find(self, keep_in: bool, name: str) -> int:
+        """The number of a scope, -1 where it has none."""
+        return self._numbers[keep_in].get(name, -1)
+
+    def begin(self, keep_in: list[bool], names: list[str]) -> list[int]:
+        """``number`` of all of these, no two of which have one name; before any other."""
+        self.names += names
+        self.keep_in += keep_in
+        for way, numbers in self._numbers.items():
+            numbers.update((name, at) for at, name in enumerate(names) if keep_in[at] is way)
+        return list(range(len(names)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, number: int) -> Scope: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Scope]: ...
+
+    def __getitem__(self, number: int | slice) -> Scope | list[Scope]:
+        if isinstance(number, slice):
+            return list(map(Scope, self.keep_in[number], self.names[number]))
+        return Scope(self.keep_in[number], self.names[number])
+
+
+class SharedColumns:
+    """Columns by name that all versions share."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Appending] = {}
+
+    def also(self, name: str, cells: object, dtype: DTypeLike) -> NDArray[Any]:
+        """A column with more cells."""
+        more = np.asarray(cells, dtype)
+        if name not in self._held:
+            self._held[name] = Appending(more)
+            return more
+        return self._held[name].also(more)
+
+
+class FenceNumbers:
+    """What fences have which numbers; all versions share it, and each passes over what is not its own."""
+
+    def __init__(self) -> None:
+        self.columns = SharedColumns()
+        self.fences: Chained[Fence] = Chained([])
+        #: Whom each fence is for, and the fences that were asked for.
+        self.applies_to: list[tuple[str, ...]] = []
+        self._made: dict[int, Fence] = {}
+        self.scopes = Scopes()
+        self.of_scope: NumbersByName[int] = NumbersByName({})
+        self.by_id: NumbersByName[str] = NumbersByName({})
+        self.by_selector: NumbersByName[str] = NumbersByName({})
+
+    def add(self, fences: Sequence[Fence], known: int) -> list[int]:
+        """Fences from a number on; their scopes, -1 for circles of leaves, which apply to nobody."""
+        ids, groups, selectors = (cells_of(fences, name) for name in ("fence_id", "group", "applies_to"))
+        scope = self._scopes_of(ids, groups, selectors)
+        self.applies_to += selectors
+        count = next((place for place, of in enumerate(scope) if of < 0), len(scope))
+        if known == 0:
+            self.fences = Chained([fences])
+            self._begin(scope[:count], ids[:count], selectors[:count])
+            self._add(scope[count:], ids[count:], selectors[count:], count)
+        else:
+            self.fences.add(fences)
+            self._add(scope, ids, selectors, known)
+        return scope
+
+    def fence(self, number: int) -> Fence:
+        """A fence, or the circle of a leave."""
+        found = self._made.get(number)
+        if found is None:
+            found = self._made[number] = self.fences[number]
+        return found
+
+    def _scopes_of(self, ids: Column, groups: Column, selectors: Column) -> list[int]:
+        names = [group or fence_id for fence_id, group in zip(ids, groups, strict=True)]
+        if not self.scopes and all(selectors) and len(set(names)) == len(names):
+            return self.scopes.begin([group is not None for group in groups], names)
+        number = self.scopes.number
+        return [
+            number(group is not None, name) if applies_to else -1
+            for name, group, applies_to in zip(names, groups, selectors, strict=True)
+        ]
+
+    def _begin(self, scope: list[int], ids: Column, selectors: Column) -> None:
+        """The fences up to the first circle of a leave, by whole columns."""
+        self.of_scope = NumbersByName(places_by_name(scope))
+        self.by_id = NumbersByName(places_by_name(ids))
+        if all(len(of) == 1 for of in selectors):
+            self.by_selector = NumbersByName(places_by_name([one for (one,) in selectors]))
+            return
+        found: dict[str, list[int]] = {}
+        for place, of in enumerate(selectors):
+            for selector in of:
+                found.setdefault(selector, []).append(place)
+        self.by_selector = NumbersByName({selector: tuple(places) for selector, places in found.items()})
+
+    def _add(self, scope: list[int], ids: Column, selectors: Column, known: int) -> None:
+        for number, (of, fence_id, applies_to) in enumerate(zip(scope, ids, selectors, strict=True), known):
+            if of >= 0:
+                self.of_scope.add(of, number)
+                self.by_id.add(fence_id, number)
+                for selector in applies_to:
+                    self.by_selector.add(selector, number)

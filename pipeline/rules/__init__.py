@@ -1,0 +1,1 @@
+"""Which rules there are: the one catalogue that engine, commands, page and documents read."""

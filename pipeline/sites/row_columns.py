@@ -1,0 +1,138 @@
+"""Rows of a site as columns; a row becomes an object when somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, overload
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Row = TypeVar("Row")
+#: Texts are lists, numbers and shapes are arrays.
+Column = Sequence[Any] | NDArray[Any]
+
+#: The columns that are arrays, by the names of the fields that they hold.
+_ARRAYS: Mapping[str, DTypeLike] = {
+    "valid_from_ms": np.int64,
+    "valid_to_ms": np.int64,
+    "area.shape": np.object_,
+    "area.reach_m": np.float64,
+    "tolerance_m": np.float64,
+    "has_policy_tolerance": np.bool_,
+}
+
+
+def column_of(name: str, cells: Iterable[Any]) -> Column:
+    """Cells as the column of a name."""
+    held = list(cells)
+    if name not in _ARRAYS:
+        return held
+    made = np.empty(len(held), _ARRAYS[name])
+    made[:] = held
+    return made
+
+
+class ByName:
+    """What has columns is looked up by their names, from the first time on that somebody asks by one."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Mapping[str, int | tuple[int, ...]]] = {}
+
+    def column(self, name: str) -> Column:
+        """A column of all rows, shape (n,)."""
+        raise NotImplementedError
+
+    def places(self, by: str, name: str) -> Sequence[int]:
+        """Where the rows are whose column ``by`` holds a name, in order."""
+        found = self._found.get(by)
+        if found is None:
+            found = self._found[by] = places_by_name(self.column(by))
+        places = found.get(name, ())
+        return (places,) if isinstance(places, int) else places
+
+
+class RowColumns(ByName, Generic[Row]):
+    """Rows of equal-length columns, by the names of a record's fields; a base of ``Rows``.
+
+    A row is made when it is first asked for, and is the same object from then on.
+    """
+
+    def __init__(self, make: Callable[..., Row], columns: Mapping[str, Column]) -> None:
+        """``make`` gets the cells of a row in the order of the columns."""
+        super().__init__()
+        self._make = make
+        self._columns = dict(columns)
+        self._length = len(next(iter(self._columns.values())))
+        self._made: dict[int, Row] = {}
+
+    def column(self, name: str) -> Column:
+        """A column of all rows, shape (n,)."""
+        return self._columns[name]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, place: int) -> Row:
+        row = self._made.get(place)
+        if row is None:
+            if not 0 <= place < self._length:
+                raise IndexError(f"no row {place} of {self._length}")
+            row = self._made[place] = self._make(*(_cell(cells, place) for cells in self._columns.values()))
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self.__getitem__, range(self._length))
+
+
+class Picked(Sequence[Row]):
+    """Some rows of a table, by their indexes in it."""
+
+    def __init__(self, rows: Sequence[Row], indexes: NDArray[np.int64]) -> None:
+        self._rows = rows
+        self.indexes = indexes
+
+    def column(self, name: str) -> Column:
+        """A field of these rows, shape (n,)."""
+        cells = cells_of(self._rows, name)
+        if isinstance(cells, np.ndarray):
+            return cells[self.indexes]
+        return list(map(cells.__getitem__, self.indexes.tolist()))
+
+    def __len__(self) -> int:
+        return len(self.indexes)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return Picked(self._rows, self.indexes[index])
+        return self._rows[int(self.indexes[index])]
+
+
+def cells_of(rows: Sequence[Any], name: str) -> Any:
+    """A field of any rows as a column: as they have it by columns, else gathered from the objects."""
+    column = getattr(rows, "column", None)
+    return column_of(name, map(attrgetter(name), rows)) if column is None else column(name)
+
+
+def _cell(cells: Column, place: int) -> Any:
+    return cells.item(place) if isinstance(cells, np.ndarray) else cells[place]
+
+
+def places_by_name(names: Column) -> Mapping[Any, int | tuple[int, ...]]:
+    """The places of each name; most names have one, which needs no tuple."""
+    found: dict[str, int | tuple[int, ...]] = dict(zip(names, range(len(names)), strict=True))
+    if len(found) == len(names):
+        return found
+    found = {}
+    for place, name in enumerate(names):
+        there = found.setdefault(name, place)
+        if there is not place:
+            found[name] = (*(there if isinstance(there, tuple) else (there,)), place)
+    return found
