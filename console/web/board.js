@@ -76,8 +76,12 @@ export class Board {
   /** Change the filters; the address holds them, so that a reload shows the same. @param {Record<string, string>} change */
   choose(change) {
     Object.assign(this.wanted, change);
-    const kept = Object.entries(this.wanted).filter(([name, value]) => value !== "" && !(name === "group" && value === "unfinished"));
-    history.replaceState(null, "", `${location.pathname}#${new URLSearchParams(kept)}`);
+    const kept = new URLSearchParams(location.hash.slice(1)); // others keep things there as well
+    for (const [name, value] of Object.entries(this.wanted)) {
+      if (value === "" || (name === "group" && value === "unfinished")) kept.delete(name);
+      else kept.set(name, value);
+    }
+    history.replaceState(null, "", `${location.pathname}#${kept}`);
     this.items = [];
     this.people.cards = [];
     this.selection.clear();

@@ -9,6 +9,7 @@ const MUTE_MS = 15 * 60_000;
 /** While something urgent waits, the alarm is heard again so often. Hidden tabs are woken once a minute at most. */
 const REMIND_MS = 60_000;
 const MOST = 100;
+const STATES = ["on", "muted", "blocked"];
 /** Three tones: seconds from now, hertz. */
 const TONES = [[0, 880], [0.22, 660], [0.44, 880]];
 const TONE_S = 0.18;
@@ -119,6 +120,9 @@ export class Alarm {
     const state = this.isBlocked ? "blocked" : minutes > 0 ? "muted" : "on";
     const text = word(`sound_${state}`, { minutes });
     if (this.button.textContent === text) return;
+    // The first touch changes the text; a button beside it that moved under the finger would not be pressed.
+    const texts = STATES.map((one) => word(`sound_${one}`, { minutes: MUTE_MS / 60_000 }));
+    this.button.dataset.widest = texts.reduce((widest, one) => (one.length > widest.length ? one : widest));
     this.button.textContent = text;
     this.button.title = word(`sound_${state}_hint`);
     this.button.dataset.sound = state;

@@ -189,6 +189,20 @@ def test_the_wall_is_put_up_and_taken_down(visitor: Visit, console: PageConsole)
     expect(visitor.page.locator("#board")).to_be_visible()
 
 
+def test_the_first_press_of_a_finger_counts(visitor: Visit, console: PageConsole) -> None:
+    """From the first touch on the page may be heard, and says so on a button: nothing moves by it."""
+    enter(visitor, console)
+    button, sound = visitor.page.locator("#wall-button"), visitor.page.locator("#sound")
+    expect(sound).to_contain_text("提示音被阻止")
+    before = button.bounding_box()
+    button.hover()
+    visitor.page.mouse.down()
+    expect(sound).to_contain_text("提示音开")
+    assert button.bounding_box() == before
+    visitor.page.mouse.up()
+    expect(visitor.page.locator("#wall")).to_be_visible()
+
+
 def test_the_gravest_office_comes_first(visitor: Visit, console: PageConsole) -> None:
     """By the page's own function: gravest first, then oldest, those with nothing last; no empty county."""
     found: Any = visitor.page.goto(console.url) and visitor.page.evaluate(
