@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.fleet import home_of_fleets
 from pipeline.ingest.received import Received
+from pipeline.ingest.usable import UsableBatch
 from pipeline.ping import PING
 from pipeline.sites.leaves import COLUMNS as LEAVE_COLUMNS
 
@@ -167,7 +168,8 @@ class Pings:
             "lat": pa.array(self._lat[first : first + rows]),
         }
         lines: Sequence[bytes] = ()
-        return Received(PING, np.zeros(rows, np.int8), event_ms, pa.RecordBatch.from_pydict(cells), lines)
+        usable = UsableBatch(pa.RecordBatch.from_pydict(cells))
+        return Received(PING, np.zeros(rows, np.int8), event_ms, usable, lines, (now_ms, now_ms))
 
 
 def _write_csv(path: Path, rows: Iterable[dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -51,6 +52,7 @@ from console.token_watch import TokenWatch
 from console.visits import Visits, recorded_refusal
 from pipeline.ingest import GatewayError, JournalWriter, OtherDevice, TooManyRows, WriterStopped
 from pipeline.ingest.journal_writer import log_writer
+from pipeline.ingest.loop_results import LoopResults
 from pipeline.ingest.refusals import Refusals
 from pipeline.sites.change_faults import ChangeRefused
 from sinks.access_log import PurposeMissing
@@ -120,6 +122,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(writer.start)
     if parts.running_site is not None:
         await run_in_threadpool(parts.running_site.start, writer)
+    app.state.results = LoopResults(asyncio.get_running_loop())
     app.state.refusals.start()
     app.state.live.start()
     try:

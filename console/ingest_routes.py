@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from console.errors import BadBody, RowsElsewhere
 from console.gate import Gate, Right, site_of
 from pipeline.ingest import GatewayError, JournalWriter, UnreadableMessage
 from pipeline.ingest.bodies import received
+from pipeline.ingest.loop_results import LoopResult, LoopResults
 from pipeline.ingest.one_row import received_message
 from pipeline.ingest.protocols import PROTOCOLS
 from pipeline.ingest.protocols.protocol import Frame, Protocol
@@ -153,8 +153,11 @@ async def _received(request: Request, body: bytes, kind: int, caller: Caller, *,
 async def _durable(request: Request, rows: Received, caller: Caller, source: str) -> Received:
     """The rows with all their reasons, once those accepted are on disk; the others are kept to be found."""
     writer: JournalWriter = request.app.state.writer
-    done = await asyncio.wrap_future(writer.submit(rows, source))
-    if len(done.batch) < len(done):
+    results: LoopResults = request.app.state.results
+    expected: LoopResult[Received] = results.expected()
+    writer.submit_for(expected, rows, source)
+    done = await expected
+    if done.span_ms is None:
         _keep(request, caller, source, refusals(done, OF_ONE_MESSAGE_MOST))
     return done
 

@@ -158,6 +158,7 @@ class Witness:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._handle = -1
 
     def recorded(self) -> int:
         """The count last told; 0 where none was, or none that can be read."""
@@ -176,11 +177,27 @@ class Witness:
         The store has what it is told of, so a disk that is full is for the store itself to complain of.
         """
         with suppress(OSError):
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            is_kept_open = self._handle >= 0
+            handle = self._handle if is_kept_open else self._opened()
             try:
                 write_at(handle, _COUNT.pack(count, zlib.crc32(str(count).encode())), 0)
             finally:
-                os.close(handle)
+                if not is_kept_open:
+                    os.close(handle)
+
+    def keep_open(self) -> None:
+        """For a store that is told of many times a second, by one who alone may write it."""
+        with suppress(OSError):
+            self._handle = self._opened()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
 
 
 def witness_of(store: Path) -> Witness:

@@ -7,30 +7,43 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.columns import columns_of
 from pipeline.ingest.counting import has_more_elements, has_more_lines
 from pipeline.ingest.errors import OtherDevice, TooManyRows, UnreadableMessage
-from pipeline.ingest.log_columns import FEW_ROWS, log_batch, log_batch_of_few
-from pipeline.ingest.received import Received
+from pipeline.ingest.log_columns import cells_of_few, log_batch
+from pipeline.ingest.received import Received, span_of
+from pipeline.ingest.usable import NONE_USABLE, UsableBatch, UsableCells
 from pipeline.reading.arrow_types import other_types
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.device_ids import COLUMN_NAMES, DeviceIds
 from pipeline.reading.exact import json_object, object_of, row_of_object
-from pipeline.reading.fields import BROKEN, FIELDS, UNPLAIN, WRONG_VALUE, Fields, checked_rows
+from pipeline.reading.fields import (
+    BROKEN,
+    FIELDS,
+    UNPLAIN,
+    WRONG_VALUE,
+    Fields,
+    checked_rows,
+    field_reasons,
+)
 from pipeline.reading.json_rows import UNKNOWN_COLUMNS_MOST, decode_lines
 from pipeline.reading.nesting import elements_of
 from pipeline.reading.other_columns import column_of_cells, is_unicode, other_cells
-from pipeline.reading.rows import BAD_VALUE, USABLE, RawRows
+from pipeline.reading.rows import BAD_VALUE, USABLE
 from pipeline.reading.text_stream import BOM, LINE_MOST
 
 #: Rows of one body: memory goes by their number, and a short row takes fifty times its length. A device
 #: sends what one person gathered.
 ROWS_MOST = 100_000
 DEVICE_ROWS_MOST = 10_000
-_ORDER_MOST = 64
+_NO_ORDER = np.full(64, -1, np.int64)
+#: As many rows are sooner read as objects than as columns.
+FEW_ROWS = 256
+_EVENT, _START, _END, _CHALLENGE, _GIVEN, _FLAGS = map(
+    (FIELDS.names or ()).index, ("event_ms", "start", "end", "challenge_start", "given", "flags")
+)
 
 
 def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_ndjson: bool) -> Received:
@@ -46,28 +59,62 @@ def received(body: bytes, kind: int, devices: DeviceIds, *, own: str | None, is_
         raise TooManyRows(f"more than {rows_most} rows; send fewer at a time")
     if is_array:
         text = b"\n".join(_elements(text))
-    text += b"\n"
-    fields = _decoded(text, kind, devices)
+    fields = _decoded(text + b"\n", kind, devices)
+    read = _few if len(fields) <= FEW_ROWS else _many
+    return read(text, fields, kind, devices, own)
+
+
+def _few(text: bytes, fields: Fields, kind: int, devices: DeviceIds, own: str | None) -> Received:
+    """Rows as plain objects of Python, which for few of them is sooner than as arrays."""
+    rows = fields.tolist()
+    lines = [text[row[_START] : row[_END]] for row in rows]
+    if own is not None:
+        _check_own(lines, own)
+    flags, given, is_challenged = 0, 0, False
+    for row in rows:
+        flags |= row[_FLAGS]
+        given |= row[_GIVEN]
+        is_challenged |= row[_CHALLENGE] >= 0
+    challenges: list[str | None] = [None] * len(rows)
+    if flags & UNPLAIN or is_challenged:
+        challenges = _made_plain(fields, text, lines, kind, devices)
+        rows = fields.tolist()
+    reason = field_reasons(fields)
+    names = list(other_types(kind)) if flags & UNPLAIN else _named(given, kind)
+    others = _others(reason, names, lines, kind)
+    codes = reason.tolist()
+    event_ms = [row[_EVENT] for row in rows]
+    usable, span_ms = NONE_USABLE, None
+    if not any(codes):
+        span_ms = (min(event_ms), max(event_ms)) if rows else None
+    else:
+        kept = [row for row, code in enumerate(codes) if code == USABLE]
+        rows, challenges = [rows[row] for row in kept], [challenges[row] for row in kept]
+    if rows:
+        usable = UsableCells(len(rows), cells_of_few(rows, others, challenges, kind, devices))
+    return Received(kind, reason, np.array(event_ms, np.int64), usable, lines, span_ms)
+
+
+def _many(text: bytes, fields: Fields, kind: int, devices: DeviceIds, own: str | None) -> Received:
+    """Rows as columns."""
     bounds = zip(fields["start"].tolist(), fields["end"].tolist(), strict=True)
     lines = [text[start:end] for start, end in bounds]
     if own is not None:
         _check_own(lines, own)
-    flags = int(np.bitwise_or.reduce(fields["flags"])) if len(fields) else 0
-    names = _other_names(fields, flags, kind)
-    rows, challenges = _checked(fields, flags, text, lines, kind, devices)
-    others = _others(rows, names, lines, kind)
-    usable = rows if not rows.reason.any() else rows.select(rows.reason == USABLE)
-    batch = _batch(usable, others, challenges, kind, devices)
-    return Received(kind, rows.reason, rows.event_ms, batch, lines)
-
-
-def _batch(
-    rows: RawRows, others: dict[str, list[Any]], challenges: list[str], kind: int, devices: DeviceIds
-) -> pa.RecordBatch:
-    if len(rows) <= FEW_ROWS:
-        return log_batch_of_few(rows, others, challenges, kind, devices)
+    flags = int(np.bitwise_or.reduce(fields["flags"]))
+    given = int(np.bitwise_or.reduce(fields["given"]))
+    codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
+    if flags & UNPLAIN or (fields["challenge_start"] >= 0).any():
+        for row, challenge in enumerate(_made_plain(fields, text, lines, kind, devices)):
+            if challenge is not None:
+                codes[row] = challenges.code(challenge)
+    rows = checked_rows(fields, codes)
+    names = list(other_types(kind)) if flags & UNPLAIN else _named(given, kind)
+    others = _others(rows.reason, names, lines, kind)
     columns = {name: column_of_cells(cells, name, kind) for name, cells in others.items()}
-    return log_batch(rows, columns, challenges, kind, devices)
+    batch = log_batch(rows.select(rows.reason == USABLE), columns, challenges.texts, kind, devices)
+    span_ms = span_of(rows.reason, rows.event_ms)
+    return Received(kind, rows.reason, rows.event_ms, UsableBatch(batch), lines, span_ms)
 
 
 def _elements(text: bytes) -> list[bytes]:
@@ -86,7 +133,7 @@ def _elements(text: bytes) -> list[bytes]:
 def _decoded(text: bytes, kind: int, devices: DeviceIds) -> Fields:
     room = np.empty(text.count(b"\n"), FIELDS)
     content = _content(kind)
-    order = np.full(_ORDER_MOST, -1, np.int64)
+    order = _NO_ORDER.copy()
     unknown_columns = np.zeros((UNKNOWN_COLUMNS_MOST, 3), np.int64)
     letters = np.frombuffer(text, np.uint8)
     rows, _ = decode_lines(letters, 0, True, LINE_MOST, content, order, *devices.words, unknown_columns, room)
@@ -107,36 +154,27 @@ def _check_own(lines: list[bytes], own: str) -> None:
             raise OtherDevice(f"a token of the device {own} sends for no other")
 
 
-def _checked(
-    fields: Fields, flags: int, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
-) -> tuple[RawRows, list[str]]:
-    """All rows with their reasons, and the challenge ids they number; rows not plain go one by one.
-
-    ``flags`` are those that any row has. Those are plain in ``fields`` from then on.
-    """
-    codes, challenges = np.full(len(fields), -1, np.int32), Challenges()
-    has_challenge = fields["challenge_start"] >= 0
-    if not flags & UNPLAIN and not has_challenge.any():  # as nearly all bodies are
-        return checked_rows(fields, codes), challenges.texts
+def _made_plain(
+    fields: Fields, text: bytes, lines: list[bytes], kind: int, devices: DeviceIds
+) -> list[str | None]:
+    """The challenge ids of all rows; rows not plain in ``fields`` are read one by one, and are plain then."""
+    challenges: list[str | None] = [None] * len(fields)
     plain = fields["flags"] & (UNPLAIN | BROKEN) == 0
-    for row in np.flatnonzero(plain & has_challenge).tolist():
+    for row in np.flatnonzero(plain & (fields["challenge_start"] >= 0)).tolist():
         start, end = fields["challenge_start"][row], fields["challenge_end"][row]
-        codes[row] = challenges.code(text[start:end].decode())
+        challenges[row] = text[start:end].decode()
     for row in np.flatnonzero(fields["flags"] & UNPLAIN).tolist():
         exact = row_of_object(json_object(lines[row]), columns_of(kind), devices.numbers)
-        if not is_unicode(exact.challenge):
+        if is_unicode(exact.challenge):
+            challenges[row] = exact.challenge
+        else:
             exact.flags |= WRONG_VALUE
-        elif exact.challenge is not None:
-            codes[row] = challenges.code(exact.challenge)
         exact.store(fields[row])
-    return checked_rows(fields, codes), challenges.texts
+    return challenges
 
 
-def _other_names(fields: Fields, flags: int, kind: int) -> list[str]:
-    """The columns beside whose, when and where, as far as any row may have them."""
-    if flags & UNPLAIN:
-        return list(other_types(kind))
-    given = int(np.bitwise_or.reduce(fields["given"])) if len(fields) else 0
+def _named(given: int, kind: int) -> list[str]:
+    """The columns beside whose, when and where that any row has, by the bits of ``given``."""
     return [name for name, bit in _other_bits(kind) if given & bit]
 
 
@@ -146,26 +184,28 @@ def _other_bits(kind: int) -> list[tuple[str, int]]:
     return [(name, 1 << COLUMN_NAMES.index(name)) for name in other_types(kind)]
 
 
-def _others(rows: RawRows, names: list[str], lines: list[bytes], kind: int) -> dict[str, list[Any]]:
+def _others(
+    reason: NDArray[np.int8], names: list[str], lines: list[bytes], kind: int
+) -> dict[str, list[Any]]:
     """Columns beside whose, when and where, as cells of the usable rows.
 
     The log cannot hold text that is no Unicode (a lone surrogate), so such a row is a bad value.
     """
     if not names:
         return {}
-    usable = np.flatnonzero(rows.reason == USABLE).tolist()
+    usable = np.flatnonzero(reason == USABLE).tolist()
     try:
         return other_cells([lines[row] for row in usable], names, kind)
     except ValueError:
-        found = [values for row in usable if (values := _own_values(rows, row, lines[row], names))]
+        found = [values for row in usable if (values := _own_values(reason, row, lines[row], names))]
         return {name: [values[name] for values in found] for name in names}
 
 
-def _own_values(rows: RawRows, row: int, line: bytes, names: list[str]) -> dict[str, Any]:
+def _own_values(reason: NDArray[np.int8], row: int, line: bytes, names: list[str]) -> dict[str, Any]:
     """Some columns of one row; nothing where the row turns out to be of no use."""
     found = object_of(line)
     values = {name: found.get(name) for name in names}
     if not all(map(is_unicode, values.values())):
-        rows.reason[row] = BAD_VALUE
+        reason[row] = BAD_VALUE
         return {}
     return values

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.ingest.log_columns import log_batch
-from pipeline.ingest.received import reasons_at, usable_part
+from pipeline.ingest.received import reasons_at, still_usable
 from pipeline.log.record import PAYLOAD_BYTES_MOST, Entry
 from pipeline.log.refused import with_refused
 from pipeline.log.rows import rows_entry
@@ -52,10 +52,11 @@ class FileRows:
     def at(self, arrival_ms: int, horizon_ms: int) -> FileRows:
         """The same rows with what their arrival decides."""
         reason = reasons_at(self.reason, self.event_ms, arrival_ms, horizon_ms)
+        kept = still_usable(self.reason, reason)
         return replace(
             self,
             reason=reason,
-            batch=usable_part(self.batch, self.reason, reason),
+            batch=self.batch if kept.all() else self.batch.filter(pa.array(kept)),
             texts=_texts(self.chunk, self.start, reason, self.texts),
         )
 

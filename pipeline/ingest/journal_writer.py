@@ -18,6 +18,7 @@ from pipeline.host.pace import DAY_MS, Pace
 from pipeline.host.steady_clock import SteadyClock
 from pipeline.ingest.arriving import Arriving, NoFigures, WriterFigures
 from pipeline.ingest.errors import ClockInDoubt, WriterStopped
+from pipeline.ingest.loop_results import Settled
 from pipeline.log.marks import GAP_MOST_MS
 from pipeline.log.protocol import LogWriter
 from pipeline.log.record import Entry, clock_mark, start_mark
@@ -48,7 +49,7 @@ class _Submission(Generic[Rows]):
 
     rows: Rows
     source: str
-    done: Future[Rows] = field(default_factory=Future)
+    done: Settled[Rows]
 
     def judged(self, arrival_ms: int, horizon_ms: int) -> _Submission[Rows]:
         """The same with rows that have arrived."""
@@ -143,15 +144,19 @@ class JournalWriter:
 
         Raises WriterStopped where nothing can be written or too much is waiting.
         """
+        done: Future[Rows] = Future()
+        self.submit_for(done, rows, source)
+        return done
+
+    def submit_for(self, done: Settled[Rows], rows: Rows, source: str) -> None:
+        """The same for somebody who is told by the writer's thread."""
         with self._mutex:
             if not self.is_writing:
                 raise WriterStopped("the log cannot be written")
             if self._waiting_rows > WAITING_ROWS_MOST:
                 raise WriterStopped("more rows are waiting than the log takes; send again later")
             self._waiting_rows += len(rows)
-            submission = _Submission(rows, source)
-            self._submitted.put(submission)
-        return submission.done
+            self._submitted.put(_Submission(rows, source, done))
 
     def submit_change(self, change: Change) -> Future[None]:
         """A change of the site to resolve and write; the future is done when it is durable or needs none.

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from geofences.crs import CRS
 from pipeline.ping import PING
-from pipeline.reading.arrow_types import INSTANT, column_types, other_types
+from pipeline.reading.arrow_types import INSTANT, other_types
 from pipeline.reading.device_ids import DeviceIds
+from pipeline.reading.fields import FACE_OK, FIELDS
 from pipeline.reading.other_columns import number_of, unicode_text
 from pipeline.reading.rows import RawRows
 from pipeline.sites.policy import SOURCES
-
-#: As many rows are sooner made by ``log_batch_of_few`` than by ``log_batch``.
-FEW_ROWS = 256
 
 _NUMBERS = ("lon", "lat", "accuracy_m")
 
@@ -43,35 +41,32 @@ def log_batch(
     return pa.RecordBatch.from_pydict({**columns, **others})
 
 
-def log_batch_of_few(
-    rows: RawRows,
+def cells_of_few(
+    rows: Sequence[tuple[Any, ...]],
     others: Mapping[str, Sequence[Any]],
-    challenges: Sequence[str],
+    challenges: Sequence[str | None],
     kind: int,
     devices: DeviceIds,
-) -> pa.RecordBatch:
-    """The same from ``others`` as cells: Arrow makes all columns in one call."""
+) -> dict[str, Sequence[Any]]:
+    """The same of few rows, which are elements of ``Fields`` in the order of FIELDS, as plain lists.
+
+    ``challenges`` holds each row's id. There is at least one row.
+    """
+    columns = dict(zip(FIELDS.names or (), zip(*rows, strict=True), strict=True))
     cells: dict[str, Sequence[Any]] = {
-        "device_id": [devices.ids[device] for device in rows.device.tolist()],
-        "event_time": rows.event_ms.tolist(),
-        **{name: [_given(number) for number in getattr(rows, name).tolist()] for name in _NUMBERS},
+        "device_id": [devices.ids[device] for device in columns["device"]],
+        "event_time": columns["event_ms"],
+        **{name: [_given(number) for number in columns[name]] for name in _NUMBERS},
     }
     if kind == PING:
-        cells["source"] = [_text(code, 0, SOURCES) for code in rows.source.tolist()]
-        cells["crs"] = [_text(code, 1, CRS) for code in rows.crs.tolist()]
+        cells["source"] = [_text(code, 0, SOURCES) for code in columns["source"]]
+        cells["crs"] = [_text(code, 1, CRS) for code in columns["crs"]]
     else:
-        cells["face_ok"] = rows.face_ok.tolist()
-        cells["challenge_id"] = [_text(code, 0, challenges) for code in rows.challenge.tolist()]
+        cells["face_ok"] = [flags & FACE_OK != 0 for flags in columns["flags"]]
+        cells["challenge_id"] = [None if text is None else unicode_text(text) for text in challenges]
     for name, column in others.items():
         cells[name] = [number_of(cell) for cell in column] if name in _numbers(kind) else column
-    row_type = _row_type(tuple(cells), kind)
-    return pa.RecordBatch.from_struct_array(pa.array(list(zip(*cells.values(), strict=True)), row_type))
-
-
-@cache
-def _row_type(names: tuple[str, ...], kind: int) -> pa.StructType:
-    types = column_types(kind)
-    return pa.struct([(name, types[name]) for name in names])
+    return cells
 
 
 @cache

@@ -10,14 +10,15 @@ import numpy as np
 
 from pipeline.columns import columns_of
 from pipeline.ingest.errors import OtherDevice
-from pipeline.ingest.log_columns import log_batch_of_few
+from pipeline.ingest.log_columns import cells_of_few
 from pipeline.ingest.protocols.protocol import Message
-from pipeline.ingest.received import Received, refused
+from pipeline.ingest.received import Received, refused, span_of
+from pipeline.ingest.usable import NONE_USABLE, UsableCells
 from pipeline.ping import PING
 from pipeline.reading.arrow_types import other_types
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.exact import row_of_object
-from pipeline.reading.fields import FIELDS, checked_rows
+from pipeline.reading.fields import FIELDS, field_reasons
 from pipeline.reading.other_columns import is_unicode
 from pipeline.reading.rows import BAD_VALUE, NOT_FIXED, USABLE
 
@@ -30,14 +31,17 @@ def received_message(message: Message, devices: DeviceIds, *, own: str | None) -
         raise OtherDevice(f"a token of the device {own} sends for no other")
     fields = np.zeros(1, FIELDS)
     row_of_object(values, columns_of(PING), devices.numbers).store(fields[0])
-    rows = checked_rows(fields, np.full(1, -1, np.int32))
+    reason = field_reasons(fields)
     others = {name: [values[name]] for name in other_types(PING) if name in values}
-    if rows.reason[0] == USABLE and not all(is_unicode(cell) for (cell,) in others.values()):
-        rows.reason[0] = BAD_VALUE
-    is_usable = rows.reason[0] == USABLE
-    cells = others if is_usable else {name: [] for name in others}
-    batch = log_batch_of_few(rows.select(rows.reason == USABLE), cells, [], PING, devices)
-    found = Received(PING, rows.reason, rows.event_ms, batch, _Lines(message.row))
+    if reason[0] == USABLE and not all(is_unicode(cell) for (cell,) in others.values()):
+        reason[0] = BAD_VALUE
+    usable = NONE_USABLE
+    if reason[0] == USABLE:
+        rows: list[Any] = fields.tolist()
+        usable = UsableCells(1, cells_of_few(rows, others, [None], PING, devices))
+    event_ms = fields["event_ms"].copy()
+    span_ms = span_of(reason, event_ms)
+    found = Received(PING, reason, event_ms, usable, _Lines(message.row), span_ms)
     return found if message.is_fixed else refused(found, NOT_FIXED)
 
 

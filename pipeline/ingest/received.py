@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.ingest.usable import NONE_USABLE, Usable
 from pipeline.log.record import Entry
-from pipeline.log.rows import rows_entry
 from pipeline.reading.rows import (
     AHEAD_MOST_MS,
     BAD_COORDINATES,
@@ -25,37 +24,49 @@ from pipeline.reading.rows import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Received:
-    """Rows of one message: ``reason``, ``event_ms``, ``lines`` of all of them, ``batch`` of the usable."""
+    """Rows of one message: ``reason``, ``event_ms``, ``lines`` of all of them, ``usable`` of the usable.
+
+    ``span_ms`` has the first and the last event where all rows are usable, as with nearly all messages; else
+    None.
+    """
 
     kind: int
     reason: NDArray[np.int8]
     event_ms: NDArray[np.int64]
-    batch: pa.RecordBatch
+    usable: Usable
     lines: Sequence[bytes]
+    span_ms: tuple[int, int] | None
 
     def __len__(self) -> int:
         return len(self.reason)
 
     def at(self, arrival_ms: int, horizon_ms: int) -> Received:
         """The same rows with what their arrival decides."""
-        if is_all_timely(self.reason, self.event_ms, arrival_ms, horizon_ms):
+        if self.span_ms is not None and _is_timely(self.span_ms, arrival_ms, horizon_ms):
             return self
         reason = reasons_at(self.reason, self.event_ms, arrival_ms, horizon_ms)
-        return replace(self, reason=reason, batch=usable_part(self.batch, self.reason, reason))
+        kept = still_usable(self.reason, reason)
+        usable = self.usable if kept.all() else self.usable.part(kept)
+        return replace(self, reason=reason, usable=usable, span_ms=span_of(reason, self.event_ms))
 
     def entries(self, source: str, arrival_ms: int) -> list[Entry]:
         """What goes into the log; the others are reported to their sender and to nobody else."""
-        if not len(self.batch):
-            return []
-        return [rows_entry(self.kind, self.batch, source=source, arrival_ms=arrival_ms)]
+        return [self.usable.entry(self.kind, source, arrival_ms)] if len(self.usable) else []
 
     def answer(self) -> dict[str, Any]:
         """The answer to the sender."""
-        refused = np.flatnonzero(self.reason).tolist() if self.reason.any() else []
+        refused = [] if self.span_ms is not None else np.flatnonzero(self.reason).tolist()
         return {
             "accepted": len(self.reason) - len(refused),
             "rejected": [{"index": row, "reason": REASONS[self.reason[row]]} for row in refused],
         }
+
+
+def span_of(reason: NDArray[np.int8], event_ms: NDArray[np.int64]) -> tuple[int, int] | None:
+    """First and last event where all rows are usable; else None."""
+    if not len(reason) or reason.any():
+        return None
+    return int(event_ms.min()), int(event_ms.max())
 
 
 def refusals(rows: Received, most: int) -> Iterator[tuple[int, str, str]]:
@@ -68,7 +79,7 @@ def refused(rows: Received, reason: int) -> Received:
     """The same rows where all that is usable is refused, as the protocol they came by says."""
     found = rows.reason.copy()
     found[found == USABLE] = reason
-    return replace(rows, reason=found, batch=rows.batch.slice(0, 0))
+    return replace(rows, reason=found, usable=NONE_USABLE, span_ms=None)
 
 
 #: Whether a row with a reason has a time that can be read.
@@ -85,16 +96,11 @@ def reasons_at(
     return found
 
 
-def is_all_timely(
-    reason: NDArray[np.int8], event_ms: NDArray[np.int64], arrival_ms: int, horizon_ms: int
-) -> bool:
-    """Whether all rows are usable and their arrival changes nothing of that, as with nearly all messages."""
-    if not len(reason) or reason.any():
-        return False
-    return bool(event_ms.max() <= arrival_ms + AHEAD_MOST_MS and event_ms.min() >= arrival_ms - horizon_ms)
+def still_usable(before: NDArray[np.int8], now: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Of the rows that were usable by the reasons of all rows before, whether each still is."""
+    kept: NDArray[np.bool_] = (now == USABLE)[before == USABLE]
+    return kept
 
 
-def usable_part(batch: pa.RecordBatch, before: NDArray[np.int8], now: NDArray[np.int8]) -> pa.RecordBatch:
-    """Of the rows that were usable by the reasons of all rows before, those that still are."""
-    kept = (now == USABLE)[before == USABLE]
-    return batch if kept.all() else batch.filter(pa.array(kept))
+def _is_timely(span_ms: tuple[int, int], arrival_ms: int, horizon_ms: int) -> bool:
+    return span_ms[1] <= arrival_ms + AHEAD_MOST_MS and span_ms[0] >= arrival_ms - horizon_ms

@@ -8,11 +8,11 @@ costs hundreds of bytes, not thousands. Rows that were refused may stand among t
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -60,10 +60,30 @@ def rows_entry(
     listed = ",".join(columns).encode()
     schema = _schema(kind, listed)
     cells = [_typed(column, holds) for column, holds in zip(columns.values(), schema.types, strict=True)]
-    content = pa.RecordBatch.from_arrays(cells, schema=schema).serialize()
+    return _entry(kind, pa.RecordBatch.from_arrays(cells, schema=schema), listed, source, first_row)
+
+
+def cells_entry(kind: int, cells: Mapping[str, Sequence[Any]], *, source: str, arrival_ms: int) -> Entry:
+    """The same of few rows whose columns are plain lists, instants in milliseconds; at least one row.
+
+    Arrow makes all columns in one call, which for few rows is most of what they cost.
+    """
+    required = _required(kind)
+    given = {name: column for name, column in cells.items() if name in required or _holds_any(column)}
+    given["arrival_time"] = [arrival_ms] * len(given["device_id"])
+    listed = ",".join(given).encode()
+    rows = pa.array(list(zip(*given.values(), strict=True)), _row_type(kind, listed))
+    return _entry(kind, pa.RecordBatch.from_struct_array(rows), listed, source, None)
+
+
+def _holds_any(column: Sequence[Any]) -> bool:
+    return any(cell is not None for cell in column)
+
+
+def _entry(kind: int, rows: pa.RecordBatch, listed: bytes, source: str, first_row: int | None) -> Entry:
     said = source.encode()
     head = _HEAD.pack(len(said), len(listed), -1 if first_row is None else first_row)
-    return Entry(_RECORD_OF[kind], b"".join((head, said, listed, content)))
+    return Entry(_RECORD_OF[kind], b"".join((head, said, listed, rows.serialize())))
 
 
 @cache
@@ -188,6 +208,11 @@ def _schema(kind: int, listed: bytes) -> pa.Schema:
     names = listed.decode().split(",")
     types = column_types(kind) | REFUSED_COLUMNS
     return pa.schema([(name, types[name]) for name in names])
+
+
+@cache
+def _row_type(kind: int, listed: bytes) -> pa.StructType:
+    return pa.struct(list(_schema(kind, listed)))
 
 
 def _stamped(batch: pa.RecordBatch, arrival_ms: int) -> pa.RecordBatch:

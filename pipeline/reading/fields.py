@@ -39,6 +39,7 @@ from pipeline.reading.rows import (
     BAD_VALUE,
     MALFORMED,
     UNKNOWN_DEVICE,
+    USABLE,
     RawRows,
 )
 
@@ -113,23 +114,33 @@ def reasons(
     """The first reason that holds for each row, in the order of the contract."""
     reason = np.zeros(len(flags), np.int8)
     for row in range(len(flags)):
-        given = flags[row] & (HAS_LON | HAS_LAT)
-        inside = abs(lon[row]) <= 180 and abs(lat[row]) <= 90
-        if flags[row] & (BROKEN | NO_DEVICE):
-            reason[row] = MALFORMED
-        elif device[row] < 0:
-            reason[row] = UNKNOWN_DEVICE
-        elif (
-            flags[row] & (NO_TIME | WRONG_TIME)
-            or event_ms[row] < FIRST_MS
-            or max(event_ms[row], arrival_ms[row]) > LAST_MS
-        ):
-            reason[row] = BAD_TIME
-        elif given != 0 and not (given == HAS_LON | HAS_LAT and inside):
-            reason[row] = BAD_COORDINATES
-        elif flags[row] & WRONG_VALUE:
-            reason[row] = BAD_VALUE
+        reason[row] = _reason(flags[row], device[row], event_ms[row], arrival_ms[row], lon[row], lat[row])
     return reason
+
+
+@njit(cache=True, nogil=True)
+def field_reasons(fields: Fields) -> NDArray[np.int8]:
+    """The same of rows that are not made into columns."""
+    reason = np.zeros(len(fields), np.int8)
+    for place in range(len(fields)):
+        row = fields[place]
+        reason[place] = _reason(row.flags, row.device, row.event_ms, row.arrival_ms, row.lon, row.lat)
+    return reason
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _reason(flags: int, device: int, event_ms: int, arrival_ms: int, lon: float, lat: float) -> int:
+    given = flags & (HAS_LON | HAS_LAT)
+    inside = abs(lon) <= 180 and abs(lat) <= 90
+    if flags & (BROKEN | NO_DEVICE):
+        return MALFORMED
+    if device < 0:
+        return UNKNOWN_DEVICE
+    if flags & (NO_TIME | WRONG_TIME) or event_ms < FIRST_MS or max(event_ms, arrival_ms) > LAST_MS:
+        return BAD_TIME
+    if given != 0 and not (given == HAS_LON | HAS_LAT and inside):
+        return BAD_COORDINATES
+    return BAD_VALUE if flags & WRONG_VALUE else USABLE
 
 
 @njit(cache=True, nogil=True, forceinline=True)

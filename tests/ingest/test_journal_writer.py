@@ -106,7 +106,7 @@ def test_the_end_waits_for_what_was_submitted(tmp_path: Path, clock: SetClock) -
     with Journal(tmp_path) as journal:
         with writing(journal, clock) as writer:
             done = [writer.submit(rows(), "http") for _ in range(600)]
-        assert all(len(future.result(0).batch) == 1 for future in done)
+        assert all(len(future.result(0).usable) == 1 for future in done)
         with pytest.raises(WriterStopped):
             writer.submit(rows(), "http")
         assert sum(record.kind == PINGS for record in journal.reader().poll(10_000)) == 600
@@ -141,7 +141,7 @@ def test_a_log_that_can_be_written_again_is(
         monkeypatch.setattr(journal, "append", append)
         clock.put(clock.now_ms + 2_000)
         assert writer.is_writing
-        assert len(writer.submit(rows(), "http").result(5).batch) == 1
+        assert len(writer.submit(rows(), "http").result(5).usable) == 1
 
 
 def test_a_bug_ends_the_writer(tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:

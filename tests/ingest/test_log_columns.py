@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest import bodies
-from pipeline.ingest.bodies import received
-from pipeline.ingest.log_columns import FEW_ROWS
-from pipeline.log.rows import rows_entry
+from pipeline.ingest.bodies import FEW_ROWS, received
+from pipeline.ingest.received import Received
+from pipeline.log.record import Record
+from pipeline.log.rows import cells_of
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading.device_ids import DeviceIds
 
@@ -47,12 +48,25 @@ ROWS = st.one_of(
 )
 
 
-def batch_of(body: bytes, kind: int, few_most: int = FEW_ROWS) -> tuple[list[int], pa.RecordBatch]:
-    """The reasons of all rows, and the usable ones as columns."""
+def rows_of(body: bytes, kind: int, few_most: int = FEW_ROWS) -> Received:
+    """The rows of a body, which are few up to a number."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(bodies, "FEW_ROWS", few_most)
-        rows = received(body, kind, DEVICES, own=None, is_ndjson=True)
-    return rows.reason.tolist(), rows.batch
+        return received(body, kind, DEVICES, own=None, is_ndjson=True)
+
+
+def logged(rows: Received) -> pa.RecordBatch | None:
+    """What the log holds of them; None where none is usable."""
+    found = rows.entries("http", NOON_MS)
+    assert len(found) == (len(rows.usable) > 0)
+    return cells_of(Record(0, found[0].kind, NOON_MS, found[0].payload)) if found else None
+
+
+def cells_in(batch: pa.RecordBatch | None, name: str) -> list[Any]:
+    """A column, all None where the log has no such column."""
+    if batch is None:
+        return []
+    return batch[name].to_pylist() if name in batch.schema.names else [None] * len(batch)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -61,18 +75,23 @@ def test_few_rows_and_many_make_the_same(case: tuple[int, list[dict[str, Any]]],
     kind, rows = case
     text = "\n".join(json.dumps(row, ensure_ascii=is_ascii) for row in rows)
     body = text.encode(errors="surrogatepass")
-    few_reasons, few = batch_of(body, kind, len(rows))
-    many_reasons, many = batch_of(body, kind, 0)
-    assert few_reasons == many_reasons
-    assert few.schema == many.schema
-    assert few.equals(many)
-    alone = [batch_of(line, kind, 1) for line in body.split(b"\n")]
-    assert [reason for reasons, _ in alone for reason in reasons] == few_reasons, "each is what it is alone"
-    for name in few.schema.names:
-        cells = [
-            one[name].to_pylist() if name in one.schema.names else [None] for _, one in alone if len(one)
-        ]
-        assert [cell for row in cells for cell in row] == few[name].to_pylist()
+    few, many = rows_of(body, kind, len(rows)), rows_of(body, kind, 0)
+    assert few.reason.tolist() == many.reason.tolist()
+    assert few.event_ms.tolist() == many.event_ms.tolist()
+    assert (few.lines, few.span_ms, len(few.usable)) == (many.lines, many.span_ms, len(many.usable))
+    assert logged(few) == logged(many)
+    early = {row.event_ms.min() for row in (few, many)}  # so that the arrival refuses some of them
+    late_ms = int(early.pop()) + 1_000
+    assert logged(few.at(late_ms, 500)) == logged(many.at(late_ms, 500))
+    assert few.at(late_ms, 500).answer() == many.at(late_ms, 500).answer()
+    alone = [rows_of(line, kind, 1) for line in body.split(b"\n")]
+    assert [reason for one in alone for reason in one.reason] == few.reason.tolist(), (
+        "each is what it is alone"
+    )
+    batch = logged(few)
+    for name in () if batch is None else batch.schema.names:
+        cells = [cell for one in alone for cell in cells_in(logged(one), name)]
+        assert cells == cells_in(batch, name)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -80,14 +99,15 @@ def test_few_rows_and_many_make_the_same(case: tuple[int, list[dict[str, Any]]],
 def test_cells_are_those_that_json_finds(case: tuple[int, list[dict[str, Any]]]) -> None:
     kind, rows = case
     body = "\n".join(json.dumps(row) for row in rows).encode()
-    reasons, batch = batch_of(body, kind)
-    usable = [row for row, reason in zip(rows, reasons, strict=True) if reason == 0]
-    assert len(batch) == len(usable)
-    for name in {"battery_pct", "worn", "operator", "challenge_id", "device_id"} & set(batch.schema.names):
-        assert batch[name].to_pylist() == [row.get(name) for row in usable]
+    found = rows_of(body, kind)
+    usable = [row for row, reason in zip(rows, found.reason.tolist(), strict=True) if reason == 0]
+    assert len(found.usable) == len(usable)
+    for name in ("battery_pct", "worn", "operator", "challenge_id", "device_id"):
+        assert cells_in(logged(found), name) == [row.get(name) for row in usable]
 
 
 def test_a_column_that_no_row_has_is_not_in_the_log() -> None:
     line = b'{"device_id":"D1","event_time":"2025-07-14T04:00:00Z","lon":1,"lat":2,"worn":null}'
-    _, batch = batch_of(line, PING)
-    assert b"worn" not in rows_entry(PING, batch, source="http", arrival_ms=NOON_MS).payload
+    for few_most in (0, 1):
+        (entry,) = rows_of(line, PING, few_most).entries("http", NOON_MS)
+        assert b"worn" not in entry.payload

@@ -14,13 +14,16 @@ from pipeline.ingest.errors import OtherDevice, UnreadableMessage
 from pipeline.ingest.one_row import received_message
 from pipeline.ingest.protocols import PROTOCOLS
 from pipeline.ingest.protocols.protocol import Frame, Message, Protocol
-from pipeline.ingest.received import refusals
+from pipeline.ingest.received import Received, refusals
+from pipeline.log.record import Record
+from pipeline.log.rows import cells_of
 from pipeline.ping import PING
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.reading.rows import REASONS
 
 FRAMES = Path(__file__).parent / "frames"
 DEVICES = DeviceIds(["D1", "D2"])
+NOON_MS = 1_752_465_600_000
 
 
 def golden() -> list[Any]:
@@ -91,15 +94,17 @@ def test_a_message_is_judged_as_the_same_row_in_a_body(row: dict[str, Any], why:
     assert found.reason.tolist() == as_text.reason.tolist(), why
     if found.reason[0] == 0:
         assert found.event_ms.tolist() == as_text.event_ms.tolist()
-        assert rows_of(found.batch) == rows_of(as_text.batch)
+        assert logged(found) == logged(as_text)
     else:
-        assert len(found.batch) == len(as_text.batch) == 0
+        assert len(found.usable) == len(as_text.usable) == 0
     assert list(found.lines) == [json.dumps(row).encode()]
 
 
-def rows_of(batch: Any) -> list[dict[str, Any]]:
-    """A column that holds nothing is as good as none; the log leaves both out."""
-    return [{name: cell for name, cell in row.items() if cell is not None} for row in batch.to_pylist()]
+def logged(rows: Received) -> list[dict[str, Any]]:
+    """The usable rows as the log holds them."""
+    (entry,) = rows.entries("http", NOON_MS)
+    found: list[dict[str, Any]] = cells_of(Record(0, entry.kind, NOON_MS, entry.payload)).to_pylist()
+    return found
 
 
 def test_without_a_fix_of_its_own_a_row_is_refused_and_shown() -> None:

@@ -34,6 +34,7 @@ class HighWaterMarkWriter:
         if HighWaterMarkReader(directory).read() != number or not path.exists():
             put_file(path, _encoded(number))
         self._handle = os.open(path, os.O_RDWR)
+        self._witness.keep_open()
         self._witness.record(number)
 
     def write(self, number: int) -> None:
@@ -45,6 +46,7 @@ class HighWaterMarkWriter:
         """Leaves the file durable as well."""
         sync_file(self._handle)
         os.close(self._handle)
+        self._witness.close()
 
 
 class HighWaterMarkReader:

@@ -40,7 +40,8 @@ class _Group:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.is_led = False
-        self.is_done = threading.Event()
+        #: Where others than the one who leads wait.
+        self.is_done: threading.Event | None = None
         self.first = 0
         self.failure: BaseException | None = None
 
@@ -92,10 +93,12 @@ class Journal:
             group.entries += entries
             place = len(group.entries)
             leads, group.is_led = not group.is_led, True
+            if not leads:
+                is_done = group.is_done = group.is_done or threading.Event()
         if leads:
             self._lead(group)
         else:
-            group.is_done.wait()
+            is_done.wait()
             if group.failure is not None:
                 raise AppendError(str(group.failure)) from group.failure
         return group.first + place
@@ -171,7 +174,9 @@ class Journal:
             with self._mutex:
                 if self._gathering is group:  # interrupted while it waited: nobody may join any longer
                     self._gathering = _Group()
-            group.is_done.set()
+                is_done = group.is_done  # nobody joins any longer
+            if is_done is not None:
+                is_done.set()
 
     def _write(self, group: _Group) -> None:
         if not self._is_open:
