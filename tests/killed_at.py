@@ -35,7 +35,7 @@ IN_RUN: dict[str, Spot] = {
     "site compiled, no shard moved": ("pipeline.runtime.site_history", "SiteHistory.take", "done"),
     "a shard moved": ("pipeline.engine.shard", "Shard.moved_to", "done"),
     "tracks archived": ("sinks.tracks", "TrackArchive.append", "done"),
-    "a part of the state kept": ("pipeline.runtime.checkpoints", "CheckpointStore.put", "done"),
+    "a part of the state kept": ("pipeline.runtime.checkpoints", "CheckpointStore._write", "done"),
     "rows of the state kept": ("pipeline.runtime.checkpoints", "CheckpointStore._grow", "done"),
     "stores told how far": ("fencewatch.running", "Outputs.reached", "done"),
 }

@@ -9,8 +9,9 @@ column. Rows are durable before the state that counts them is. Nothing is read b
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from pipeline.host.framed import FrameDamaged, frame_sum, framed, read_frame
 
 #: Rows of a frame.
 _BLOCK_ROWS = 1 << 18
+#: As much of what a thing has gained is copied, to be written behind; more (at a start) is written at once.
+_COPIED_BYTES_MOST = 64 << 20
 #: How the number within a token looks, as a pattern of file names: ten digits.
 _NUMBER = "[0-9]" * 10
 
@@ -58,42 +61,126 @@ class StateFile(msgspec.Struct):
 
 @dataclass(slots=True)
 class _Part:
-    """What this process knows of a part: its committed token, and the row files it goes on writing."""
+    """What this process knows of a part, and the row files it goes on writing.
 
-    committed: str | None = None
-    committed_files: set[str] = field(default_factory=set)
+    ``handed`` is the token that the runtime got last, ``kept`` the one of the newest state on disk. A restart
+    may still ask for the files of ``held``, by the names of their states.
+    """
+
+    handed: str | None = None
+    kept: str | None = None
+    held: dict[str, set[str]] = field(default_factory=dict)
     files: dict[str, RowFile] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)
+    writing: Future[str] | None = None
+    #: Of the newest state; None before any was looked for.
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """What a growing thing has gained: its rows from ``first`` on, in a new file where others changed."""
+
+    count: int
+    generation: int
+    is_new: bool
+    rows: Rows
+
+    @property
+    def bytes(self) -> int:
+        """How much of it there is."""
+        return sum(cells.nbytes for cells in self.rows.values())
 
 
 class CheckpointStore:
-    """Keeps each part's newest states; a state is durable when ``put`` returns.
+    """Keeps each part's newest states; the state of a token that was handed out is durable.
 
     The runtime closes an epoch only when all that was handed on before it is committed. So while a new
-    state is put, the one put or got before it is the only other that a restart can ask for. A token ends in
-    the checksum of its state: one that was changed on disk names no state.
+    token is handed out, the one handed out or got before it is the only other that a restart can ask for. A
+    token ends in the checksum of its state: one that was changed on disk names no state.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._parts: dict[str, _Part] = {}
+        self._writer: ThreadPoolExecutor | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
+    def write_behind(self) -> None:
+        """From now on ``keep`` waits for no disk."""
+        self._writer = ThreadPoolExecutor(1, "checkpoints")
+
     def put(self, part: str, checkpoint: Checkpoint) -> str:
-        """Store a part's state; returns the token to get it by."""
-        known = self._generations(part)
-        stem = f"{part}-{known[-1] + 1 if known else 0:010d}"
+        """Store a part's state; returns the token to get it by, once it is durable."""
+        parts = self._settled(part)
+        stem, before = self._next(part, parts), parts.handed
+        gains = {name: _gain(parts, name, growing) for name, growing in checkpoint.growing.items()}
+        parts.handed = parts.kept = self._write(stem, parts, checkpoint, gains, [before])
+        return parts.handed
+
+    def keep(self, part: str, checkpoint: Checkpoint) -> str | None:
+        """As ``put``; but written behind, a state is only taken down here.
+
+        The token is then that of the state before, which is durable by now; at first the one that was got
+        (None: there was none). Every part and the source have to be behind by the same epoch, so all parts
+        must be kept in every epoch in which any of them is.
+        """
+        if self._writer is None:
+            return self.put(part, checkpoint)
+        parts = self._settled(part)
+        stem, before = self._next(part, parts), parts.handed
+        gains = {name: _gain(parts, name, growing) for name, growing in checkpoint.growing.items()}
+        for name in [name for name, gain in gains.items() if gain.bytes > _COPIED_BYTES_MOST]:
+            self._grow(stem, parts, name, gains.pop(name))
+        gains = {name: replace(gain, rows=_copied(gain.rows)) for name, gain in gains.items()}
+        copied = replace(checkpoint, growing={}, others=dict(checkpoint.others))
+        parts.handed = parts.kept
+        asked = [before, parts.handed]
+        parts.writing = self._writer.submit(self._write, stem, parts, copied, gains, asked)
+        return parts.handed
+
+    def catch_up(self) -> None:
+        """No epoch follows this one: a state is durable again when ``keep`` returns."""
+        if self._writer is not None:
+            self._writer.shutdown()
+            self._writer = None
+
+    def _settled(self, part: str) -> _Part:
+        """A part of which nothing is being written. Raises OSError where the disk did not take it."""
         parts = self._parts.setdefault(part, _Part())
-        for name, growing in checkpoint.growing.items():
-            self._grow(stem, parts, name, growing)
+        if parts.writing is not None:
+            writing, parts.writing = parts.writing, None
+            parts.kept = writing.result()
+        return parts
+
+    def _next(self, part: str, parts: _Part) -> str:
+        """The name of a part's next state."""
+        if parts.number is None:
+            parts.number = max(self._numbers(part), default=-1)
+        parts.number += 1
+        return f"{part}-{parts.number:010d}"
+
+    def _write(
+        self,
+        stem: str,
+        parts: _Part,
+        checkpoint: Checkpoint,
+        gains: Mapping[str, _Gain],
+        asked: Sequence[str | None],
+    ) -> str:
+        """Make a state durable, and remove those that a restart can no longer ask for."""
+        for name, gain in gains.items():
+            self._grow(stem, parts, name, gain)
         state = StateFile(parts.files, checkpoint.place, dict(checkpoint.others), checkpoint.whole)
         frame = framed(msgspec.msgpack.encode(state), f"{stem}.state")
         put_file(self._directory / f"{stem}.state", frame)
-        names = {file.name for file in parts.files.values()}
-        if parts.committed is not None:
-            self._drop([f"{part}-{number:010d}" for number in known], {parts.committed, stem})
-            self._drop_rows(part, names | parts.committed_files)
-        parts.committed, parts.committed_files = stem, names
+        parts.held[stem] = {file.name for file in parts.files.values()}
+        stems = {stem, *(_stem_of(token) for token in asked if token is not None)}
+        if len(stems) > 1:
+            part = stem.rpartition("-")[0]
+            self._drop(part, stems)
+            parts.held = {held: files for held, files in parts.held.items() if held in stems}
+            self._drop_rows(part, set().union(*parts.held.values()))
         return f"{stem}.{frame_sum(frame):08x}"
 
     def get(self, token: str) -> Stored:
@@ -103,34 +190,35 @@ class CheckpointStore:
         if recorded != f"{found:08x}":
             raise CheckpointDamaged(self._directory / f"{stem}.state", f"is not the state of token {token!r}")
         part = self._parts.setdefault(stem.rpartition("-")[0], _Part())
-        part.committed, part.committed_files = stem, {file.name for file in state.files.values()}
+        part.handed = part.kept = token
+        part.held[stem] = {file.name for file in state.files.values()}
         rows = {name: read_rows(self._directory, file) for name, file in state.files.items()}
         return Stored(state.whole, rows, state.place, state.others)
 
-    def _grow(self, stem: str, part: _Part, name: str, growing: Growing) -> None:
-        """Make durable what a growing thing has gained; all of it, in a new file, where others changed."""
-        file, count = part.files.get(name), len(growing)
-        if file is None or part.generations[name] != growing.generation:
-            file = part.files[name] = RowFile(f"{stem}.{name}.rows")
-            part.generations[name] = growing.generation
-        if count == file.count:
+    def _grow(self, stem: str, part: _Part, name: str, gain: _Gain) -> None:
+        """Make durable what a growing thing has gained."""
+        if gain.is_new:
+            part.files[name] = RowFile(f"{stem}.{name}.rows")
+            part.generations[name] = gain.generation
+        file = part.files[name]
+        if gain.count == file.count:
             return
-        is_new, total = file.count < 0, file.sum
-        with (self._directory / file.name).open("wb" if is_new else "ab") as rows:
-            for block in _blocks(growing.rows_from(max(0, file.count))):
+        total = file.sum
+        with (self._directory / file.name).open("wb" if gain.is_new else "ab") as rows:
+            for block in _blocks(gain.rows):
                 frame = framed(block, file.name)
                 rows.write(frame)
                 total = _joined_sum(total, frame_sum(frame))
             rows.flush()
             sync_file(rows.fileno())
-        if is_new:
+        if gain.is_new:
             sync_directory(self._directory)
-        file.count, file.sum = count, total
+        file.count, file.sum = gain.count, total
 
-    def _drop(self, stems: list[str], kept: set[str]) -> None:
+    def _drop(self, part: str, kept: set[str]) -> None:
         """Remove states that no restart can ask for."""
-        for stem in stems:
-            if stem not in kept:
+        for number in self._numbers(part):
+            if (stem := f"{part}-{number:010d}") not in kept:
                 (self._directory / f"{stem}.state").unlink()
 
     def _drop_rows(self, part: str, named: set[str]) -> None:
@@ -139,10 +227,24 @@ class CheckpointStore:
             if path.name not in named:
                 path.unlink()
 
-    def _generations(self, part: str) -> list[int]:
-        return sorted(
-            int(path.stem.rpartition("-")[2]) for path in self._directory.glob(f"{part}-{_NUMBER}.state")
-        )
+    def _numbers(self, part: str) -> list[int]:
+        return [int(path.stem.rpartition("-")[2]) for path in self._directory.glob(f"{part}-{_NUMBER}.state")]
+
+
+def _gain(part: _Part, name: str, growing: Growing) -> _Gain:
+    """What is not on disk yet; all of it where rows have changed that were there."""
+    file = part.files.get(name)
+    is_new = file is None or part.generations[name] != growing.generation
+    first = 0 if file is None or is_new else file.count
+    return _Gain(len(growing), growing.generation, is_new, growing.rows_from(first))
+
+
+def _copied(rows: Rows) -> Rows:
+    return {name: cells.copy() for name, cells in rows.items()}
+
+
+def _stem_of(token: str) -> str:
+    return token.partition(".")[0]
 
 
 def read_state(path: Path) -> tuple[StateFile, int]:

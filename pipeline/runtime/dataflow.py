@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import bytewax.operators as op
@@ -19,7 +19,7 @@ from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.steps import CorrelationLogic, IntakeLogic, Keeping, ShardLogic, WriterSink
 from pipeline.stream.intake import Intake, Reject
-from pipeline.stream.items import Accepted, AlertUpdate, LogItem, Router, ShardItem
+from pipeline.stream.items import Accepted, AlertUpdate, EpochStart, LogItem, Router, ShardItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Parts:
     agreement: Agreement = field(default_factory=Agreement)
 
 
-def rejected(item: Accepted | Reject) -> Reject | None:
+def rejected(item: Accepted | Reject | EpochStart) -> Reject | None:
     """The item where it is a reject."""
     return item if isinstance(item, Reject) else None
 
 
-def accepted(item: Accepted | Reject) -> Accepted | None:
+def accepted(item: Accepted | Reject | EpochStart) -> Accepted | None:
     """The item where it is accepted rows, or the clock going on without any."""
     return item if isinstance(item, Accepted) else None
 
@@ -90,20 +90,22 @@ def build(parts: Parts) -> Dataflow:
     def correlation(_: None) -> CorrelationLogic:
         return CorrelationLogic(Correlator(lambda: parts.router.shards), parts.halt)
 
-    def route(item: Accepted | Reject) -> list[ShardItem]:
+    def route(item: Accepted | Reject | EpochStart) -> Sequence[ShardItem | EpochStart]:
+        if isinstance(item, EpochStart):
+            return [EpochStart(shard) for shard in range(parts.router.shards)]
         return parts.router.route(item) if isinstance(item, Accepted) else []
 
     flow = Dataflow("fencewatch")
     log = op.input("log", flow, parts.source)  # RawBatch | ClockMark | … | LogEnd
     keyed = op.key_on("one-order", log, lambda _: "log")  # the log has one order, so one intake
-    taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject)
+    taken = op.stateful_batch("intake", keyed, intake)  # (log, Accepted | Reject | EpochStart)
     if parts.write_rejects is not None:
         rejects = op.filter_map_value("rejects", taken, rejected)  # (log, Reject)
         op.output("rejects-out", rejects, WriterSink(parts.write_rejects, parts.halt))
     if parts.write_rows is not None:
         rows = op.filter_map_value("accepted", taken, accepted)  # (log, Accepted)
         op.output("rows-out", rows, WriterSink(parts.write_rows, parts.halt, parts.flush_rows))
-    items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem
+    items = op.flat_map("by-shard", op.key_rm("rows", taken), route)  # ShardItem | EpochStart
     shards = op.key_on("shard", items, lambda item: f"{item.shard:05d}")
     judged = op.stateful_batch("judge", shards, shard)  # (shard, AlertUpdate | ShardReport)
     updates = op.filter_map("of-shards", judged, update)  # (shard, AlertUpdate)

@@ -85,8 +85,10 @@ class LiveEngine:
     def run(self) -> None:
         """Judge what the log has and gets, until it is to stop."""
         request, halt, agreement = self._request, Halt(commits=True), Agreement()
+        store = CheckpointStore(request.state / "checkpoints")
+        store.write_behind()
         parts = Parts(
-            source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement),
+            source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement, store.catch_up),
             make_intake=self._make_intake,
             router=request.sites.router,
             make_shard=request.sites.make_shard,
@@ -95,7 +97,7 @@ class LiveEngine:
             write_rejects=request.write_rejects,
             write_rows=request.write_rows,
             flush_rows=request.flush_rows,
-            store=CheckpointStore(request.state / "checkpoints"),
+            store=store,
             halt=halt,
             agreement=agreement,
         )
@@ -104,6 +106,7 @@ class LiveEngine:
             with _state_faults(request.state), self._loading(), seldom_collected():
                 run_main(build(parts), epoch_interval=request.epoch, recovery_config=recovery)
         finally:
+            store.catch_up()  # nothing is written any more once another engine goes on
             halt.reraise()  # in place of whatever the runtime makes of it
 
     @contextmanager

@@ -12,7 +12,7 @@ from pipeline.log.decoded import DecodedLog
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.agreement import Agreement, place_of, sealed_place
 from pipeline.runtime.halt import Halt
-from pipeline.stream.items import LogEnd, LogItem
+from pipeline.stream.items import EpochStart, LogEnd, LogItem
 
 #: Opens the items of a recorded log after its first so many rows.
 OpenLog = Callable[[int], Iterator[LogItem]]
@@ -75,8 +75,13 @@ class LiveLog(FixedPartitionedSource[LogItem, str]):
         stop: Event,
         done_with: Callable[[int], None],
         agreement: Agreement,
+        catch_up: Callable[[], None],
     ) -> None:
-        """``done_with`` gets the earliest offset from which a restart may ask for the log."""
+        """``done_with`` gets the earliest offset from which a restart may ask for the log.
+
+        States are written behind until ``catch_up`` was called, before the last epoch is closed.
+        """
+        self._catch_up = catch_up
         self._agreement = agreement
         self._open_log = open_log
         self._halt = halt
@@ -87,23 +92,35 @@ class LiveLog(FixedPartitionedSource[LogItem, str]):
         return [_PART]
 
     def build_part(self, step_id: str, for_part: str, resume_state: str | None) -> _LivePart:
-        log = None
+        log, offset = None, 0
         with self._halt.at_fault():
             offset = place_of(resume_state)
             self._agreement.source(offset)
             log = self._open_log(offset)
-        return _LivePart(log, self._halt, self._stop, self._done_with)
+        return _LivePart(log, offset, self._halt, self._stop, self._done_with, self._catch_up)
 
 
 class _LivePart(StatefulSourcePartition[LogItem, str]):
     def __init__(
-        self, log: DecodedLog | None, halt: Halt, stop: Event, done_with: Callable[[int], None]
+        self,
+        log: DecodedLog | None,
+        resumed: int,
+        halt: Halt,
+        stop: Event,
+        done_with: Callable[[int], None],
+        catch_up: Callable[[], None],
     ) -> None:
-        """Without a log, for which there is a fault, it only ends."""
+        """Without a log, for which there is a fault, it only ends. ``resumed``: what it went on from."""
         self._log = log
         self._halt = halt
         self._stop = stop
         self._done_with = done_with
+        self._catch_up = catch_up
+        self._is_behind = True
+        #: Where the last epoch that had items ended, which is what the next one such tells the runtime.
+        self._ended = resumed
+        self._told = resumed
+        self._is_begun = False
         self._kept = 0 if log is None else log.offset
         self._awake: datetime | None = None
 
@@ -111,10 +128,15 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
         if self._halt or self._log is None:
             raise AbortExecution  # the end of the input would commit what the fault left undone
         if self._stop.is_set():
+            self._is_behind = False
+            self._catch_up()
             raise StopIteration
         items: list[LogItem] = []
         with self._halt.at_fault():
             items += self._log.poll()
+        if items and not self._is_begun:
+            self._is_begun = True
+            items.insert(0, EpochStart())
         # The runtime compares with the machine's clock; no judgement depends on it.
         self._awake = None if items else datetime.now(UTC) + _REST
         return items
@@ -123,13 +145,22 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
         return self._awake
 
     def snapshot(self) -> str:
-        """Where a restart goes on; the offset returned the last time is committed by now."""
+        """Where a restart goes on; the offset returned the last time is committed by now.
+
+        It is where the states of the other steps are that are told of in the same epoch: those of the end of
+        the epoch before. Where nothing came in an epoch, none of them is kept, and nothing is told anew.
+        """
         with self._halt.at_fault():
             self._done_with(self._kept)
         self._halt.forbid_commit()
         assert self._log is not None, "a fault says why"
-        self._kept = self._log.offset
-        return sealed_place(self._kept)
+        if not self._is_behind:
+            self._told = self._log.offset
+        elif self._is_begun:
+            self._told, self._ended = self._ended, self._log.offset
+        self._is_begun = False
+        self._kept = max(self._kept, self._told)
+        return sealed_place(self._told)
 
     def close(self) -> None:
         if self._log is not None:

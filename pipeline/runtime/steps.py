@@ -27,10 +27,22 @@ from pipeline.sites.changes import resolved
 from pipeline.sites.edits import Edit
 from pipeline.stream.batteries import batteries_of
 from pipeline.stream.intake import Intake, Reject
-from pipeline.stream.items import Accepted, AlertUpdate, LogEnd, LogItem, RecordedChange, Router, ShardItem
+from pipeline.stream.items import (
+    Accepted,
+    AlertUpdate,
+    EpochStart,
+    LogEnd,
+    LogItem,
+    RecordedChange,
+    Router,
+    ShardItem,
+)
 from sinks.alert import Alert
 
 X = TypeVar("X")
+
+#: What comes out of the intake.
+Taken = Accepted | Reject | EpochStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ class Keeping:
         return None if self.store is None or token is None else self.store.get(token)
 
 
-class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
+class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
     """Raw rows in merged order become accepted rows and rejects; the end of the log becomes clock."""
 
     def __init__(
@@ -75,8 +87,8 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         self._place = 0 if stored is None else stored.place
         self._sent = {} if stored is None else dict(stored.others)
 
-    def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Accepted | Reject], bool]:
-        emitted: list[Accepted | Reject] = []
+    def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Taken], bool]:
+        emitted: list[Taken] = []
         with self._halt.at_fault():
             for value in [] if self._halt else values:
                 received = self._receive(value)
@@ -84,7 +96,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
                 emitted += received
         return emitted, self.RETAIN
 
-    def _note(self, item: LogItem, received: list[Accepted | Reject]) -> None:
+    def _note(self, item: LogItem, received: list[Taken]) -> None:
         """How far the log was taken in and each shard sent something: a restart compares them."""
         if self._keeping.store is None or not isinstance(item, Logged):
             return
@@ -95,8 +107,10 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
                     f"shard-{shard}": item.offset for shard in self._keeping.router.reached(accepted)
                 }
 
-    def _receive(self, item: LogItem) -> list[Accepted | Reject]:
+    def _receive(self, item: LogItem) -> list[Taken]:
         match item:
+            case EpochStart():
+                return [item]
             case LogEnd():
                 return self._end(item)
             case Logged(content=ClockMark() as mark):
@@ -111,19 +125,19 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
                 return self._recorded_change(item)
         raise AssertionError(f"no item of a log: {item!r}")
 
-    def _ingest(self, batch: RawBatch, offset: int) -> list[Accepted | Reject]:
+    def _ingest(self, batch: RawBatch, offset: int) -> list[Taken]:
         result = self._intake.ingest(batch, list_rejects=self._list_rejects)
         rows, places = result.accepted, result.places
         if self._until_ms is not None:  # later arrivals are read and counted, not judged
             judged = rows.arrival_ms <= self._until_ms
             rows, places = rows.select(judged), places[judged]
-        emitted: list[Accepted | Reject] = list(result.rejects)
+        emitted: list[Taken] = list(result.rejects)
         if len(rows) and self._intake.start_ms is not None:
             batteries = batteries_of(batch, places) if self._read_batteries else None
             emitted.append(Accepted(rows, self._intake.start_ms, None, offset=offset, batteries=batteries))
         return emitted
 
-    def _mark(self, mark: ClockMark, offset: int) -> list[Accepted | Reject]:
+    def _mark(self, mark: ClockMark, offset: int) -> list[Taken]:
         if self._intake.start_ms is None:  # a journal's clock begins with its first mark
             self._intake.start_ms = mark.at_ms
         past_ms, gap = mark.at_ms, mark.clock_gap
@@ -131,7 +145,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
             past_ms, gap = self._until_ms + 1, None
         return [Accepted(None, self._intake.start_ms, past_ms, gap, offset)]
 
-    def _change(self, edits: Sequence[Edit], at_ms: int, offset: int) -> list[Accepted | Reject]:
+    def _change(self, edits: Sequence[Edit], at_ms: int, offset: int) -> list[Taken]:
         """Another site from an instant on; what lies behind the end that is asked for is not judged."""
         assert self._sites is not None, "somebody follows the site where it changes"
         moved = self._sites.take(list(edits), at_ms)
@@ -141,7 +155,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         start_ms = at_ms if self._intake.start_ms is None else self._intake.start_ms
         return [Accepted(None, start_ms, at_ms, offset=offset, moved=moved)]
 
-    def _recorded_change(self, change: RecordedChange) -> list[Accepted | Reject]:
+    def _recorded_change(self, change: RecordedChange) -> list[Taken]:
         """The same as of a live log, resolved by the clock at its place. Raises InputError where refused."""
         assert self._sites is not None, "somebody follows the site where it changes"
         clock_ms = self._intake.clock_ms
@@ -157,7 +171,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         self._intake.hold_clock(at_ms)
         return self._change(edits.edits, at_ms, 0) if edits else []
 
-    def _end(self, end: LogEnd) -> list[Accepted | Reject]:
+    def _end(self, end: LogEnd) -> list[Taken]:
         start_ms, last_ms = self._intake.start_ms, self._intake.clock_ms
         if start_ms is None or last_ms is None:
             return []
@@ -169,10 +183,10 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Accepted | Reject, str | None]):
         if self._keeping.store is None:
             return None
         kept = replace(self._intake.checkpoint(), place=self._place, others=self._sent)
-        return self._keeping.store.put("intake", kept)
+        return self._keeping.store.keep("intake", kept)
 
 
-class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate | ShardReport, str | None]):
+class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardReport, str | None]):
     """One shard, made when it first gets something. It reports where the log's clock has brought it."""
 
     def __init__(
@@ -191,20 +205,26 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate | ShardReport, str | 
         #: Alerts that a site other than that of the kept state makes different ones.
         self._of_the_site: list[Alert] = []
 
-    def on_batch(self, values: list[ShardItem]) -> tuple[Iterable[AlertUpdate | ShardReport], bool]:
+    def on_batch(
+        self, values: list[ShardItem | EpochStart]
+    ) -> tuple[Iterable[AlertUpdate | ShardReport], bool]:
         updates: dict[
             str, AlertUpdate
         ] = {}  # of an alert that changed more than once here, the last state counts
         reports: list[ShardReport] = []
         with self._halt.at_fault():
             for item in [] if self._halt else values:
-                place = item.accepted.offset, item.accepted.clock_ms
-                updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in self._judge(item)}
-                reports += self._report(item)
+                if isinstance(item, EpochStart):
+                    continue
+                accepted = item.accepted
+                place = accepted.offset, accepted.clock_ms
+                judged = self._judge(item.shard, accepted)
+                updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in judged}
+                reports += self._report(item.shard, accepted)
         return [*updates.values(), *reports], self.RETAIN
 
-    def _judge(self, item: ShardItem) -> list[Alert]:
-        shard, accepted = self._ready(item), item.accepted
+    def _judge(self, number: int, accepted: Accepted) -> list[Alert]:
+        shard = self._ready(number, accepted.start_ms)
         self._place = accepted.offset
         waiting, self._of_the_site = self._of_the_site, []
         return waiting + self._judge_item(shard, accepted)
@@ -220,26 +240,25 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate | ShardReport, str | 
             alerts += shard.skip_gap(accepted.clock_gap.from_ms, accepted.clock_gap.to_ms)
         return alerts if accepted.past_ms is None else alerts + shard.advance(accepted.past_ms)
 
-    def _report(self, item: ShardItem) -> list[ShardReport]:
+    def _report(self, number: int, accepted: Accepted) -> list[ShardReport]:
         """Where a mark of the clock has brought the shard; rows bring only those that have them on."""
-        accepted = item.accepted
         if accepted.past_ms is None:
             return []
         gap = accepted.clock_gap
         seen = None
         if gap is not None:
-            told = self._ready(item).told_of_gap(gap.from_ms, gap.to_ms)
+            told = self._ready(number, accepted.start_ms).told_of_gap(gap.from_ms, gap.to_ms)
             seen = GapSeen(gap.from_ms, gap.to_ms, *told)
-        return [ShardReport(item.shard, accepted.clock_ms, accepted.offset, seen)]
+        return [ShardReport(number, accepted.clock_ms, accepted.offset, seen)]
 
-    def _ready(self, item: ShardItem) -> Shard:
+    def _ready(self, number: int, start_ms: int) -> Shard:
         if self._shard is None:
-            self._number = item.shard
-            shard, stored = self._make_shard(item.shard), self._keeping.stored(self._token)
-            self._keeping.agreement.shard(f"shard-{item.shard}", stored)
+            self._number = number
+            shard, stored = self._make_shard(number), self._keeping.stored(self._token)
+            self._keeping.agreement.shard(f"shard-{number}", stored)
             if stored is not None:
-                self._of_the_site = shard.restore(stored, item.accepted.start_ms)
-            shard.start(item.accepted.start_ms)
+                self._of_the_site = shard.restore(stored, start_ms)
+            shard.start(start_ms)
             self._shard = shard
         return self._shard
 
@@ -248,7 +267,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertUpdate | ShardReport, str | 
         if self._keeping.store is None or self._shard is None:
             return self._token
         kept = replace(self._shard.checkpoint(), place=self._place)
-        self._token = self._keeping.store.put(f"shard-{self._number}", kept)
+        self._token = self._keeping.store.keep(f"shard-{self._number}", kept)
         return self._token
 
 

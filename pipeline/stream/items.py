@@ -26,6 +26,19 @@ class LogEnd:
     until_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class EpochStart:
+    """The first item of an epoch that has any. It reaches every step that keeps state, and changes nothing.
+
+    ``shard``: the one it goes to; -1 before that.
+
+    The runtime keeps the state of what got something in an epoch, and of nothing else; where states are
+    written behind (``CheckpointStore.write_behind``), all have to be kept in the same epochs.
+    """
+
+    shard: int = -1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedChange:
     """A change of the site as it was recorded: asked for at an ``arrival_ms``, and how a fault names it."""
@@ -43,7 +56,7 @@ class RecordedChange:
 
 
 #: What a source gives: recorded rows, changes and their end, or what a journal holds.
-LogItem = RawBatch | RecordedChange | LogEnd | Logged
+LogItem = RawBatch | RecordedChange | LogEnd | Logged | EpochStart
 
 
 class MovedSite(Protocol):

@@ -6,80 +6,23 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
-from threading import Event
 
-import pyarrow as pa
 import pytest
 from minimal_site import write_site
+from phone_hours import judged, write_log
 
 from geofences.errors import GeofenceError
 from pipeline.errors import PipelineError
-from pipeline.log.journal import Journal, JournalReader, clock_mark, start_mark
-from pipeline.log.journal.embedded import embedded
-from pipeline.log.rows import rows_entry
-from pipeline.ping import PING
-from pipeline.runtime.beginning import Beginning
+from pipeline.log.journal import JournalReader
 from pipeline.runtime.checkpoints import CheckpointStore
-from pipeline.runtime.live import LiveEngine, LiveRequest
-from pipeline.runtime.site_history import SiteHistory
-from pipeline.sites.load import load_documents
-from pipeline.sites.policies import Policies
-from pipeline.sites.policy import Policy
-from pipeline.stream.items import Accepted, AlertUpdate
-from sinks.alert import alert_line
 from sinks.errors import SinkFailed
 
-#: 2025-07-14T08:00+08:00, and a minute.
-START_MS, MINUTE_MS = 1_752_451_200_000, 60_000
 #: What a start or a reader may say of damage; anything else would be a traceback for a user.
 TOLD = (PipelineError, GeofenceError, SinkFailed, OSError)
 #: Flips of files that can be read by themselves, and of the state by way of a whole start of the engine.
 SHORT, SHORT_STARTS = 150, 12
 LONG, LONG_STARTS = 2_000, 150
-
-
-def minutes(first: int, end: int) -> Iterator[tuple[int, float]]:
-    """When and where the phone is: at home, away in the middle of each hour, and silent at times."""
-    for minute in range(first, end):
-        if minute % 90 < 20 or minute % 7:
-            yield START_MS + minute * MINUTE_MS, 108.0 if 25 <= minute % 60 < 40 else 106.5
-
-
-def write_log(journal: Path, first: int, end: int) -> None:
-    with Journal(journal) as log:
-        log.append([start_mark(START_MS + first * MINUTE_MS)])
-        for at_ms, lon in minutes(first, end):
-            cells = {"device_id": ["D1"], "event_time": [at_ms], "lon": [lon], "lat": [29.5]}
-            batch = pa.RecordBatch.from_pydict(cells)
-            batch = batch.set_column(1, "event_time", batch["event_time"].cast(pa.timestamp("ms", "UTC")))
-            log.append([rows_entry(PING, batch, source="test", arrival_ms=at_ms), clock_mark(at_ms)])
-
-
-def judged(data: Path, lines: dict[str, bytes]) -> dict[str, bytes]:
-    """Alerts by key after the log was judged from where the state stands to its end."""
-    found, stop = dict(lines), Event()
-    end = JournalReader(data / "journal").end_offset
-
-    def tell(told: list[AlertUpdate]) -> None:
-        found.update((item.alert.alert_key, alert_line(item.alert)) for item in told)
-
-    def see(accepted: list[Accepted]) -> None:
-        if accepted[-1].offset >= end:
-            stop.set()
-
-    site = load_documents(data / "site")
-    request = LiveRequest(
-        SiteHistory(lambda _: Beginning.of(site)), Policies(Policy()), "a site", embedded(data / "journal"),
-        data / "state", tell, see, lambda: None, lambda _: None, epoch=timedelta(0),
-    )  # fmt: skip
-    engine = LiveEngine(request, stop)
-    try:
-        engine.run()
-    finally:
-        engine.close()
-    return found
 
 
 @pytest.fixture(scope="module")

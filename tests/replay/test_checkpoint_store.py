@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import shutil
+from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.checkpoint import Checkpoint
 from pipeline.engine.growing_columns import Columns
-from pipeline.runtime.checkpoints import CheckpointDamaged, CheckpointStore
+from pipeline.host.disk import put_file
+from pipeline.runtime import checkpoints
+from pipeline.runtime.checkpoints import CheckpointDamaged, CheckpointStore, read_state
 
 
 def whole(state: bytes) -> Checkpoint:
@@ -108,6 +116,101 @@ def test_rows_behind_the_last_state_do_not_count(tmp_path: Path) -> None:
     following = resumed.put("shard-1", Checkpoint(b"1", {"log": again}))
     assert stored_numbers(resumed, following) == [1, 2, 3]
     assert stored_numbers(resumed, token) == [1, 2]
+
+
+def test_written_behind_a_token_is_that_of_the_state_before(tmp_path: Path) -> None:
+    """Until no epoch follows; a process that goes on begins with the token it got."""
+    store = CheckpointStore(tmp_path)
+    store.write_behind()
+    tokens = [store.keep("intake", whole(b"%d" % number)) for number in range(5)]
+    store.catch_up()
+    tokens.append(store.keep("intake", whole(b"the last")))
+    assert tokens[0] is None, "there was none before"
+    found = [CheckpointStore(tmp_path).get(token).whole for token in tokens[-2:] if token is not None]
+    assert found == [b"3", b"the last"]
+    assert len(list(tmp_path.iterdir())) == 2, "what nobody can ask for is gone"
+    resumed = CheckpointStore(tmp_path)
+    assert resumed.get(tokens[-1] or "").whole == b"the last"
+    resumed.write_behind()
+    assert resumed.keep("intake", whole(b"on")) == tokens[-1]
+    resumed.catch_up()
+
+
+def test_what_is_taken_down_does_not_change_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, log, others, may_write = CheckpointStore(tmp_path), numbers(1, 2), {"shard-1": 1}, Event()
+    write = CheckpointStore._write
+
+    def late(*arguments: Any) -> str:
+        may_write.wait(30)
+        return write(*arguments)
+
+    monkeypatch.setattr(CheckpointStore, "_write", late)
+    store.write_behind()
+    store.keep("intake", Checkpoint(b"0", {"log": log}, 1, others))
+    log["number"][0] = 9
+    log.changed()
+    others["shard-1"] = 2
+    may_write.set()
+    store.catch_up()
+    token = store.keep("intake", Checkpoint(b"1", {"log": log}, 2, others))
+    assert token is not None
+    before = next(path for path in tmp_path.glob("*.state") if not token.startswith(path.stem))
+    state, found = read_state(before)
+    was = CheckpointStore(tmp_path).get(f"{before.stem}.{found:08x}")
+    assert (was.rows["log"]["number"].tolist(), state.others) == ([1, 2], {"shard-1": 1})
+
+
+def test_a_disk_that_does_not_take_it_is_told_of_at_the_next_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "intake-0000000002.state":
+            raise OSError(ENOSPC, "No space left on device")
+        put_file(path, content)
+
+    monkeypatch.setattr(checkpoints, "put_file", full)
+    store = CheckpointStore(tmp_path)
+    store.write_behind()
+    store.keep("intake", whole(b"0"))
+    store.keep("intake", whole(b"1"))
+    good = store.keep("intake", whole(b"2"))
+    with pytest.raises(OSError, match="No space left"):
+        store.keep("intake", whole(b"3"))
+    store.catch_up()
+    assert CheckpointStore(tmp_path).get(good or "").whole == b"1"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_at_every_moment_the_last_two_tokens_name_states(seed: int, tmp_path: Path) -> None:
+    """As after a kill: the directory is copied while states are written, and read by another process."""
+    dice = random.Random(seed)
+    store, parts = CheckpointStore(tmp_path / "states"), ("intake", "shard-1", "shard-2")
+    logs = {part: numbers(0) for part in parts}
+    handed: dict[str, list[tuple[str | None, int]]] = {part: [] for part in parts}
+    store.write_behind()
+    for epoch in range(15):
+        for part in parts:
+            if dice.random() < 0.2:
+                logs[part].keep(logs[part]["number"] % 2 == 0)
+            add(logs[part], *range(dice.randrange(300)))
+            token = store.keep(part, Checkpoint(b"", {"log": logs[part]}, place=epoch))
+            handed[part].append((token, epoch - 1))
+            copy = copied(tmp_path / "states", tmp_path / f"copy-{epoch}-{part}")
+            for named, place in (pair for told in handed.values() for pair in told[-2:]):
+                if named is not None:
+                    assert CheckpointStore(copy).get(named).place == place, f"{named} in {copy.name}"
+    store.catch_up()
+
+
+def copied(directory: Path, to: Path) -> Path:
+    """What a crash would leave: files as they are at this moment, some of them half written."""
+    to.mkdir()
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):  # nobody asks for it any more
+            shutil.copyfile(path, to / path.name)
+    return to
 
 
 def test_a_part_does_not_remove_rows_of_another(tmp_path: Path) -> None:
