@@ -27,9 +27,14 @@ class Appending:
         """All cells with more behind them."""
         count = self._count + len(more)
         if count > len(self._held):
-            room = np.empty((count + count // 4 + 64, *self._held.shape[1:]), self._held.dtype)
-            room[: self._count] = self._held[: self._count]
-            self._held = room
+            self.make_room(count)
         self._held[self._count : count] = more
         self._count = count
         return self._held[:count]
+
+    def make_room(self, count: int = 0) -> None:
+        """For so many cells and some more, which takes as long as all cells do: before others wait for it."""
+        count = max(count, self._count)
+        room = np.empty((count + count // 4 + 64, *self._held.shape[1:]), self._held.dtype)
+        room[: self._count] = self._held[: self._count]
+        self._held = room

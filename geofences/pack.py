@@ -38,16 +38,27 @@ class AreaPack:
         """The same with some more areas, at the cost of these; only the newest of a line may be asked."""
         if not areas:
             return self
-        columns = self._columns
-        if columns is None:
-            columns = {name: Appending(cells) for name, cells in self.outline._asdict().items()}
-            columns["bounds"] = Appending(self.bounds)
+        columns = self._appending()
         more = behind(self.outline, outline_of(areas))
         grown = {name: columns[name].also(cells) for name, cells in more._asdict().items()}
         pack = AreaPack.__new__(AreaPack)
         pack._take(Outline(**grown), columns["bounds"].also(area_boxes(areas)))
         pack._columns = columns
         return pack
+
+    def make_room(self) -> None:
+        """So that the first ``also`` need not."""
+        columns = self._appending()
+        for column in columns.values():
+            column.make_room()
+        outline = Outline(**{name: columns[name].cells for name in self.outline._fields})
+        self._take(outline, columns["bounds"].cells)
+
+    def _appending(self) -> dict[str, Appending]:
+        if self._columns is None:
+            self._columns = {name: Appending(cells) for name, cells in self.outline._asdict().items()}
+            self._columns["bounds"] = Appending(self.bounds)
+        return self._columns
 
     def approx(self, area: Longs, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         """Signed distances in metres of (area number, position) pairs, and a bound on each one's error.

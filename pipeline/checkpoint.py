@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,13 +27,19 @@ class Growing(Protocol):
 class Checkpoint:
     """A part's state: ``whole`` is written anew each time, of each thing in ``growing`` what it gained.
 
+    ``content`` is that whole, or makes it, at any time and in any thread, from what was taken down.
     ``place`` is how far in the log the part has come, ``others`` how far those behind it were sent.
     """
 
-    whole: bytes
+    content: bytes | Callable[[], bytes]
     growing: Mapping[str, Growing]
     place: int = 0
     others: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bytes:
+        """What is written anew, as bytes."""
+        return self.content if isinstance(self.content, bytes) else self.content()
 
     def stored(self) -> Stored:
         """The same as ``CheckpointStore.get`` would give it."""

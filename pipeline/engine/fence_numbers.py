@@ -148,6 +148,11 @@ class SharedColumns:
             return more
         return self._held[name].also(more)
 
+    def make_room(self) -> None:
+        """So that the next cells need not."""
+        for column in self._held.values():
+            column.make_room()
+
 
 class FenceNumbers:
     """What fences have which numbers; all versions share it, and each passes over what is not its own."""

@@ -13,6 +13,13 @@ _FIRST_CAPACITY = 1024
 
 def moved(cells: NDArray[Any], to: NDArray[np.int64], fresh: NDArray[Any]) -> NDArray[Any]:
     """A column under new numbers: ``to`` has that of each cell, -1 where it goes; ``fresh`` new ones."""
+    kept = to == np.arange(len(to))
+    if len(to) <= len(fresh) and (kept | (to < 0)).all():  # as with nearly all changes: few go, none moves
+        gone = np.flatnonzero(~kept)
+        anew = fresh[gone]
+        fresh[: len(to)] = cells
+        fresh[gone] = anew
+        return fresh
     there = to >= 0
     fresh[to[there]] = cells[there]
     return fresh

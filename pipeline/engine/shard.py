@@ -31,7 +31,7 @@ from pipeline.engine.growing_columns import Columns
 from pipeline.engine.names import Names, ScopeName, name_columns, scope_numbers, scopes_in_columns
 from pipeline.engine.policy_table import UNKNOWN_SOURCE
 from pipeline.engine.renumbering import Renumbering
-from pipeline.engine.state_code import Form, Forms, decoded, encoded
+from pipeline.engine.state_code import Form, Forms, decoded, taken_down
 from pipeline.engine.subject_table import build_subject_table
 from pipeline.ping import PingBatch
 from sinks.alert import Alert, EvidenceFix
@@ -94,7 +94,7 @@ class Shard:
             kept[name] = {_NAME_ON_DISK.get(each, each): getattr(part, each) for each in part.KEPT}
         kept[_SCOPES] = self._scopes_in_use()
         growing = self._writer.log.growing() | {_NAMES: self._name_columns}
-        return Checkpoint(encoded(kept, FORMS, self._shared), growing)
+        return Checkpoint(taken_down(kept, FORMS, self._shared), growing)
 
     def restore(self, stored: Stored, start_ms: int = BEGIN_MS) -> list[Alert]:
         """Go on from a checkpoint of the same shard, of this site or one that it was changed from.

@@ -61,8 +61,14 @@ class Forms:
 
 def encoded(root: object, forms: Forms, shared: Mapping[str, object]) -> bytes:
     """A value and all that it refers to; raises TypeError for what no form is known of."""
+    return taken_down(root, forms, shared)()
+
+
+def taken_down(root: object, forms: Forms, shared: Mapping[str, object]) -> Callable[[], bytes]:
+    """The same as it is now, made into bytes when that is asked for; raises as ``encoded`` at once."""
     encoder = _Encoder(forms, shared)
-    return msgspec.msgpack.encode([encoder.value(root), encoder.nodes])
+    nodes = [encoder.value(root), encoder.nodes]
+    return lambda: msgspec.msgpack.encode(nodes)
 
 
 def decoded(content: bytes, forms: Forms, shared: Mapping[str, object]) -> Any:

@@ -280,7 +280,9 @@ def _bindings(division: Division, shard: int, here: Ints) -> tuple[Spans, Ints, 
     who = np.searchsorted(here, division.of_bindings[shard])[order]
     kind = np.fromiter(map(_KIND.__getitem__, cells_of(rows, "kind")), np.int8, len(rows))[order]
     device, from_ms, to_ms = device[order], from_ms[order], to_ms[order]
-    bindings, first = _joined(device, from_ms, to_ms, who, len(division.device_ids))
+    # Room for devices to come: to make it while the stream waits would take half a second with a million.
+    room = len(division.device_ids) // 8
+    bindings, first = _joined(device, from_ms, to_ms, who, len(division.device_ids) + room)
     binding_of_row = np.searchsorted(first, np.arange(len(device)), "right") - 1
     return bindings, who[first], Spans(binding_of_row, from_ms, to_ms, len(first)), kind
 

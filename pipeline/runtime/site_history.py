@@ -95,6 +95,7 @@ class SiteHistory:
             assert self._beginning_at is not None, "else it is begun with a site"
             with nothing_collected():
                 self.begin_with(self._beginning_at(offset - 1))
+                self.compiled.fences.make_room()
         return self.compiled
 
     def begin_with(self, beginning: Beginning) -> None:
