@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
-from typing import Any, Generic, TypeVar, overload
+from itertools import chain, compress, repeat
+from operator import is_not, not_
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,6 +17,7 @@ from pipeline.sites.row_columns import Column, cells_of, places_by_name
 
 Row = TypeVar("Row")
 Name = TypeVar("Name", bound=Hashable)
+Name_contra = TypeVar("Name_contra", bound=Hashable, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,34 @@ class Chained(Sequence[Row]):
         raise IndexError("there are not so many rows")
 
 
+class Known(Protocol[Name_contra]):
+    """Rising numbers by name, of which one may stand by itself."""
+
+    def get(self, name: Name_contra, default: tuple[int, ...], /) -> int | tuple[int, ...]:
+        """Those of a name."""
+
+
+class NumbersByNumber:
+    """The places at which each number stands, in order, as a NumbersByName begins with them."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        """None of them is negative."""
+        column = np.array(numbers, np.int64)
+        self._places = np.argsort(column, kind="stable")
+        self._ends = np.cumsum(np.bincount(column))
+
+    def get(self, number: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """The places of one number."""
+        if not 0 <= number < len(self._ends):
+            return default
+        first = int(self._ends[number - 1]) if number else 0
+        return tuple(self._places[first : self._ends[number]].tolist())
+
+
 class NumbersByName(Generic[Name]):
     """Rising numbers by name: those that were known at first, which are many, and those that came behind."""
 
-    def __init__(self, first: Mapping[Name, int | tuple[int, ...]]) -> None:
+    def __init__(self, first: Known[Name]) -> None:
         self._first = first
         self._more: dict[Name, list[int]] = {}
 
@@ -112,12 +138,16 @@ class Scopes(Sequence[Scope]):
         return self._numbers[keep_in].get(name, -1)
 
     def begin(self, keep_in: list[bool], names: list[str]) -> list[int]:
-        """``number`` of all of these, no two of which have one name; before any other."""
-        self.names += names
-        self.keep_in += keep_in
+        """``number`` of all of these, before any other; none of them where a name is of both kinds."""
+        kind = dict(zip(names, keep_in, strict=True))
+        if list(map(kind.__getitem__, names)) != keep_in:
+            return []
+        number = dict(zip(kind, range(len(kind)), strict=True))
+        self.names, self.keep_in = list(kind), list(kind.values())
         for way, numbers in self._numbers.items():
-            numbers.update((name, at) for at, name in enumerate(names) if keep_in[at] is way)
-        return list(range(len(names)))
+            chosen = self.keep_in if way else list(map(not_, self.keep_in))
+            numbers.update(zip(compress(self.names, chosen), compress(range(len(kind)), chosen), strict=True))
+        return list(map(number.__getitem__, names))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -166,9 +196,10 @@ class FenceNumbers:
     def add(self, fences: Sequence[Fence], known: int) -> list[int]:
         """Fences from a number on; their scopes, -1 for circles of leaves, which apply to nobody."""
         ids, groups, selectors = (cells_of(fences, name) for name in ("fence_id", "group", "applies_to"))
-        scope = self._scopes_of(ids, groups, selectors)
         self.applies_to += selectors
-        count = next((place for place, of in enumerate(scope) if of < 0), len(scope))
+        # Circles of leaves come behind all others, and apply to nobody.
+        count = len(fences) if all(selectors) else list(map(bool, selectors)).index(False)
+        scope = self._scopes_of(ids, groups, selectors, count)
         if known == 0:
             self.fences = Chained([fences])
             self._begin(scope[:count], ids[:count], selectors[:count])
@@ -185,22 +216,25 @@ class FenceNumbers:
             found = self._made[number] = self.fences[number]
         return found
 
-    def _scopes_of(self, ids: Column, groups: Column, selectors: Column) -> list[int]:
+    def _scopes_of(self, ids: Column, groups: Column, selectors: Column, count: int) -> list[int]:
+        """The scope of each; up to ``count`` all apply to somebody."""
         names = [group or fence_id for fence_id, group in zip(ids, groups, strict=True)]
-        if not self.scopes and all(selectors) and len(set(names)) == len(names):
-            return self.scopes.begin([group is not None for group in groups], names)
-        number = self.scopes.number
-        return [
-            number(group is not None, name) if applies_to else -1
-            for name, group, applies_to in zip(names, groups, selectors, strict=True)
+        keep_in = list(map(is_not, groups, repeat(None)))
+        begun = [] if self.scopes else self.scopes.begin(keep_in[:count], names[:count])
+        number, first = self.scopes.number, len(begun)
+        return begun + [
+            number(keeps_in, name) if applies_to else -1
+            for name, keeps_in, applies_to in zip(
+                names[first:], keep_in[first:], selectors[first:], strict=True
+            )
         ]
 
     def _begin(self, scope: list[int], ids: Column, selectors: Column) -> None:
         """The fences up to the first circle of a leave, by whole columns."""
-        self.of_scope = NumbersByName(places_by_name(scope))
+        self.of_scope = NumbersByName(NumbersByNumber(scope))
         self.by_id = NumbersByName(places_by_name(ids))
-        if all(len(of) == 1 for of in selectors):
-            self.by_selector = NumbersByName(places_by_name([one for (one,) in selectors]))
+        if all(map((1).__eq__, map(len, selectors))):
+            self.by_selector = NumbersByName(places_by_name(list(chain.from_iterable(selectors))))
             return
         found: dict[str, list[int]] = {}
         for place, of in enumerate(selectors):

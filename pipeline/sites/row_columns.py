@@ -125,14 +125,15 @@ def _cell(cells: Column, place: int) -> Any:
     return cells.item(place) if isinstance(cells, np.ndarray) else cells[place]
 
 
-def places_by_name(names: Column) -> Mapping[Any, int | tuple[int, ...]]:
-    """The places of each name; most names have one, which needs no tuple."""
-    found: dict[str, int | tuple[int, ...]] = dict(zip(names, range(len(names)), strict=True))
+def places_by_name(names: Column) -> dict[Any, int | tuple[int, ...]]:
+    """The places of each name, in order; most names have one, which needs no tuple."""
+    found: dict[Any, int | tuple[int, ...]] = dict(zip(names, range(len(names)), strict=True))
     if len(found) == len(names):
         return found
-    found = {}
-    for place, name in enumerate(names):
-        there = found.setdefault(name, place)
-        if there is not place:
-            found[name] = (*(there if isinstance(there, tuple) else (there,)), place)
+    last = np.fromiter(map(found.__getitem__, names), np.int64, len(names))
+    several: dict[Any, list[int]] = {}
+    for place in np.flatnonzero(last != np.arange(len(names))).tolist():
+        several.setdefault(names[place], []).append(place)
+    for name, before in several.items():
+        found[name] = (*before, int(last[before[0]]))
     return found

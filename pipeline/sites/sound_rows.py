@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sites.cells import is_unicode
-from pipeline.sites.row_columns import Column, RowColumns
+from pipeline.sites.row_columns import Column, RowColumns, places_by_name
 
 Row = TypeVar("Row")
 Flags = NDArray[np.bool_]
@@ -69,15 +68,20 @@ def are_known(texts: Sequence[str], known: Set[str] | None) -> Flags:
 
 def shared_texts(texts: Sequence[str]) -> list[str]:
     """The same texts, of which each is one object: many rows have few."""
-    kept: dict[str, str] = {}
-    return [kept.setdefault(text, text) for text in texts]
+    kept = {text: text for text in set(texts)}
+    return list(map(kept.__getitem__, texts))
 
 
-def repeated(ids: Sequence[str | None], counts: Iterable[bool]) -> list[int]:
-    """The places of the rows that count whose id another one of them has too, in order."""
-    places = list(compress(range(len(ids)), counts))
-    chosen = [ids[place] for place in places]
-    if len(set(chosen)) == len(chosen):
+def repeated(ids: Sequence[str | None], counts: Flags) -> list[int]:
+    """The places of the rows that count whose id another one of them has too, in order; counts: shape (n,)."""
+    if counts.all():
+        return _repeated(ids)
+    places = np.flatnonzero(counts).tolist()
+    return [places[at] for at in _repeated([ids[place] for place in places])]
+
+
+def _repeated(ids: Sequence[str | None]) -> list[int]:
+    found = places_by_name(ids)
+    if len(found) == len(ids):
         return []
-    times = Counter(chosen)
-    return [place for place in places if times[ids[place]] > 1]
+    return sorted(chain.from_iterable(places for places in found.values() if isinstance(places, tuple)))
