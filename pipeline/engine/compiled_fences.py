@@ -186,10 +186,10 @@ class CompiledFences:
 
     def named(self, person_ids: Sequence[str]) -> tuple[Ints, Ints]:
         """Pairs of a person, by place among these, and a fence that names them; by person, then by fence."""
-        if self.generation:
-            lists: Sequence[Sequence[int]] = [self.numbers_for(f"person:{name}") for name in person_ids]
-        else:
-            lists = self._numbers.by_selector.first(f"person:{name}" for name in person_ids)
+        selectors = map("person:".__add__, person_ids)
+        if not self.generation:
+            return self._numbers.by_selector.first(selectors)
+        lists = list(map(self.numbers_for, selectors))
         person = np.repeat(np.arange(len(lists)), np.fromiter(map(len, lists), np.int64, len(lists)))
         return person, np.fromiter(chain.from_iterable(lists), np.int64, len(person))
 

@@ -15,6 +15,7 @@ from geofences.appending import Appending
 from geofences.fence import Fence
 from pipeline.sites.row_columns import Column, cells_of, places_by_name
 
+Ints = NDArray[np.int64]
 Row = TypeVar("Row")
 Name = TypeVar("Name", bound=Hashable)
 Name_contra = TypeVar("Name_contra", bound=Hashable, contravariant=True)
@@ -105,10 +106,19 @@ class NumbersByName(Generic[Name]):
         first = [found] if isinstance(found, int) else [*found]
         return first + self._more.get(name, [])
 
-    def first(self, names: Iterable[Name]) -> list[tuple[int, ...]]:
-        """The numbers of each name that were known at first."""
-        found = map(self._first.get, names, repeat(()))
-        return [(numbers,) if isinstance(numbers, int) else numbers for numbers in found]
+    def first(self, names: Iterable[Name]) -> tuple[Ints, Ints]:
+        """Pairs of the place of a name among these, and a number of it that was known at first; in order."""
+        found = list(map(self._first.get, names, repeat(())))
+        is_one = np.fromiter(map(isinstance, found, repeat(int)), np.bool_, len(found))
+        counts = np.ones(len(found), np.int64)
+        others = np.flatnonzero(~is_one).tolist()
+        counts[others] = [len(found[place]) for place in others]  # type: ignore[arg-type]
+        place, numbers = np.repeat(np.arange(len(found)), counts), np.empty(int(counts.sum()), np.int64)
+        begins = np.cumsum(counts) - counts
+        numbers[begins[is_one]] = np.fromiter(compress(found, is_one), np.int64)
+        for at in others:
+            numbers[begins[at] : begins[at] + counts[at]] = found[at]
+        return place, numbers
 
     def add(self, name: Name, number: int) -> None:
         """One that is greater than all before."""

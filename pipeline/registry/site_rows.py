@@ -236,7 +236,8 @@ def _rows_between(
     """The rows of each table whose numbers in the file are among these."""
     asked = (
         "SELECT kind, count(*), group_concat(place), group_concat(document) FROM site_row NOT INDEXED"
-        f" WHERE rowid > {after:d} AND rowid <= {upto:d} AND kind != '{_TEXT}' AND {_at(record)} GROUP BY kind"
+        f" WHERE rowid > {after:d} AND rowid <= {upto:d} AND kind != '{_TEXT}' AND {_at(record)}"
+        " GROUP BY kind"
     )
     try:
         rows = connection.execute(asked).fetchall()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple, overload
@@ -18,7 +19,8 @@ _apart = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _scanned = json.JSONDecoder().raw_decode
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """So many rows, with commas between them."""
 
     count: int

@@ -200,8 +200,7 @@ def _opened(
 ) -> list[Schedule | Literal[False] | None]:
     """The schedule of each fence that has one; False where it is none."""
     found: dict[tuple[str, ...] | None, Schedule | Literal[False] | None] = {None: None}
-    for texts in set(given) - {None}:
-        found[texts] = _schedule(texts, schedules)
+    found |= {texts: _schedule(texts, schedules) for texts in set(given) if texts is not None}
     return list(map(found.__getitem__, given))
 
 

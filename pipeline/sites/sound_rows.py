@@ -73,7 +73,7 @@ def shared_texts(texts: Sequence[str]) -> list[str]:
 
 
 def repeated(ids: Sequence[str | None], counts: Flags) -> list[int]:
-    """The places of the rows that count whose id another one of them has too, in order; counts: shape (n,)."""
+    """The places of the rows whose id another one has too, in order; of those that count, shape (n,)."""
     if counts.all():
         return _repeated(ids)
     places = np.flatnonzero(counts).tolist()
