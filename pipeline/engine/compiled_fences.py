@@ -188,7 +188,7 @@ class CompiledFences:
         """Pairs of a person, by place among these, and a fence that names them; by person, then by fence."""
         selectors = map("person:".__add__, person_ids)
         if not self.generation:
-            return self._numbers.by_selector.first(selectors)
+            return self._numbers.selectors.pairs(selectors)
         lists = list(map(self.numbers_for, selectors))
         person = np.repeat(np.arange(len(lists)), np.fromiter(map(len, lists), np.int64, len(lists)))
         return person, np.fromiter(chain.from_iterable(lists), np.int64, len(person))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
-from operator import is_not, not_
+from operator import is_not
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from geofences.appending import Appending
 from geofences.fence import Fence
-from pipeline.sites.row_columns import Column, cells_of, places_by_name
+from pipeline.engine.names_by_hash import NamesByHash
+from pipeline.sites.row_columns import Column, cells_of, repeated_places
 
 Ints = NDArray[np.int64]
 Row = TypeVar("Row")
@@ -70,9 +71,9 @@ class Chained(Sequence[Row]):
 
 
 class Known(Protocol[Name_contra]):
-    """Rising numbers by name, of which one may stand by itself."""
+    """Rising numbers by name."""
 
-    def get(self, name: Name_contra, default: tuple[int, ...], /) -> int | tuple[int, ...]:
+    def get(self, name: Name_contra, default: tuple[int, ...] = ..., /) -> tuple[int, ...]:
         """Those of a name."""
 
 
@@ -93,32 +94,34 @@ class NumbersByNumber:
         return tuple(self._places[first : self._ends[number]].tolist())
 
 
+class Selectors:
+    """The fences of each selector, which were known at first."""
+
+    def __init__(self, applies_to: Column) -> None:
+        self._named = NamesByHash(list(chain.from_iterable(applies_to)))
+        counts = np.fromiter(map(len, applies_to), np.int64, len(applies_to))
+        self._fence = np.repeat(np.arange(len(counts)), counts)
+
+    def get(self, selector: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """Those of one selector, rising."""
+        return tuple(self._fence[list(self._named.get(selector))].tolist()) or default
+
+    def pairs(self, selectors: Iterable[str]) -> tuple[Ints, Ints]:
+        """Pairs of the place of a selector among these, and a fence of it; in order of both."""
+        place, named = self._named.pairs(selectors)
+        return place, self._fence[named]
+
+
 class NumbersByName(Generic[Name]):
     """Rising numbers by name: those that were known at first, which are many, and those that came behind."""
 
     def __init__(self, first: Known[Name]) -> None:
-        self._first = first
+        self.first = first
         self._more: dict[Name, list[int]] = {}
 
     def of(self, name: Name) -> list[int]:
         """The numbers of a name."""
-        found = self._first.get(name, ())
-        first = [found] if isinstance(found, int) else [*found]
-        return first + self._more.get(name, [])
-
-    def first(self, names: Iterable[Name]) -> tuple[Ints, Ints]:
-        """Pairs of the place of a name among these, and a number of it that was known at first; in order."""
-        found = list(map(self._first.get, names, repeat(())))
-        is_one = np.fromiter(map(isinstance, found, repeat(int)), np.bool_, len(found))
-        counts = np.ones(len(found), np.int64)
-        others = np.flatnonzero(~is_one).tolist()
-        counts[others] = [len(found[place]) for place in others]  # type: ignore[arg-type]
-        place, numbers = np.repeat(np.arange(len(found)), counts), np.empty(int(counts.sum()), np.int64)
-        begins = np.cumsum(counts) - counts
-        numbers[begins[is_one]] = np.fromiter(compress(found, is_one), np.int64)
-        for at in others:
-            numbers[begins[at] : begins[at] + counts[at]] = found[at]
-        return place, numbers
+        return [*self.first.get(name, ()), *self._more.get(name, ())]
 
     def add(self, name: Name, number: int) -> None:
         """One that is greater than all before."""
@@ -131,33 +134,34 @@ class Scopes(Sequence[Scope]):
     def __init__(self) -> None:
         self.names: list[str] = []
         self.keep_in: list[bool] = []
-        self._numbers: dict[bool, dict[str, int]] = {True: {}, False: {}}
+        self._begun = NamesByHash([])
+        self._numbers: dict[tuple[bool, str], int] = {}
 
     def number(self, keep_in: bool, name: str) -> int:
         """The number of a scope, which it gets now where it has none."""
-        numbers = self._numbers[keep_in]
-        found = numbers.get(name)
-        if found is None:
-            found = numbers[name] = len(self.names)
+        found = self.find(keep_in, name)
+        if found < 0:
+            found = self._numbers[keep_in, name] = len(self.names)
             self.names.append(name)
             self.keep_in.append(keep_in)
         return found
 
     def find(self, keep_in: bool, name: str) -> int:
         """The number of a scope, -1 where it has none."""
-        return self._numbers[keep_in].get(name, -1)
+        begun = (number for number in self._begun.get(name) if self.keep_in[number] == keep_in)
+        return next(begun, self._numbers.get((keep_in, name), -1))
 
-    def begin(self, keep_in: list[bool], names: list[str]) -> list[int]:
-        """``number`` of all of these, before any other; none of them where a name is of both kinds."""
-        kind = dict(zip(names, keep_in, strict=True))
-        if list(map(kind.__getitem__, names)) != keep_in:
-            return []
-        number = dict(zip(kind, range(len(kind)), strict=True))
-        self.names, self.keep_in = list(kind), list(kind.values())
-        for way, numbers in self._numbers.items():
-            chosen = self.keep_in if way else list(map(not_, self.keep_in))
-            numbers.update(zip(compress(self.names, chosen), compress(range(len(kind)), chosen), strict=True))
-        return list(map(number.__getitem__, names))
+    def begin(self, keep_in: list[bool], names: list[str]) -> Ints:
+        """``number`` of all of these, shape (n,); before any other."""
+        is_first, first = np.ones(len(names), np.bool_), np.arange(len(names))
+        known: dict[tuple[bool, str], int] = {}
+        for place in repeated_places(names):
+            first[place] = known.setdefault((keep_in[place], names[place]), place)
+            is_first[place] = first[place] == place
+        self.names, self.keep_in = list(compress(names, is_first)), list(compress(keep_in, is_first))
+        self._begun = NamesByHash([*self.names])
+        numbers: Ints = (np.cumsum(is_first) - 1)[first]
+        return numbers
 
     def __len__(self) -> int:
         return len(self.names)
@@ -199,9 +203,10 @@ class FenceNumbers:
         self.applies_to: list[tuple[str, ...]] = []
         self._made: dict[int, Fence] = {}
         self.scopes = Scopes()
-        self.of_scope: NumbersByName[int] = NumbersByName({})
-        self.by_id: NumbersByName[str] = NumbersByName({})
-        self.by_selector: NumbersByName[str] = NumbersByName({})
+        self.selectors = Selectors([])
+        self.of_scope: NumbersByName[int] = NumbersByName(NumbersByNumber([]))
+        self.by_id: NumbersByName[str] = NumbersByName(NamesByHash([]))
+        self.by_selector: NumbersByName[str] = NumbersByName(self.selectors)
 
     def add(self, fences: Sequence[Fence], known: int) -> list[int]:
         """Fences from a number on; their scopes, -1 for circles of leaves, which apply to nobody."""
@@ -230,7 +235,7 @@ class FenceNumbers:
         """The scope of each; up to ``count`` all apply to somebody."""
         names = [group or fence_id for fence_id, group in zip(ids, groups, strict=True)]
         keep_in = list(map(is_not, groups, repeat(None)))
-        begun = [] if self.scopes else self.scopes.begin(keep_in[:count], names[:count])
+        begun = [] if self.scopes else self.scopes.begin(keep_in[:count], names[:count]).tolist()
         number, first = self.scopes.number, len(begun)
         return begun + [
             number(keeps_in, name) if applies_to else -1
@@ -242,15 +247,9 @@ class FenceNumbers:
     def _begin(self, scope: list[int], ids: Column, selectors: Column) -> None:
         """The fences up to the first circle of a leave, by whole columns."""
         self.of_scope = NumbersByName(NumbersByNumber(scope))
-        self.by_id = NumbersByName(places_by_name(ids))
-        if all(map((1).__eq__, map(len, selectors))):
-            self.by_selector = NumbersByName(places_by_name(list(chain.from_iterable(selectors))))
-            return
-        found: dict[str, list[int]] = {}
-        for place, of in enumerate(selectors):
-            for selector in of:
-                found.setdefault(selector, []).append(place)
-        self.by_selector = NumbersByName({selector: tuple(places) for selector, places in found.items()})
+        self.by_id = NumbersByName(NamesByHash(ids))
+        self.selectors = Selectors(selectors)
+        self.by_selector = NumbersByName(self.selectors)
 
     def _add(self, scope: list[int], ids: Column, selectors: Column, known: int) -> None:
         for number, (of, fence_id, applies_to) in enumerate(zip(scope, ids, selectors, strict=True), known):

@@ -18,7 +18,7 @@ class KnownNames:
 
     people: frozenset[str] | None
     classes: Set[str] | None
-    offices: Set[str] | None
+    offices: frozenset[str] | None
 
 
 def read_selectors(value: object, known: KnownNames, place: Place) -> tuple[str, ...]:

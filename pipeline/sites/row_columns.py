@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
@@ -125,15 +126,29 @@ def _cell(cells: Column, place: int) -> Any:
     return cells.item(place) if isinstance(cells, np.ndarray) else cells[place]
 
 
+def hashes(names: Iterable[Hashable]) -> NDArray[np.int64]:
+    """The hash of each, shape (n,); texts bear theirs once somebody has asked."""
+    return np.fromiter(map(hash, names), np.int64)
+
+
+def repeated_places(names: Sequence[Hashable]) -> list[int]:
+    """The places of the names that stand at another place too, in order; costs no table of all of them."""
+    of = hashes(names)
+    ordered = np.sort(of)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return []
+    places = np.flatnonzero(np.isin(of, twice)).tolist()
+    times = Counter(map(names.__getitem__, places))
+    return [place for place in places if times[names[place]] > 1]
+
+
 def places_by_name(names: Column) -> dict[Any, int | tuple[int, ...]]:
     """The places of each name, in order; most names have one, which needs no tuple."""
     found: dict[Any, int | tuple[int, ...]] = dict(zip(names, range(len(names)), strict=True))
     if len(found) == len(names):
         return found
-    last = np.fromiter(map(found.__getitem__, names), np.int64, len(names))
-    several: dict[Any, list[int]] = {}
-    for place in np.flatnonzero(last != np.arange(len(names))).tolist():
-        several.setdefault(names[place], []).append(place)
-    for name, before in several.items():
-        found[name] = (*before, int(last[before[0]]))
-    return found
+    several: dict[Any, tuple[int, ...]] = {}
+    for place in repeated_places(names):
+        several[names[place]] = (*several.get(names[place], ()), place)
+    return found | several

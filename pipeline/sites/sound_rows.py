@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import compress
 from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sites.cells import is_unicode
-from pipeline.sites.row_columns import Column, RowColumns, places_by_name
+from pipeline.sites.row_columns import Column, RowColumns, repeated_places
 
 Row = TypeVar("Row")
 Flags = NDArray[np.bool_]
@@ -58,10 +58,9 @@ def are_texts(texts: Sequence[str | None]) -> Flags:
     return np.array([text is None or is_unicode(text) for text in texts], np.bool_)
 
 
-def are_known(texts: Sequence[str], known: Set[str] | None) -> Flags:
+def are_known(texts: Sequence[str], known: frozenset[str] | None) -> Flags:
     """Which of these are not empty and known; where nothing is known, all pass that are not empty."""
-    distinct = set(texts)
-    if "" not in distinct and (known is None or distinct <= known):
+    if all(texts) and (known is None or known.issuperset(texts)):
         return np.ones(len(texts), np.bool_)
     return np.array([text != "" and (known is None or text in known) for text in texts], np.bool_)
 
@@ -75,13 +74,6 @@ def shared_texts(texts: Sequence[str]) -> list[str]:
 def repeated(ids: Sequence[str | None], counts: Flags) -> list[int]:
     """The places of the rows whose id another one has too, in order; of those that count, shape (n,)."""
     if counts.all():
-        return _repeated(ids)
+        return repeated_places(ids)
     places = np.flatnonzero(counts).tolist()
-    return [places[at] for at in _repeated([ids[place] for place in places])]
-
-
-def _repeated(ids: Sequence[str | None]) -> list[int]:
-    found = places_by_name(ids)
-    if len(found) == len(ids):
-        return []
-    return sorted(chain.from_iterable(places for places in found.values() if isinstance(places, tuple)))
+    return [places[at] for at in repeated_places([ids[place] for place in places])]
