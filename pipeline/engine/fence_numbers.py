@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from geofences.appending import Appending
 from geofences.fence import Fence
 from pipeline.engine.names_by_hash import NamesByHash
-from pipeline.sites.row_columns import Column, cells_of, repeated_places
+from pipeline.sites.row_columns import Column, cells_of, first_places
 
 Ints = NDArray[np.int64]
 Row = TypeVar("Row")
@@ -153,11 +153,10 @@ class Scopes(Sequence[Scope]):
 
     def begin(self, keep_in: list[bool], names: list[str]) -> Ints:
         """``number`` of all of these, shape (n,); before any other."""
-        is_first, first = np.ones(len(names), np.bool_), np.arange(len(names))
-        known: dict[tuple[bool, str], int] = {}
-        for place in repeated_places(names):
-            first[place] = known.setdefault((keep_in[place], names[place]), place)
-            is_first[place] = first[place] == place
+        first, kind = first_places(names), np.array(keep_in, np.bool_)
+        if (kind[first] != kind).any():  # a name is of both kinds
+            first = first_places(list(zip(keep_in, names, strict=True)))
+        is_first = first == np.arange(len(names))
         self.names, self.keep_in = list(compress(names, is_first)), list(compress(keep_in, is_first))
         self._begun = NamesByHash([*self.names])
         numbers: Ints = (np.cumsum(is_first) - 1)[first]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from operator import eq
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.intervals import ranges
-from pipeline.sites.row_columns import hashes
+from pipeline.sites.row_columns import Column, hashes
 
 Ints = NDArray[np.int64]
 
@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 class NamesByHash:
     """The places of each name of a column that stays as it is, in order."""
 
-    def __init__(self, names: Sequence[Hashable]) -> None:
+    def __init__(self, names: Column) -> None:
         self._names = names
         of = hashes(names)
         self._places = np.argsort(of, kind="stable")

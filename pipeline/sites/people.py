@@ -33,11 +33,8 @@ def read_people(
     table: Table, offices: frozenset[str] | None, policies: Policies | None, findings: Findings
 ) -> SoundRows[Person]:
     """The sound rows; what is None could not be read, and nothing is held against it."""
-    always = (
-        None
-        if policies is None
-        else frozenset.intersection(*(frozenset(each.windows) for each in policies.all))
-    )
+    windows = [] if policies is None else [frozenset(each.windows) for each in policies.all]
+    always = frozenset.intersection(*windows) if windows else None
     person_ids, names, office_ids, classes, valid_from, valid_to, phones = table.columns
     from_ms, to_ms, holds = Instants().spans(valid_from, valid_to)
     has_id = are_ids(person_ids)

@@ -131,7 +131,7 @@ def hashes(names: Iterable[Hashable]) -> NDArray[np.int64]:
     return np.fromiter(map(hash, names), np.int64)
 
 
-def repeated_places(names: Sequence[Hashable]) -> list[int]:
+def repeated_places(names: Column) -> list[int]:
     """The places of the names that stand at another place too, in order; costs no table of all of them."""
     of = hashes(names)
     ordered = np.sort(of)
@@ -141,6 +141,14 @@ def repeated_places(names: Sequence[Hashable]) -> list[int]:
     places = np.flatnonzero(np.isin(of, twice)).tolist()
     times = Counter(map(names.__getitem__, places))
     return [place for place in places if times[names[place]] > 1]
+
+
+def first_places(names: Column) -> NDArray[np.int64]:
+    """The first place of the name at each place, shape (n,)."""
+    first, known = np.arange(len(names)), dict[Any, int]()
+    for place in repeated_places(names):
+        first[place] = known.setdefault(names[place], place)
+    return first
 
 
 def places_by_name(names: Column) -> dict[Any, int | tuple[int, ...]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sites.records import Binding, Person, Site
-from pipeline.sites.row_columns import Picked, cells_of
+from pipeline.sites.row_columns import Picked, cells_of, first_places
 
 Ints = NDArray[np.int64]
 
@@ -93,13 +94,12 @@ def divided(
 
 def _numbered(names: Sequence[str], known: Sequence[str] = ()) -> tuple[dict[str, int], Ints]:
     """Numbers of names by first mention, those ``known`` before all others; and the number of each, (n,)."""
-    first = [*known, *names] if known else names
-    number = dict(zip(first, range(len(first)), strict=True))
-    if len(number) < len(first):
-        number = dict(zip(dict.fromkeys(first), range(len(number)), strict=True))
-    elif not known:
-        return number, np.arange(len(names))
-    return number, _codes(number, names)
+    every = [*known, *names] if known else names
+    first = first_places(every)
+    is_first = first == np.arange(len(first))
+    distinct = every if is_first.all() else list(compress(every, is_first))
+    codes = (np.cumsum(is_first) - 1)[first]
+    return dict(zip(distinct, range(len(distinct)), strict=True)), codes[len(known) :]
 
 
 def _shards_of(person_ids: Collection[str], shards: int) -> Ints:

@@ -197,9 +197,9 @@ class Intake:
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
 
     @staticmethod
-    def _renumber(seen: NDArray[Any], before: list[str], now: list[str]) -> None:
+    def _renumber(seen: NDArray[Any], before: list[str], now: Sequence[str]) -> None:
         """Rows of devices have the numbers of now; -1 where one has none, as where they had none before."""
-        if before == now[: len(before)]:
+        if before == list(now[: len(before)]):
             return
         number = dict(zip(now, range(len(now)), strict=True))
         places = np.fromiter(map(number.get, before, repeat(-1)), np.int32, len(before))
