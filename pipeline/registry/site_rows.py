@@ -234,13 +234,17 @@ def _rows_between(
     connection: sqlite3.Connection, record: int, after: int, upto: int
 ) -> Iterator[tuple[str, Placed]]:
     """The rows of each table whose numbers in the file are among these."""
-    asked = (
-        "SELECT kind, count(*), group_concat(place), group_concat(document) FROM site_row NOT INDEXED"
-        f" WHERE rowid > {after:d} AND rowid <= {upto:d} AND kind != '{_TEXT}' AND {_at(record)}"
-        " GROUP BY kind"
-    )
+    of = "count(*), group_concat(place), group_concat(document) FROM site_row NOT INDEXED"
+    among = f"WHERE rowid > {after:d} AND rowid <= {upto:d} AND {_at(record)}"
     try:
-        rows = connection.execute(asked).fetchall()
+        ((first, last, *row),) = connection.execute(f"SELECT min(kind), max(kind), {of} {among}").fetchall()
+        # Nearly always all are of one table, and to group them costs as much as to read them.
+        rows = (
+            [(first, *row)]
+            if first == last
+            else connection.execute(f"SELECT kind, {of} {among} GROUP BY kind")
+        )
+        found = [tuple(one) for one in rows if one[0] in KEPT_BY_ROW]
     except sqlite3.DataError:  # together they are longer than a text of SQLite may be
         if upto - after < 2:
             raise
@@ -248,5 +252,5 @@ def _rows_between(
         yield from _rows_between(connection, record, after, half)
         yield from _rows_between(connection, record, half, upto)
         return
-    for kind, count, places, documents in rows:
+    for kind, count, places, documents in found:
         yield kind, Placed(np.array(msgspec.json.decode(f"[{places}]"), np.int64), Part(count, documents))

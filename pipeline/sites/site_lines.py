@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -41,8 +40,10 @@ def table_of_lines(lines: Sequence[str], form: TableForm) -> Table:
     try:
         for part in JoinedLines.of(lines).parts:  # rows are objects for no longer than their part is read
             rows = _decoder(names).decode(f"[{part.text}]")
-            for at, column in enumerate(columns):
-                column += map(attrgetter(_field(at)), rows)
+            for column, cells in zip(
+                columns, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True
+            ):
+                column += cells
     except msgspec.MsgspecError:  # cells of other types, which the checks will name
         return table_of(tuple(map(json.loads, lines)), form)
     return Table(form.file, range(1, len(lines) + 1), columns, frozenset(columns[0]))

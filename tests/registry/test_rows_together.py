@@ -89,6 +89,6 @@ class Narrow:
         if "group_concat" not in asked:
             return found
         rows = found.fetchall()
-        if any(count > self._longest for _, count, _, _ in rows):
+        if any(row[-3] > self._longest for row in rows):
             raise sqlite3.DataError("string or blob too big")
         return self._connection.execute(asked, values)
