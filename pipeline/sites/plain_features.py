@@ -32,7 +32,7 @@ class _Properties(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     fence_id: str
     rule: Literal["keep_in", "keep_out"]
     applies_to: tuple[str, ...]
-    radius_m: float
+    radius_m: float | None = None
     name: str | None = None
     group: str | None = None
     crs: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = None
@@ -41,11 +41,23 @@ class _Properties(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     valid_from: str | None = None
     valid_to: str | None = None
     severity: Annotated[int, msgspec.Meta(ge=1, le=4)] | None = None
-    buffer_m: None = None
+    buffer_m: float | None = None
 
 
 class _Point(msgspec.Struct, tag="Point", tag_field="type", forbid_unknown_fields=True, gc=False):
     coordinates: tuple[float, float]
+
+
+class _Polygon(msgspec.Struct, tag="Polygon", tag_field="type", gc=False):
+    coordinates: msgspec.Raw
+
+
+class _MultiPolygon(msgspec.Struct, tag="MultiPolygon", tag_field="type", gc=False):
+    coordinates: msgspec.Raw
+
+
+class _LineString(msgspec.Struct, tag="LineString", tag_field="type", gc=False):
+    coordinates: msgspec.Raw
 
 
 class _Feature(msgspec.Struct, tag="Feature", tag_field="type", forbid_unknown_fields=True, gc=False):
@@ -54,10 +66,22 @@ class _Feature(msgspec.Struct, tag="Feature", tag_field="type", forbid_unknown_f
     id: str | int | float | None = None
 
 
+class _AnyFeature(msgspec.Struct, tag="Feature", tag_field="type", forbid_unknown_fields=True, gc=False):
+    """Of any geometry: one that is no circle leaves those beside it plain."""
+
+    properties: _Properties
+    geometry: _Point | _Polygon | _MultiPolygon | _LineString
+    id: str | int | float | None = None
+
+
 #: Stands where a feature is not plain.
 _NONE = _Feature(_Properties("", "keep_in", (), 0.0), _Point((0.0, 0.0)))
 _decoded = msgspec.json.Decoder(_Feature).decode
-_all_decoded = msgspec.json.Decoder(list[_Feature]).decode
+_all_decoded = msgspec.json.Decoder(list[_AnyFeature]).decode
+
+
+#: A circle of either, or ``_NONE``.
+_Plain = _Feature | _AnyFeature
 
 
 class FeatureLines(Sequence[Any]):
@@ -86,7 +110,7 @@ def plain_features(features: Sequence[Any], known: KnownNames, schedules: Schedu
     return parts[0].joined(parts[1:]) if parts else PlainFeatures([], known, schedules, instants)
 
 
-def _in_parts(features: Sequence[Any]) -> Iterator[list[_Feature]]:
+def _in_parts(features: Sequence[Any]) -> Iterator[Sequence[_Plain]]:
     if isinstance(features, FeatureLines):
         yield from map(_of_part, features.lines.parts)
         return
@@ -94,20 +118,22 @@ def _in_parts(features: Sequence[Any]) -> Iterator[list[_Feature]]:
         yield list(map(_plain, features[first : first + AT_ONCE]))
 
 
-def _of_part(part: Part) -> list[_Feature]:
-    """All features of a text at once, which is possible where all are plain."""
+def _of_part(part: Part) -> Sequence[_Plain]:
+    """All features of a text at once, which is possible where none is odd."""
     try:
         found = _all_decoded(f"[{part.text}]")
     except (msgspec.MsgspecError, ValueError, OverflowError):
         found = []
-    return found if len(found) == part.count else list(map(_plain, part.lines()))
+    if len(found) != part.count:
+        return list(map(_plain, part.lines()))
+    return [one if type(one.geometry) is _Point else _NONE for one in found]
 
 
 class PlainFeatures:
     """The columns of features, each of shape (n,); they hold for those with ``is_plain``."""
 
     def __init__(
-        self, found: Sequence[_Feature], known: KnownNames, schedules: Schedules, instants: Instants
+        self, found: Sequence[_Plain], known: KnownNames, schedules: Schedules, instants: Instants
     ) -> None:
         count = len(found)
         given = _columns(list(map(attrgetter("properties"), found)))
@@ -137,6 +163,7 @@ class PlainFeatures:
             & self.holds
             & (_flags(map(is_, given["tolerance_m"], repeat(None))) | _are_finite(self.tolerance_m, 0.0))
             & _are_finite(self.reach_m, np.nextafter(0.0, 1.0))
+            & _flags(map(is_, given["buffer_m"], repeat(None)))
             & (np.abs(self.position) <= (180.0, 90.0)).all(axis=1)
             & _flags(map(is_not, selected, repeat(None)))
             & _flags(map(is_not, opened, repeat(False)))
