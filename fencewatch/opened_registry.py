@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from pipeline.sites.load import load_documents, read_documents, site_files
 
 #: So many lines of what differs are said at a start; `fencewatch site diff` says all.
 _SAID_MOST = 10
+#: So many bytes of a file are held at a time.
+_PIECE = 1 << 20
 
 
 def first_documents(settings: Settings) -> SiteDocuments | None:
@@ -60,10 +63,15 @@ def opened_site(settings: Settings, documents: SiteDocuments | None) -> Iterator
         log = embedded(settings.journal)
         _catch_up(registry, log)
         number = registry.last_record
-        with nothing_collected():
-            # Sound when it was taken, but another version of the program may check otherwise.
-            site = registry.site_at(number)
-        _say_difference(settings, registry)
+        with ThreadPoolExecutor(
+            1, "digest"
+        ) as beside:  # which waits for the disk and holds up no other thread
+            seen = beside.submit(directory_digest, settings.site) if settings.site.is_dir() else None
+            with nothing_collected():
+                # Sound when it was taken, but another version of the program may check otherwise.
+                site = registry.site_at(number)
+            if seen is not None:
+                _say_difference(settings, registry, seen.result())
         yield RunningSite(registry, site, number, log)
 
 
@@ -111,7 +119,10 @@ def _digest(site: Path, without: str | None) -> str:
         name = path.relative_to(site).as_posix()
         counts = name != without and path.exists()
         digest.update(f"{name} {path.stat().st_size if counts else -1}\n".encode())
-        digest.update(path.read_bytes() if counts else b"")
+        if counts:
+            with path.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    digest.update(piece)
     return digest.hexdigest()
 
 
@@ -124,10 +135,13 @@ def _catch_up(registry: Registry, log: Log) -> None:
         print(f"warning: changes of the site may be missing: {damage}", file=sys.stderr, flush=True)
 
 
-def _say_difference(settings: Settings, registry: Registry) -> None:
-    """What an import of the configured directory would do, where it is not what was imported last."""
+def _say_difference(settings: Settings, registry: Registry, seen: str) -> None:
+    """What an import of the configured directory would do, where it is not what was imported last.
+
+    ``seen`` is what its files hold by now.
+    """
     site = settings.site
-    if not site.is_dir() or directory_digest(site) == registry.seen:
+    if seen == registry.seen:
         return
     given = read_documents(site, findings := Findings())
     if given is None:
@@ -136,7 +150,7 @@ def _say_difference(settings: Settings, registry: Registry) -> None:
         now = registry.lines_at(registry.last_record)
         lines = difference_of_lines(now, given, present_ms(registry, settings.data)).lines()
     if not lines:
-        registry.see(directory_digest(site))
+        registry.see(seen)
         return
     said = [*lines[:_SAID_MOST], *([f"… {len(lines)} in all"] if len(lines) > _SAID_MOST else [])]
     head = f"warning: {site} differs from the registry, by which all goes on; `fencewatch site import` takes:"

@@ -10,7 +10,7 @@ chunks with a box in degrees; kernels skip whole chunks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -110,7 +110,7 @@ def ecef(lon: Floats, lat: Floats) -> Floats:
 
 def _edges(areas: Sequence[Area]) -> tuple[Edges, NDArray[np.bool_]]:
     """All edges of all areas, and which of them belong to polygons. A point is an edge of no length."""
-    parts, owner = shapely.get_parts(Areas.of(areas).shapes, return_index=True)
+    parts, owner = _parts(Areas.of(areas).shapes)
     is_polygon = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
     rings, ring_part = shapely.get_rings(parts[is_polygon], return_index=True)
     chains = np.concatenate([rings, parts[~is_polygon]])
@@ -129,10 +129,20 @@ def _edges(areas: Sequence[Area]) -> tuple[Edges, NDArray[np.bool_]]:
     return edges, (order < len(rings))[edges.chain]
 
 
+def _parts(shapes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The single shapes of all areas, with the area of each: nearly always one of each."""
+    if (shapely.get_type_id(shapes) < shapely.GeometryType.MULTIPOINT).all():
+        return shapes, np.arange(len(shapes))
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    return parts, owner
+
+
 def _split(edges: Edges) -> Edges:
     """Edges cut into equal pieces of at most PIECE_DEG."""
     start, step = edges.ends[:, :2], edges.ends[:, 2:] - edges.ends[:, :2]
     count = np.maximum(np.ceil(np.abs(step).max(axis=1, initial=0.0) / PIECE_DEG), 1).astype(np.int64)
+    if count.max(initial=1) == 1:
+        return edges
     edge = np.repeat(np.arange(len(count)), count)
     nth = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
     from_share, to_share = (nth / count[edge])[:, None], ((nth + 1) / count[edge])[:, None]

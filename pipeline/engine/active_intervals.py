@@ -68,12 +68,14 @@ class ActiveIntervals:
     def _add(self, fences: Sequence[Fence]) -> None:
         schedules = cells_of(fences, "schedule")
         # Nearly all that are equal are one object: a look-up by what a schedule says costs far more.
+        objects = list(map(id, schedules))
+        first = dict(zip(reversed(objects), reversed(range(len(objects))), strict=True))
+        first.pop(id(None), None)
         number_of: dict[int, int] = {id(None): -1}
-        for place, schedule in enumerate(schedules):
-            if id(schedule) not in number_of:
-                number_of[id(schedule)] = self._number(schedule, fences, place)
+        for place in sorted(first.values()):
+            number_of[objects[place]] = self._number(schedules[place], fences, place)
         self._schedules = list(self._numbers)
-        number = [number_of[id(schedule)] for schedule in schedules]
+        number = list(map(number_of.__getitem__, objects))
         begin, end = cells_of(fences, "valid_from_ms"), cells_of(fences, "valid_to_ms")
         self.schedule, self.valid_from, self.valid_to = (
             column.also(np.asarray(cells, np.int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,9 @@ class Assignment:
         self.compiled = compiled
         self.subjects = subjects
         spans = [{name: low for name, (low, _) in of.items()} for of in compiled.office_spans]
-        offices = zip(subjects.row_tree, subjects.row_office, strict=True)
-        self.row_office = np.fromiter((spans[tree][office] for tree, office in offices), np.int64)
-        self.row_class = np.fromiter((compiled.class_code[name] for name in subjects.row_class), np.int64)
+        self.row_office = _office_codes(spans, subjects)
+        codes = map(compiled.class_code.__getitem__, subjects.row_class)
+        self.row_class = np.fromiter(codes, np.int64, len(subjects.row_class))
         self._set_fences()
         self._set_leaves(leaves, leave_places)
 
@@ -185,3 +185,13 @@ class Assignment:
             or (selector.startswith("office:") and selector[7:] in above)
             for selector in self.compiled.applies_to(fence)
         )
+
+
+def _office_codes(numbers: Sequence[Mapping[str, int]], subjects: SubjectTable) -> Ints:
+    """The number of each row's office in the tree that the row is of."""
+    if len(numbers) == 1:
+        return np.fromiter(
+            map(numbers[0].__getitem__, subjects.row_office), np.int64, len(subjects.row_office)
+        )
+    offices = zip(subjects.row_tree, subjects.row_office, strict=True)
+    return np.fromiter((numbers[tree][office] for tree, office in offices), np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ class CompiledFences:
         scope = self._numbers.add(fences, known)
         self.scopes = self._numbers.scopes
         self.scope_count = len(self.scopes)
-        keep_in = np.fromiter((rule == "keep_in" for rule in cells_of(fences, "rule")), np.bool_)
+        keep_in = np.fromiter(map("keep_in".__eq__, cells_of(fences, "rule")), np.bool_, len(fences))
         are_for_many = _are_for_many(cells_of(fences, "applies_to"))
         is_shared = are_for_many & ~keep_in
         self.tolerance_m = columns.also("tolerance_m", self._tolerances_m(fences, keep_in), np.float64)
@@ -191,10 +191,10 @@ class CompiledFences:
 
     def named(self, person_ids: Sequence[str]) -> tuple[Ints, Ints]:
         """Pairs of a person, by place among these, and a fence that names them; by person, then by fence."""
-        if self.generation:
-            lists: Sequence[Sequence[int]] = [self.numbers_for(f"person:{name}") for name in person_ids]
-        else:
-            lists = self._numbers.by_selector.first(f"person:{name}" for name in person_ids)
+        selectors = map("person:".__add__, person_ids)
+        if not self.generation:
+            return self._numbers.selectors.pairs(selectors)
+        lists = list(map(self.numbers_for, selectors))
         person = np.repeat(np.arange(len(lists)), np.fromiter(map(len, lists), np.int64, len(lists)))
         return person, np.fromiter(chain.from_iterable(lists), np.int64, len(person))
 
@@ -269,6 +269,13 @@ def circle_of(leave: Leave) -> Fence:
 
 def _are_for_many(applies_to: Column) -> Flags:
     """Which fences name an office, a class or all; circles of leaves name nobody."""
+    count = np.fromiter(map(len, applies_to), np.int64, len(applies_to))
+    named = chain.from_iterable(applies_to)
+    if count.max(initial=0) < 2:
+        are_people = np.fromiter(map(str.startswith, named, repeat("person:")), np.bool_, int(count.sum()))
+        flags = np.zeros(len(count), np.bool_)
+        flags[count == 1] = ~are_people
+        return flags
     return np.fromiter(
         (any(selector[:7] != "person:" for selector in selectors) for selectors in applies_to), np.bool_
     )

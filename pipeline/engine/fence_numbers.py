@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
-from typing import Any, Generic, TypeVar, overload
+from itertools import chain, compress, repeat
+from operator import is_not
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from geofences.appending import Appending
 from geofences.fence import Fence
-from pipeline.sites.row_columns import Column, cells_of, places_by_name
+from pipeline.engine.names_by_hash import NamesByHash
+from pipeline.sites.row_columns import Column, cells_of, first_places
 
+Ints = NDArray[np.int64]
 Row = TypeVar("Row")
 Name = TypeVar("Name", bound=Hashable)
+Name_contra = TypeVar("Name_contra", bound=Hashable, contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +70,58 @@ class Chained(Sequence[Row]):
         raise IndexError("there are not so many rows")
 
 
+class Known(Protocol[Name_contra]):
+    """Rising numbers by name."""
+
+    def get(self, name: Name_contra, default: tuple[int, ...] = ..., /) -> tuple[int, ...]:
+        """Those of a name."""
+
+
+class NumbersByNumber:
+    """The places at which each number stands, in order, as a NumbersByName begins with them."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        """None of them is negative."""
+        column = np.array(numbers, np.int64)
+        self._places = np.argsort(column, kind="stable")
+        self._ends = np.cumsum(np.bincount(column))
+
+    def get(self, number: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """The places of one number."""
+        if not 0 <= number < len(self._ends):
+            return default
+        first = int(self._ends[number - 1]) if number else 0
+        return tuple(self._places[first : self._ends[number]].tolist())
+
+
+class Selectors:
+    """The fences of each selector, which were known at first."""
+
+    def __init__(self, applies_to: Column) -> None:
+        self._named = NamesByHash(list(chain.from_iterable(applies_to)))
+        counts = np.fromiter(map(len, applies_to), np.int64, len(applies_to))
+        self._fence = np.repeat(np.arange(len(counts)), counts)
+
+    def get(self, selector: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """Those of one selector, rising."""
+        return tuple(self._fence[list(self._named.get(selector))].tolist()) or default
+
+    def pairs(self, selectors: Iterable[str]) -> tuple[Ints, Ints]:
+        """Pairs of the place of a selector among these, and a fence of it; in order of both."""
+        place, named = self._named.pairs(selectors)
+        return place, self._fence[named]
+
+
 class NumbersByName(Generic[Name]):
     """Rising numbers by name: those that were known at first, which are many, and those that came behind."""
 
-    def __init__(self, first: Mapping[Name, int | tuple[int, ...]]) -> None:
-        self._first = first
+    def __init__(self, first: Known[Name]) -> None:
+        self.first = first
         self._more: dict[Name, list[int]] = {}
 
     def of(self, name: Name) -> list[int]:
         """The numbers of a name."""
-        found = self._first.get(name, ())
-        first = [found] if isinstance(found, int) else [*found]
-        return first + self._more.get(name, [])
-
-    def first(self, names: Iterable[Name]) -> list[tuple[int, ...]]:
-        """The numbers of each name that were known at first."""
-        found = map(self._first.get, names, repeat(()))
-        return [(numbers,) if isinstance(numbers, int) else numbers for numbers in found]
+        return [*self.first.get(name, ()), *self._more.get(name, ())]
 
     def add(self, name: Name, number: int) -> None:
         """One that is greater than all before."""
@@ -95,29 +134,33 @@ class Scopes(Sequence[Scope]):
     def __init__(self) -> None:
         self.names: list[str] = []
         self.keep_in: list[bool] = []
-        self._numbers: dict[bool, dict[str, int]] = {True: {}, False: {}}
+        self._begun = NamesByHash([])
+        self._numbers: dict[tuple[bool, str], int] = {}
 
     def number(self, keep_in: bool, name: str) -> int:
         """The number of a scope, which it gets now where it has none."""
-        numbers = self._numbers[keep_in]
-        found = numbers.get(name)
-        if found is None:
-            found = numbers[name] = len(self.names)
+        found = self.find(keep_in, name)
+        if found < 0:
+            found = self._numbers[keep_in, name] = len(self.names)
             self.names.append(name)
             self.keep_in.append(keep_in)
         return found
 
     def find(self, keep_in: bool, name: str) -> int:
         """The number of a scope, -1 where it has none."""
-        return self._numbers[keep_in].get(name, -1)
+        begun = (number for number in self._begun.get(name) if self.keep_in[number] == keep_in)
+        return next(begun, self._numbers.get((keep_in, name), -1))
 
-    def begin(self, keep_in: list[bool], names: list[str]) -> list[int]:
-        """``number`` of all of these, no two of which have one name; before any other."""
-        self.names += names
-        self.keep_in += keep_in
-        for way, numbers in self._numbers.items():
-            numbers.update((name, at) for at, name in enumerate(names) if keep_in[at] is way)
-        return list(range(len(names)))
+    def begin(self, keep_in: list[bool], names: list[str]) -> Ints:
+        """``number`` of all of these, shape (n,); before any other."""
+        first, kind = first_places(names), np.array(keep_in, np.bool_)
+        if (kind[first] != kind).any():  # a name is of both kinds
+            first = first_places(list(zip(keep_in, names, strict=True)))
+        is_first = first == np.arange(len(names))
+        self.names, self.keep_in = list(compress(names, is_first)), list(compress(keep_in, is_first))
+        self._begun = NamesByHash([*self.names])
+        numbers: Ints = (np.cumsum(is_first) - 1)[first]
+        return numbers
 
     def __len__(self) -> int:
         return len(self.names)
@@ -164,16 +207,18 @@ class FenceNumbers:
         self.applies_to: list[tuple[str, ...]] = []
         self._made: dict[int, Fence] = {}
         self.scopes = Scopes()
-        self.of_scope: NumbersByName[int] = NumbersByName({})
-        self.by_id: NumbersByName[str] = NumbersByName({})
-        self.by_selector: NumbersByName[str] = NumbersByName({})
+        self.selectors = Selectors([])
+        self.of_scope: NumbersByName[int] = NumbersByName(NumbersByNumber([]))
+        self.by_id: NumbersByName[str] = NumbersByName(NamesByHash([]))
+        self.by_selector: NumbersByName[str] = NumbersByName(self.selectors)
 
     def add(self, fences: Sequence[Fence], known: int) -> list[int]:
         """Fences from a number on; their scopes, -1 for circles of leaves, which apply to nobody."""
         ids, groups, selectors = (cells_of(fences, name) for name in ("fence_id", "group", "applies_to"))
-        scope = self._scopes_of(ids, groups, selectors)
         self.applies_to += selectors
-        count = next((place for place, of in enumerate(scope) if of < 0), len(scope))
+        # Circles of leaves come behind all others, and apply to nobody.
+        count = len(fences) if all(selectors) else list(map(bool, selectors)).index(False)
+        scope = self._scopes_of(ids, groups, selectors, count)
         if known == 0:
             self.fences = Chained([fences])
             self._begin(scope[:count], ids[:count], selectors[:count])
@@ -190,28 +235,25 @@ class FenceNumbers:
             found = self._made[number] = self.fences[number]
         return found
 
-    def _scopes_of(self, ids: Column, groups: Column, selectors: Column) -> list[int]:
+    def _scopes_of(self, ids: Column, groups: Column, selectors: Column, count: int) -> list[int]:
+        """The scope of each; up to ``count`` all apply to somebody."""
         names = [group or fence_id for fence_id, group in zip(ids, groups, strict=True)]
-        if not self.scopes and all(selectors) and len(set(names)) == len(names):
-            return self.scopes.begin([group is not None for group in groups], names)
-        number = self.scopes.number
-        return [
-            number(group is not None, name) if applies_to else -1
-            for name, group, applies_to in zip(names, groups, selectors, strict=True)
+        keep_in = list(map(is_not, groups, repeat(None)))
+        begun = [] if self.scopes else self.scopes.begin(keep_in[:count], names[:count]).tolist()
+        number, first = self.scopes.number, len(begun)
+        return begun + [
+            number(keeps_in, name) if applies_to else -1
+            for name, keeps_in, applies_to in zip(
+                names[first:], keep_in[first:], selectors[first:], strict=True
+            )
         ]
 
     def _begin(self, scope: list[int], ids: Column, selectors: Column) -> None:
         """The fences up to the first circle of a leave, by whole columns."""
-        self.of_scope = NumbersByName(places_by_name(scope))
-        self.by_id = NumbersByName(places_by_name(ids))
-        if all(len(of) == 1 for of in selectors):
-            self.by_selector = NumbersByName(places_by_name([one for (one,) in selectors]))
-            return
-        found: dict[str, list[int]] = {}
-        for place, of in enumerate(selectors):
-            for selector in of:
-                found.setdefault(selector, []).append(place)
-        self.by_selector = NumbersByName({selector: tuple(places) for selector, places in found.items()})
+        self.of_scope = NumbersByName(NumbersByNumber(scope))
+        self.by_id = NumbersByName(NamesByHash(ids))
+        self.selectors = Selectors(selectors)
+        self.by_selector = NumbersByName(self.selectors)
 
     def _add(self, scope: list[int], ids: Column, selectors: Column, known: int) -> None:
         for number, (of, fence_id, applies_to) in enumerate(zip(scope, ids, selectors, strict=True), known):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -174,22 +175,26 @@ def build_subject_table(division: Division, shard: int, trees: Sequence[OfficeTr
     """The people of one shard and everything that is about them; without ``trees`` offices never move."""
     people = _person_rows(division, shard, trees)
     # Numbered by their first rows here, as all are by their first rows anywhere.
-    here = np.unique(division.of_people[shard])
-    person_ids = list(map(division.person_ids.__getitem__, here.tolist()))
-    row_person = np.searchsorted(here, people.person)
+    is_here = np.zeros(len(division.person_ids), np.bool_)
+    is_here[division.of_people[shard]] = True
+    here, number = np.flatnonzero(is_here), np.cumsum(is_here) - 1
+    person_ids = list(compress(division.person_ids, is_here))
+    row_person = number[people.person]
     order = np.lexsort((people.from_ms, row_person))
     rows = Spans(row_person[order], people.from_ms[order], people.to_ms[order], len(here))
     supervision, _ = _joined(rows.owner, rows.from_ms, rows.to_ms, rows.owner, len(here))
-    bindings, binding_person, kinds, kind = _bindings(division, shard, here)
+    bindings, binding_person, kinds, kind = _bindings(division, shard, number)
     episodes, episode_binding = _episodes(bindings, binding_person, supervision)
-    places = order.tolist()
+    offices, classes = people.office_id, people.class_name
+    if not np.array_equal(order, np.arange(len(order))):
+        offices, classes = (list(map(cells.__getitem__, order.tolist())) for cells in (offices, classes))
     return SubjectTable(
         person_ids=person_ids,
         person_number=dict(zip(person_ids, range(len(person_ids)), strict=True)),
         device_ids=division.device_ids,
         rows=rows,
-        row_office=list(map(people.office_id.__getitem__, places)),
-        row_class=list(map(people.class_name.__getitem__, places)),
+        row_office=offices,
+        row_class=classes,
         row_tree=people.tree[order].tolist(),
         supervision=supervision,
         bindings=bindings,
@@ -273,11 +278,11 @@ def _joined(owner: Ints, from_ms: Ints, to_ms: Ints, same: Ints, owners: int) ->
     return Spans(owner[first], from_ms[first], to_ms[last], owners), first
 
 
-def _bindings(division: Division, shard: int, here: Ints) -> tuple[Spans, Ints, Spans, NDArray[np.int8]]:
+def _bindings(division: Division, shard: int, number: Ints) -> tuple[Spans, Ints, Spans, NDArray[np.int8]]:
     rows, device = division.bindings[shard], division.devices[shard]
     from_ms, to_ms = (np.asarray(cells_of(rows, name), np.int64) for name in ("valid_from_ms", "valid_to_ms"))
     order = np.lexsort((from_ms, device))
-    who = np.searchsorted(here, division.of_bindings[shard])[order]
+    who = number[division.of_bindings[shard]][order]
     kind = np.fromiter(map(_KIND.__getitem__, cells_of(rows, "kind")), np.int8, len(rows))[order]
     device, from_ms, to_ms = device[order], from_ms[order], to_ms[order]
     # Room for devices to come: to make it while the stream waits would take half a second with a million.

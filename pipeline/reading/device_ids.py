@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -46,15 +47,15 @@ class DeviceIds:
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.ids = list(ids)
-        self.numbers = {device_id: number for number, device_id in enumerate(self.ids)}
+        self.numbers = dict(zip(self.ids, range(len(self.ids)), strict=True))
         assert len(self.numbers) == len(self.ids), "device ids are distinct"
         groups = {COLUMN_WORD: COLUMN_NAMES, SOURCE_WORD: SOURCES, CRS_WORD: CRS, DEVICE_WORD: self.ids}
-        words = [f"{chr(group)}{word}" for group, of in groups.items() for word in of]
-        letters = "".join(words).encode()
-        is_ascii = len(letters) == sum(map(len, words))
+        letters = "".join(chr(group) + chr(group).join(of) for group, of in groups.items() if of)
+        words = list(chain.from_iterable(groups.values()))
+        lengths = map(len, words if letters.isascii() else map(str.encode, words))
         offsets = np.zeros(len(words) + 1, np.int64)
-        np.cumsum([len(word) if is_ascii else len(word.encode()) for word in words], out=offsets[1:])
-        self.words = Words(np.frombuffer(letters, np.uint8), offsets, _free_slots(len(words)))
+        np.cumsum(1 + np.fromiter(lengths, np.int64, len(words)), out=offsets[1:])
+        self.words = Words(np.frombuffer(letters.encode(), np.uint8), offsets, _free_slots(len(words)))
         _fill(*self.words, 0)
 
     def also(self, ids: Sequence[str]) -> DeviceIds:

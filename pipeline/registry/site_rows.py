@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from itertools import groupby
-from operator import itemgetter, le
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from pipeline.sites.documents import POLICIES, TABLES, Document, SiteDocuments
 from pipeline.sites.edits import HOLIDAYS, Edit, place_of
+from pipeline.sites.joined_lines import AT_ONCE, Part, Placed, in_order
 from pipeline.sites.site_lines import SiteLines
 from pipeline.sites.site_versions import FENCES, KEPT_BY_ROW, Key, classes_of, key_of, references, span_of
 from sinks.sqlite import sqlite3
@@ -24,8 +24,6 @@ _TEXTS = ("policy", "holidays", "places")
 _INSERT = "INSERT INTO site_row (place, kind, id, from_ms, document, made_by) VALUES (?, ?, ?, ?, ?, ?)"
 _REFER = "INSERT OR IGNORE INTO reference (kind, id, target_kind, target_id) VALUES (?, ?, ?, ?)"
 _NOW = "replaced_by IS NULL"
-#: So many rows are fetched at a time.
-_AT_ONCE = 20_000
 #: What SQLite may hold of the file while a whole site is written.
 _CACHE_KIB = 512 * 1024
 #: No record: the rows as they are now.
@@ -212,28 +210,47 @@ def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
 
     Years of holidays are only ever added, and of a year that a table lacks nothing was judged.
     """
-    # In the order in which they were written, which nearly always is that of their places: an index by
-    # place would be a look-up for each row.
-    asked = f"SELECT kind, place, document FROM site_row NOT INDEXED WHERE {_at(record)} ORDER BY rowid"
-    found: dict[str, list[str]] = {kind: [] for kind in (*KEPT_BY_ROW, _TEXT)}
-    places: dict[str, list[int]] = {kind: [] for kind in found}
-    rows = connection.cursor()
-    rows.row_factory = None  # plain tuples are read in half the time
-    rows.execute(asked)
-    while batch := rows.fetchmany(_AT_ONCE):
-        for kind, group in groupby(batch, itemgetter(0)):
-            _, of_group, documents = zip(*group, strict=True)
-            found[kind] += documents
-            places[kind] += of_group
     of_text = f"SELECT id, document FROM site_row WHERE kind = '{_TEXT}' AND {_at(record)}"
     texts = {name: json.loads(line) for name, line in connection.execute(of_text)}
     texts["holidays"] = text(connection, "holidays")
-    lines = {kind: _by_place(found[kind], places[kind]) for kind in KEPT_BY_ROW}
+    lines = {kind: in_order(found) for kind, found in _joined_rows(connection, record).items()}
     policies = tuple(map(json.loads, lines[POLICIES]))
     return SiteLines({kind: lines[kind] for kind in TABLES}, lines[FENCES], policies=policies, **texts)
 
 
-def _by_place(lines: list[str], places: list[int]) -> list[str]:
-    if all(map(le, places, places[1:])):
-        return lines
-    return [lines[at] for at in sorted(range(len(lines)), key=places.__getitem__)]
+def _joined_rows(connection: sqlite3.Connection, record: int) -> dict[str, list[Placed]]:
+    """The rows of each table with their places: SQLite joins them, so that none is an object by itself."""
+    # In the order in which they were written, which nearly always is that of their places: an index by
+    # place would be a look-up for each row.
+    found: dict[str, list[Placed]] = {kind: [] for kind in KEPT_BY_ROW}
+    (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM site_row").fetchone()
+    for first in range(0, last, AT_ONCE):
+        for kind, rows in _rows_between(connection, record, first, first + AT_ONCE):
+            found[kind].append(rows)
+    return found
+
+
+def _rows_between(
+    connection: sqlite3.Connection, record: int, after: int, upto: int
+) -> Iterator[tuple[str, Placed]]:
+    """The rows of each table whose numbers in the file are among these."""
+    of = "count(*), group_concat(place), group_concat(document) FROM site_row NOT INDEXED"
+    among = f"WHERE rowid > {after:d} AND rowid <= {upto:d} AND {_at(record)}"
+    try:
+        ((first, last, *row),) = connection.execute(f"SELECT min(kind), max(kind), {of} {among}").fetchall()
+        # Nearly always all are of one table, and to group them costs as much as to read them.
+        rows = (
+            [(first, *row)]
+            if first == last
+            else connection.execute(f"SELECT kind, {of} {among} GROUP BY kind")
+        )
+        found = [tuple(one) for one in rows if one[0] in KEPT_BY_ROW]
+    except sqlite3.DataError:  # together they are longer than a text of SQLite may be
+        if upto - after < 2:
+            raise
+        half = (after + upto) // 2
+        yield from _rows_between(connection, record, after, half)
+        yield from _rows_between(connection, record, half, upto)
+        return
+    for kind, count, places, documents in found:
+        yield kind, Placed(np.array(msgspec.json.decode(f"[{places}]"), np.int64), Part(count, documents))

@@ -58,7 +58,9 @@ class Locator:
 
     def _numbered(self, offices: Sequence[str]) -> NDArray[np.int64]:
         number = self._office_number
-        return np.array([number.setdefault(office, len(number)) for office in offices], np.int64)
+        for office in dict.fromkeys(offices):
+            number.setdefault(office, len(number))
+        return np.fromiter(map(number.__getitem__, offices), np.int64, len(offices))
 
     def follow(self, compiled: CompiledSite) -> None:
         """The site has changed by what was spliced into the compiled one."""

@@ -16,9 +16,9 @@ _EXPECTED = "selectors person:ID, class:NAME, office:ID or all"
 class KnownNames:
     """The names a selector may bear; None where their file could not be read, and all pass."""
 
-    people: Set[str] | None
+    people: frozenset[str] | None
     classes: Set[str] | None
-    offices: Set[str] | None
+    offices: frozenset[str] | None
 
 
 def read_selectors(value: object, known: KnownNames, place: Place) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import is_not
 from typing import Any, get_args
 
 import numpy as np
@@ -310,7 +312,7 @@ def _item_errors(texts: tuple[str, ...]) -> list[ScheduleError]:
 def _fault_versions(drafts: Drafts) -> None:
     """Versions of one fence_id hold one after the other, and all keep in or all keep out."""
     first_rule: dict[str | None, tuple[str, int]] = {}
-    versions = repeated(drafts.fence_id, [fence_id is not None for fence_id in drafts.fence_id])
+    versions = repeated(drafts.fence_id, np.fromiter(map(is_not, drafts.fence_id, repeat(None)), np.bool_))
     for at in versions:
         if rule := drafts.rule[at]:
             first, other = first_rule.setdefault(drafts.fence_id[at], (rule, at))

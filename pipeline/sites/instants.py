@@ -33,12 +33,17 @@ class Instants:
     def _column(self, texts: Sequence[str], empty_ms: int) -> tuple[Ints, Flags]:
         if not any(texts):
             return np.full(len(texts), empty_ms), np.ones(len(texts), np.bool_)
-        for text in set(texts) - self._read.keys():
+        distinct = set(texts)
+        for text in distinct - self._read.keys():
             self._read[text] = _read(text)
-        known = {**self._read, "": empty_ms}
-        cells = [known[text] for text in texts]
-        is_sound = np.array([ms is not None for ms in cells], np.bool_)
-        return np.array([empty_ms if ms is None else ms for ms in cells], np.int64), is_sound
+        known = {text: self._read[text] for text in distinct} | {"": empty_ms}
+        unsound = {text for text, ms in known.items() if ms is None}
+        known |= dict.fromkeys(unsound, empty_ms)
+        cells = np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
+        is_sound = np.ones(len(texts), np.bool_)
+        if unsound:
+            is_sound[:] = [text not in unsound for text in texts]
+        return cells, is_sound
 
 
 def _read(text: str) -> int | None:

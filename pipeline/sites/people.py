@@ -30,10 +30,11 @@ DEVICE_COLUMNS = ("device_id", "person_id", "kind", "valid_from", "valid_to")
 
 
 def read_people(
-    table: Table, offices: Set[str] | None, policies: Policies | None, findings: Findings
+    table: Table, offices: frozenset[str] | None, policies: Policies | None, findings: Findings
 ) -> SoundRows[Person]:
     """The sound rows; what is None could not be read, and nothing is held against it."""
-    always = None if policies is None else set.intersection(*(set(each.windows) for each in policies.all))
+    windows = [] if policies is None else [frozenset(each.windows) for each in policies.all]
+    always = frozenset.intersection(*windows) if windows else None
     person_ids, names, office_ids, classes, valid_from, valid_to, phones = table.columns
     from_ms, to_ms, holds = Instants().spans(valid_from, valid_to)
     has_id = are_ids(person_ids)
@@ -59,12 +60,12 @@ def read_people(
     return SoundRows.of(Person, columns, table.numbers, is_sound)
 
 
-def read_devices(table: Table, people: Set[str] | None, findings: Findings) -> SoundRows[Binding]:
+def read_devices(table: Table, people: frozenset[str] | None, findings: Findings) -> SoundRows[Binding]:
     """The sound rows; a device is of one person, by one row, at a time."""
     device_ids, person_ids, kinds, valid_from, valid_to = table.columns
     from_ms, to_ms, holds = Instants().spans(valid_from, valid_to)
     has_id = are_ids(device_ids)
-    is_sound = has_id & holds & are_known(person_ids, people) & are_known(kinds, set(DEVICE_KINDS))
+    is_sound = has_id & holds & are_known(person_ids, people) & are_known(kinds, frozenset(DEVICE_KINDS))
     for _, (device_id, person_id, kind, since, until), place in table.at(
         np.flatnonzero(~is_sound).tolist(), findings
     ):

@@ -6,9 +6,9 @@ They are read by columns. Whatever is not plain here is looked at in every way b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from operator import attrgetter, is_, is_not, ne
 from typing import Annotated, Any, Literal, overload
 
 import msgspec
@@ -20,6 +20,7 @@ from geofences.schedule import Schedule, parse_schedule
 from pipeline.sites.applies_to import KnownNames, read_selectors
 from pipeline.sites.findings import Findings, Place
 from pipeline.sites.instants import Instants
+from pipeline.sites.joined_lines import AT_ONCE, JoinedLines, Part
 from pipeline.sites.sound_rows import Flags, are_ids, are_texts
 
 VALIDITY = ("valid_from", "valid_to")
@@ -30,21 +31,33 @@ Schedules = dict[tuple[str, ...], Schedule]
 class _Properties(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     fence_id: str
     rule: Literal["keep_in", "keep_out"]
-    applies_to: list[str]
-    radius_m: float
+    applies_to: tuple[str, ...]
+    radius_m: float | None = None
     name: str | None = None
     group: str | None = None
     crs: Literal["wgs84", "cgcs2000", "gcj02", "bd09"] | None = None
     tolerance_m: float | None = None
-    schedule: list[str] | None = None
+    schedule: tuple[str, ...] | None = None
     valid_from: str | None = None
     valid_to: str | None = None
     severity: Annotated[int, msgspec.Meta(ge=1, le=4)] | None = None
-    buffer_m: None = None
+    buffer_m: float | None = None
 
 
 class _Point(msgspec.Struct, tag="Point", tag_field="type", forbid_unknown_fields=True, gc=False):
     coordinates: tuple[float, float]
+
+
+class _Polygon(msgspec.Struct, tag="Polygon", tag_field="type", gc=False):
+    coordinates: msgspec.Raw
+
+
+class _MultiPolygon(msgspec.Struct, tag="MultiPolygon", tag_field="type", gc=False):
+    coordinates: msgspec.Raw
+
+
+class _LineString(msgspec.Struct, tag="LineString", tag_field="type", gc=False):
+    coordinates: msgspec.Raw
 
 
 class _Feature(msgspec.Struct, tag="Feature", tag_field="type", forbid_unknown_fields=True, gc=False):
@@ -53,18 +66,29 @@ class _Feature(msgspec.Struct, tag="Feature", tag_field="type", forbid_unknown_f
     id: str | int | float | None = None
 
 
-#: So many features are held as objects at a time.
-_AT_ONCE = 10_000
+class _AnyFeature(msgspec.Struct, tag="Feature", tag_field="type", forbid_unknown_fields=True, gc=False):
+    """Of any geometry: one that is no circle leaves those beside it plain."""
+
+    properties: _Properties
+    geometry: _Point | _Polygon | _MultiPolygon | _LineString
+    id: str | int | float | None = None
+
+
 #: Stands where a feature is not plain.
-_NONE = _Feature(_Properties("", "keep_in", [], 0.0), _Point((0.0, 0.0)))
+_NONE = _Feature(_Properties("", "keep_in", (), 0.0), _Point((0.0, 0.0)))
 _decoded = msgspec.json.Decoder(_Feature).decode
+_all_decoded = msgspec.json.Decoder(list[_AnyFeature]).decode
+
+
+#: A circle of either, or ``_NONE``.
+_Plain = _Feature | _AnyFeature
 
 
 class FeatureLines(Sequence[Any]):
     """Features as JSON, each of which is read whole only where it must be."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self.lines = lines
+        self.lines = JoinedLines.of(lines)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -81,52 +105,68 @@ class FeatureLines(Sequence[Any]):
 
 def plain_features(features: Sequence[Any], known: KnownNames, schedules: Schedules) -> PlainFeatures:
     """The columns of features; only some of them are held as objects at a time."""
-    given: Sequence[Any] = getattr(features, "lines", features)
     instants = Instants()
-    parts = [
-        PlainFeatures(list(map(_plain, given[first : first + _AT_ONCE])), known, schedules, instants)
-        for first in range(0, max(len(given), 1), _AT_ONCE)
-    ]
-    return parts[0].joined(parts[1:])
+    parts = [PlainFeatures(found, known, schedules, instants) for found in _in_parts(features)]
+    return parts[0].joined(parts[1:]) if parts else PlainFeatures([], known, schedules, instants)
+
+
+def _in_parts(features: Sequence[Any]) -> Iterator[Sequence[_Plain]]:
+    if isinstance(features, FeatureLines):
+        yield from map(_of_part, features.lines.parts)
+        return
+    for first in range(0, len(features), AT_ONCE):
+        yield list(map(_plain, features[first : first + AT_ONCE]))
+
+
+def _of_part(part: Part) -> Sequence[_Plain]:
+    """All features of a text at once, which is possible where none is odd."""
+    try:
+        found = _all_decoded(f"[{part.text}]")
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        found = []
+    if len(found) != part.count:
+        return list(map(_plain, part.lines()))
+    return [one if type(one.geometry) is _Point else _NONE for one in found]
 
 
 class PlainFeatures:
     """The columns of features, each of shape (n,); they hold for those with ``is_plain``."""
 
     def __init__(
-        self, found: Sequence[_Feature], known: KnownNames, schedules: Schedules, instants: Instants
+        self, found: Sequence[_Plain], known: KnownNames, schedules: Schedules, instants: Instants
     ) -> None:
-        given = [feature.properties for feature in found]
-        self.fence_id: list[str | None] = _cells(given, "fence_id")
-        self.rule: list[str | None] = _cells(given, "rule")
-        names, groups, systems = (_cells(given, name) for name in ("name", "group", "crs"))
+        count = len(found)
+        given = _columns(list(map(attrgetter("properties"), found)))
+        self.fence_id: list[str | None] = given["fence_id"]
+        self.rule: list[str | None] = given["rule"]
+        names, groups = given["name"], given["group"]
         self.name = [name or fence_id for name, fence_id in zip(names, self.fence_id, strict=True)]
         self.group = groups if not any(groups) else _of_keep_in(groups, self.rule)
-        self.crs: list[str | None] = [crs or "wgs84" for crs in systems]
-        self.severity: list[int | None] = _cells(given, "severity")
-        from_texts, to_texts = ([text or "" for text in _cells(given, name)] for name in VALIDITY)
+        self.crs: list[str | None] = [crs or "wgs84" for crs in given["crs"]]
+        self.severity: list[int | None] = given["severity"]
+        from_texts, to_texts = ([text or "" for text in given[name]] for name in VALIDITY)
         self.valid_from_ms, self.valid_to_ms, self.holds = instants.spans(from_texts, to_texts)
-        tolerances = _cells(given, "tolerance_m")
-        self.tolerance_m = np.array(tolerances, np.float64)
-        self.reach_m = np.array(_cells(given, "radius_m"), np.float64)
-        degrees = chain.from_iterable(one.geometry.coordinates for one in found)
-        self.position = np.fromiter(degrees, np.float64, 2 * len(found)).reshape(-1, 2)
-        selected = _selected(_cells(given, "applies_to"), known)
+        self.tolerance_m = np.array(given["tolerance_m"], np.float64)
+        self.reach_m = np.array(given["radius_m"], np.float64)
+        degrees = chain.from_iterable(map(attrgetter("geometry.coordinates"), found))
+        self.position = np.fromiter(degrees, np.float64, 2 * count).reshape(-1, 2)
+        selected = _selected(given["applies_to"], known)
         self.applies_to = [selectors or () for selectors in selected]
-        opened = [_schedule(items, schedules) for items in _cells(given, "schedule")]
+        opened = _opened(given["schedule"], schedules)
         self.schedule = [None if schedule is False else schedule for schedule in opened]
         self.is_plain: Flags = (
-            _flags(feature is not _NONE for feature in found)
-            & are_ids(_cells(given, "fence_id"))
+            _flags(map(is_not, found, repeat(_NONE)))
+            & are_ids(given["fence_id"])
             & are_texts(names)
             & are_texts(groups)
-            & _flags(group != "" for group in groups)
+            & _flags(map(ne, groups, repeat("")))
             & self.holds
-            & (_flags(tolerance is None for tolerance in tolerances) | _are_finite(self.tolerance_m, 0.0))
+            & (_flags(map(is_, given["tolerance_m"], repeat(None))) | _are_finite(self.tolerance_m, 0.0))
             & _are_finite(self.reach_m, np.nextafter(0.0, 1.0))
+            & _flags(map(is_, given["buffer_m"], repeat(None)))
             & (np.abs(self.position) <= (180.0, 90.0)).all(axis=1)
-            & _flags(selectors is not None for selectors in selected)
-            & _flags(schedule is not False for schedule in opened)
+            & _flags(map(is_not, selected, repeat(None)))
+            & _flags(map(is_not, opened, repeat(False)))
         )
 
     def joined(self, others: Sequence[PlainFeatures]) -> PlainFeatures:
@@ -140,8 +180,10 @@ class PlainFeatures:
         return self
 
 
-def _cells(given: Sequence[_Properties], name: str) -> list[Any]:
-    return list(map(attrgetter(name), given))
+def _columns(given: Sequence[_Properties]) -> dict[str, list[Any]]:
+    names = _Properties.__struct_fields__
+    columns = zip(*map(msgspec.structs.astuple, given), strict=True) if given else ((),) * len(names)
+    return dict(zip(names, map(list, columns), strict=True))
 
 
 def _flags(cells: Iterable[bool]) -> Flags:
@@ -163,26 +205,33 @@ def _plain(feature: Any) -> _Feature:
         return _NONE
 
 
-def _selected(given: list[list[str]], known: KnownNames) -> list[tuple[str, ...] | None]:
+def _selected(given: list[tuple[str, ...]], known: KnownNames) -> list[tuple[str, ...] | None]:
     """The selectors of each fence, None where anything is wrong with them; nearly always one person."""
-    if all(len(selectors) == 1 and selectors[0][:7] == "person:" for selectors in given):
-        names = {selectors[0][7:] for selectors in given}
-        if "" not in names and (known.people is None or names <= known.people):
-            return list(map(tuple, given))
+    if all(map((1).__eq__, map(len, given))):
+        selectors = list(chain.from_iterable(given))
+        names = [selector[7:] for selector in selectors]
+        are_people = all(map(str.startswith, selectors, repeat("person:"))) and all(names)
+        if are_people and (known.people is None or known.people.issuperset(names)):
+            return [*given]
     return [_selectors(selectors, known) for selectors in given]
 
 
-def _selectors(given: list[str], known: KnownNames) -> tuple[str, ...] | None:
+def _selectors(given: tuple[str, ...], known: KnownNames) -> tuple[str, ...] | None:
     findings = Findings()
-    selectors = read_selectors(given, known, Place(findings, "", ""))
+    selectors = read_selectors([*given], known, Place(findings, "", ""))
     return None if findings.faults else selectors
 
 
-def _schedule(items: list[str] | None, schedules: Schedules) -> Schedule | Literal[False] | None:
-    """The schedule; False where it is none."""
-    if items is None:
-        return None
-    texts = tuple(items)
+def _opened(
+    given: list[tuple[str, ...] | None], schedules: Schedules
+) -> list[Schedule | Literal[False] | None]:
+    """The schedule of each fence that has one; False where it is none."""
+    found: dict[tuple[str, ...] | None, Schedule | Literal[False] | None] = {None: None}
+    found |= {texts: _schedule(texts, schedules) for texts in set(given) if texts is not None}
+    return list(map(found.__getitem__, given))
+
+
+def _schedule(texts: tuple[str, ...], schedules: Schedules) -> Schedule | Literal[False]:
     if texts not in schedules:
         try:
             schedules[texts] = parse_schedule(texts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
@@ -125,14 +126,37 @@ def _cell(cells: Column, place: int) -> Any:
     return cells.item(place) if isinstance(cells, np.ndarray) else cells[place]
 
 
-def places_by_name(names: Column) -> Mapping[Any, int | tuple[int, ...]]:
-    """The places of each name; most names have one, which needs no tuple."""
-    found: dict[str, int | tuple[int, ...]] = dict(zip(names, range(len(names)), strict=True))
+def hashes(names: Iterable[Hashable]) -> NDArray[np.int64]:
+    """The hash of each, shape (n,); texts bear theirs once somebody has asked."""
+    return np.fromiter(map(hash, names), np.int64)
+
+
+def repeated_places(names: Column) -> list[int]:
+    """The places of the names that stand at another place too, in order; costs no table of all of them."""
+    of = hashes(names)
+    ordered = np.sort(of)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return []
+    places = np.flatnonzero(np.isin(of, twice)).tolist()
+    times = Counter(map(names.__getitem__, places))
+    return [place for place in places if times[names[place]] > 1]
+
+
+def first_places(names: Column) -> NDArray[np.int64]:
+    """The first place of the name at each place, shape (n,)."""
+    first, known = np.arange(len(names)), dict[Any, int]()
+    for place in repeated_places(names):
+        first[place] = known.setdefault(names[place], place)
+    return first
+
+
+def places_by_name(names: Column) -> dict[Any, int | tuple[int, ...]]:
+    """The places of each name, in order; most names have one, which needs no tuple."""
+    found: dict[Any, int | tuple[int, ...]] = dict(zip(names, range(len(names)), strict=True))
     if len(found) == len(names):
         return found
-    found = {}
-    for place, name in enumerate(names):
-        there = found.setdefault(name, place)
-        if there is not place:
-            found[name] = (*(there if isinstance(there, tuple) else (there,)), place)
-    return found
+    several: dict[Any, tuple[int, ...]] = {}
+    for place in repeated_places(names):
+        several[names[place]] = (*several.get(names[place], ()), place)
+    return found | several

@@ -6,16 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from pipeline.sites.documents import Document, SiteDocuments, TableForm, table_of
+from pipeline.sites.joined_lines import JoinedLines
 from pipeline.sites.table import Table
-
-#: So many rows are held as objects at a time.
-_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +38,12 @@ def table_of_lines(lines: Sequence[str], form: TableForm) -> Table:
     names = (*form.columns, *form.optional)
     columns: tuple[list[str], ...] = tuple([] for _ in names)
     try:
-        for first in range(0, len(lines), _AT_ONCE):
-            rows = _decoder(names).decode(f"[{','.join(lines[first : first + _AT_ONCE])}]")
-            for at, column in enumerate(columns):
-                column += map(attrgetter(_field(at)), rows)
+        for part in JoinedLines.of(lines).parts:  # rows are objects for no longer than their part is read
+            rows = _decoder(names).decode(f"[{part.text}]")
+            for column, cells in zip(
+                columns, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True
+            ):
+                column += cells
     except msgspec.MsgspecError:  # cells of other types, which the checks will name
         return table_of(tuple(map(json.loads, lines)), form)
     return Table(form.file, range(1, len(lines) + 1), columns, frozenset(columns[0]))

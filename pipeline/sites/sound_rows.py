@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Generic, Self, TypeVar
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sites.cells import is_unicode
-from pipeline.sites.row_columns import Column, RowColumns
+from pipeline.sites.row_columns import Column, RowColumns, repeated_places
 
 Row = TypeVar("Row")
 Flags = NDArray[np.bool_]
@@ -59,25 +58,22 @@ def are_texts(texts: Sequence[str | None]) -> Flags:
     return np.array([text is None or is_unicode(text) for text in texts], np.bool_)
 
 
-def are_known(texts: Sequence[str], known: Set[str] | None) -> Flags:
+def are_known(texts: Sequence[str], known: frozenset[str] | None) -> Flags:
     """Which of these are not empty and known; where nothing is known, all pass that are not empty."""
-    distinct = set(texts)
-    if "" not in distinct and (known is None or distinct <= known):
+    if all(texts) and (known is None or known.issuperset(texts)):
         return np.ones(len(texts), np.bool_)
     return np.array([text != "" and (known is None or text in known) for text in texts], np.bool_)
 
 
 def shared_texts(texts: Sequence[str]) -> list[str]:
     """The same texts, of which each is one object: many rows have few."""
-    kept: dict[str, str] = {}
-    return [kept.setdefault(text, text) for text in texts]
+    kept = {text: text for text in set(texts)}
+    return list(map(kept.__getitem__, texts))
 
 
-def repeated(ids: Sequence[str | None], counts: Iterable[bool]) -> list[int]:
-    """The places of the rows that count whose id another one of them has too, in order."""
-    places = list(compress(range(len(ids)), counts))
-    chosen = [ids[place] for place in places]
-    if len(set(chosen)) == len(chosen):
-        return []
-    times = Counter(chosen)
-    return [place for place in places if times[ids[place]] > 1]
+def repeated(ids: Sequence[str | None], counts: Flags) -> list[int]:
+    """The places of the rows whose id another one has too, in order; of those that count, shape (n,)."""
+    if counts.all():
+        return repeated_places(ids)
+    places = np.flatnonzero(counts).tolist()
+    return [places[at] for at in repeated_places([ids[place] for place in places])]

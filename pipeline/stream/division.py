@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sites.records import Binding, Person, Site
-from pipeline.sites.row_columns import Picked, cells_of
+from pipeline.sites.row_columns import Picked, cells_of, first_places
 
 Ints = NDArray[np.int64]
 
@@ -73,17 +74,14 @@ def divided(
 ) -> Division:
     """``divide`` of rows; each binding is of somebody among the people."""
     names, devices = cells_of(people, "person_id"), cells_of(bindings, "device_id")
-    person = {name: code for code, name in enumerate(dict.fromkeys(names))}
-    of_people = _codes(person, names)
+    person, of_people = _numbered(names)
     of_bindings = _codes(person, cells_of(bindings, "person_id"))
-    known = list(dict.fromkeys([*device_ids, *devices])) if device_ids else list(dict.fromkeys(devices))
-    number = dict(zip(known, range(len(known)), strict=True))
-    shard = np.fromiter((shard_of_person(name, shards) for name in person), np.int64, len(person))
+    number, device = _numbered(devices, device_ids)
+    shard = _shards_of(person, shards)
     rows, bound = (_by_shard(shard[codes], shards) for codes in (of_people, of_bindings))
-    device = _codes(number, devices)
     return Division(
         shards=shards,
-        device_ids=known,
+        device_ids=list(number),
         device_number=number,
         people=[Picked(people, mine) for mine in rows],
         bindings=[Picked(bindings, mine) for mine in bound],
@@ -92,6 +90,22 @@ def divided(
         of_bindings=[of_bindings[mine] for mine in bound],
         devices=[device[mine] for mine in bound],
     )
+
+
+def _numbered(names: Sequence[str], known: Sequence[str] = ()) -> tuple[dict[str, int], Ints]:
+    """Numbers of names by first mention, those ``known`` before all others; and the number of each, (n,)."""
+    every = [*known, *names] if known else names
+    first = first_places(every)
+    is_first = first == np.arange(len(first))
+    distinct = every if is_first.all() else list(compress(every, is_first))
+    codes = (np.cumsum(is_first) - 1)[first]
+    return dict(zip(distinct, range(len(distinct)), strict=True)), codes[len(known) :]
+
+
+def _shards_of(person_ids: Collection[str], shards: int) -> Ints:
+    """``shard_of_person`` of each."""
+    sums = map(zlib.crc32, map(str.encode, person_ids))
+    return np.fromiter(sums, np.int64, len(person_ids)) % shards
 
 
 def _joined(places: Sequence[Ints], parts: Sequence[Ints]) -> Ints:

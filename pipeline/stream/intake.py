@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from itertools import repeat
+from typing import Any, Protocol
 
 import numpy as np
 from numba import njit
@@ -189,13 +190,20 @@ class Intake:
         named = seen["challenge"] >= 0
         seen["challenge"][named] = codes[seen["challenge"][named]]
         if self._devices is not None and "devices" in stored.rows:
-            numbers = {device_id: number for number, device_id in enumerate(self._devices.ids)}
-            places = [numbers.get(device_id, -1) for device_id in stored.rows["devices"]["id"].tolist()]
-            seen["device"] = np.array([*places, -1], np.int32)[seen["device"]]
+            self._renumber(seen, stored.rows["devices"]["id"].tolist(), self._devices.ids)
         self._seen = seen_rows(seen, 0)
         self._tables += 1
         self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
+
+    @staticmethod
+    def _renumber(seen: NDArray[Any], before: list[str], now: Sequence[str]) -> None:
+        """Rows of devices have the numbers of now; -1 where one has none, as where they had none before."""
+        if before == list(now[: len(before)]):
+            return
+        number = dict(zip(now, range(len(now)), strict=True))
+        places = np.fromiter(map(number.get, before, repeat(-1)), np.int32, len(before))
+        seen["device"] = np.append(places, np.int32(-1))[seen["device"]]
 
     def _make_room(self, rows: int, oldest_ms: int) -> None:
         roomy = room_for(self._seen, rows, oldest_ms)

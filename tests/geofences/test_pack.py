@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geofences.area import Area
 from geofences.distance import signed_distance_m
+from geofences.outline import Outline, behind, outline_of
 from geofences.pack import AreaPack
 
 GEOD = Geod(ellps="WGS84")
@@ -132,6 +133,30 @@ def test_pairs_are_independent_of_each_other_and_exact_is_the_exact_one() -> Non
         assert exact_m[pair] == alone
         alone_m, _ = AreaPack([areas[number[pair]]]).approx(np.zeros(1, np.int64), lon[[pair]], lat[[pair]])
         assert d_m[pair] == alone_m[0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_an_area_gives_does_not_depend_on_those_beside_it(seed: int) -> None:
+    """Areas of one small part each are read by a shorter way than those that are long or of several parts."""
+    chance = np.random.default_rng(seed)
+    small = [
+        area
+        for lat in chance.uniform(-80, 80, 5)
+        for area in one_of_each(float(lat), float(chance.uniform(10, 1_000)), 7, chance)
+    ]
+    long = Area(shapely.LineString([(-170.0, -60.0), (160.0, 70.0), (0.0, 0.0)]), 5.0)
+    parts = Area(shapely.MultiPolygon([star(lon, 0.0, 500.0, 9, chance) for lon in (10.0, 20.0)]))
+    together = outline_of([*small, long, parts])
+    apart = [outline_of([*some]) for some in (small, [long], [parts])]
+    for name, column in together._asdict().items():
+        joined = apart[0]
+        expected = [getattr(joined, name)]
+        for more in apart[1:]:
+            expected.append(getattr(behind(joined, more), name))
+            joined = Outline(
+                *(np.concatenate(pair) for pair in zip(joined, behind(joined, more), strict=True))
+            )
+        assert np.array_equal(column, np.concatenate(expected)), name
 
 
 def test_bounds_hold_what_is_within_reach() -> None:

@@ -197,6 +197,22 @@ def test_plain_fences_are_read_by_columns_indeed(monkeypatch: pytest.MonkeyPatch
     assert faults == []
 
 
+def test_a_polygon_leaves_the_circles_beside_it_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = documents(random.Random(5), 0.0)
+    polygon = {**given.fences[0], "geometry": GEOMETRIES[7]}
+    polygon["properties"] = {**polygon["properties"], "fence_id": "polygon"}
+    polygon["properties"].pop("radius_m")
+    lines = SiteLines(
+        {name: [json.dumps(row) for row in rows] for name, rows in given.rows.items()},
+        [json.dumps(each) for each in (*given.fences, polygon)],
+    )
+    monkeypatch.setattr(plain_features, "_plain", lambda _: pytest.fail("read one by one"))
+    site, faults, _ = outcome(lines)
+    assert site is not None
+    assert len(site[1]) == len(given.fences) + 1
+    assert faults == []
+
+
 def outcome(given: SiteDocuments | SiteLines) -> tuple[Any, list[Fault], list[Fault]]:
     """The rows, faults and warnings of a site, to be compared."""
     site = site_of(given, findings := Findings())
