@@ -225,12 +225,25 @@ def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
             _, of_group, documents = zip(*group, strict=True)
             found[kind] += documents
             places[kind] += of_group
-    of_text = f"SELECT id, document FROM site_row WHERE kind = '{_TEXT}' AND {_at(record)}"
-    texts = {name: json.loads(line) for name, line in connection.execute(of_text)}
-    texts["holidays"] = text(connection, "holidays")
+    texts = texts_at(connection, record)
     lines = {kind: _by_place(found[kind], places[kind]) for kind in KEPT_BY_ROW}
     policies = tuple(map(json.loads, lines[POLICIES]))
     return SiteLines({kind: lines[kind] for kind in TABLES}, lines[FENCES], policies=policies, **texts)
+
+
+def row_lines_at(connection: sqlite3.Connection, record: int) -> set[str]:
+    """The rows of all tables of files and the fences as they were when a record had been taken."""
+    asked = "SELECT document FROM site_row NOT INDEXED WHERE kind NOT IN (?, ?)"
+    rows = connection.cursor()
+    rows.row_factory = None
+    return {line for (line,) in rows.execute(f"{asked} AND {_at(record)} ORDER BY rowid", (_TEXT, POLICIES))}
+
+
+def texts_at(connection: sqlite3.Connection, record: int) -> dict[str, str]:
+    """The texts of the site by their names, holidays as they are now."""
+    of_text = f"SELECT id, document FROM site_row WHERE kind = '{_TEXT}' AND {_at(record)}"
+    texts = {name: json.loads(line) for name, line in connection.execute(of_text)}
+    return {**texts, "holidays": text(connection, "holidays")}
 
 
 def _by_place(lines: list[str], places: list[int]) -> list[str]:
