@@ -7,7 +7,6 @@ in force once or not at all, and asking again with the same id tells which.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import threading
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 from pipeline.ingest.errors import unanswered
 from pipeline.ingest.journal_writer import JournalWriter
 from pipeline.ingest.resolved_ahead import ResolvedAhead, resolved_ahead
+from pipeline.json_text import json_text, json_value
 from pipeline.log.record import PAYLOAD_BYTES_MOST, Entry
 from pipeline.log.site_record import SiteChange, SiteRecord, site_entry
 from pipeline.registry.history import HistoryEntry
@@ -146,7 +146,7 @@ class _Asked:
     ) -> None:
         self.answer: Answer | None = None
         self._desk = desk
-        self._operations = json.loads(json.dumps(list(operations)))  # as the log will have them
+        self._operations = json_value(json_text(list(operations)))  # as the log will have them
         self._by = by
         self._reason = reason
         self.id = change_id

@@ -6,13 +6,13 @@ each is taken once and in order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Self
 
 from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
+from pipeline.json_text import json_text
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
 from pipeline.registry.history import HistoryEntry, HistoryFilter, entries, entry_of
@@ -111,8 +111,8 @@ class Registry:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     found.number, found.at_ms, change.id, change.by, change.reason,
-                    json.dumps(list(change.operations), ensure_ascii=False),
-                    json.dumps(list(change.edits), ensure_ascii=False),
+                    json_text(list(change.operations)),
+                    json_text(list(change.edits)),
                 ),
             )  # fmt: skip
             touched = [(*key, found.number) for key in keys]
