@@ -88,26 +88,19 @@ class SubjectGraft:
         self.done = Grafted(Counts.of(subjects))
         self._device_number = division.device_number
 
-        def is_mine(person_id: str) -> bool:
-            return shards == 1 or shard_of_person(person_id, shards) == number
-
+        mine = rows.by_shard(shards, shard_of_person)[number]
         # Who neither was nor is here may be named all the same.
-        self.people = {
-            name: of
-            for name, of in rows.people.items()
-            if is_mine(name) and (of or name in subjects.person_number)
-        }
-        bearers = {name: of for name, of in rows.bearers.items() if is_mine(name)}
+        self.people = {name: of for name, of in mine.people.items() if of or name in subjects.person_number}
         for spans in (subjects.bindings, subjects.episodes):
             spans.make_room(len(division.device_ids))
-        mine = {
-            name: [row for row in bound if is_mine(row.person_id)] for name, bound in rows.devices.items()
-        }
+        numbers = list(map(self._device_number.__getitem__, rows.devices))
+        had = subjects.bindings.counts(numbers)
         self._devices = {
-            name: bound
-            for name, bound in mine.items()
-            if bound or len(subjects.bindings.of_owner(self._device_number[name]))
+            name: mine.devices.get(name, [])
+            for name, count in zip(rows.devices, had, strict=True)
+            if count or name in mine.devices
         }
+        bearers = mine.bearers
         self.part = build_subject_table(_part({**bearers, **self.people}, self._devices), 0, trees)
 
     def __bool__(self) -> bool:

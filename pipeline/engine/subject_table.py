@@ -63,6 +63,12 @@ class Spans:
         """The numbers of one owner's intervals."""
         return self.item[self.first[owner] : self.beyond[owner]]
 
+    def counts(self, owners: Sequence[int]) -> list[int]:
+        """How many intervals each of these owners has."""
+        chosen = self._bounds[list(owners)]
+        counts: list[int] = (chosen[:, 1] - chosen[:, 0]).tolist()
+        return counts
+
     def of(self, owner: int) -> list[tuple[int, int]]:
         """All intervals of one owner."""
         mine = self.of_owner(owner)

@@ -7,10 +7,10 @@ plain, or not sound, is left to the long way, which also says what is wrong.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from pipeline.json_text import json_value
 from pipeline.registry import site_rows
 from pipeline.registry.recorded_site import RecordedSite
 from pipeline.registry.registry import Registry
@@ -68,9 +68,9 @@ def differing_rows(registry: Registry, files: PlainFiles) -> DifferingRows | Non
 def _differing(known: set[str], files: Mapping[str, FileRows]) -> dict[str, set[str]] | None:
     """The ids by table about which some row is another; None where a row stands twice in a file.
 
-    Rows of different tables are never written alike: each table has columns of its own.
+    Rows of different tables are never written alike: each table has columns of its own. ``known`` is used up.
     """
-    gone = known.difference(*(files[table].lines for table in VERSIONED))
+    before = len(known)
     ids: dict[str, set[str]] = {}
     alike = 0
     for table in VERSIONED:
@@ -80,9 +80,10 @@ def _differing(known: set[str], files: Mapping[str, FileRows]) -> dict[str, set[
             return None
         alike += len(rows.lines) - len(new)
         ids[table] = {rows.ids[at] for at in new}
-    if alike != len(known) - len(gone):
+    known.difference_update(*(files[table].lines for table in VERSIONED))
+    if alike != before - len(known):
         return None
-    for row in map(json.loads, gone):
+    for row in map(json_value, known):
         table, name = _key_of(row)
         ids[table].add(name)
     return ids
@@ -101,7 +102,7 @@ def _about(rows: FileRows, ids: Collection[str]) -> Rows:
     if not ids:
         return ()
     lines = [line for line, name in zip(rows.lines, rows.ids, strict=True) if name in ids]
-    return tuple(map(json.loads, lines))
+    return tuple(map(json_value, lines))
 
 
 def _are_sound(
