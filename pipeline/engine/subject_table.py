@@ -63,6 +63,14 @@ class Spans:
         """The numbers of one owner's intervals."""
         return self.item[self.first[owner] : self.beyond[owner]]
 
+    def singles(self, owners: Ints) -> Ints:
+        """The interval of each owner that has exactly one, -1 of all others; shape (n,)."""
+        first, beyond = self._bounds[owners].T
+        has_one = beyond - first == 1
+        found = np.full(len(owners), -1)
+        found[has_one] = self.item[first[has_one]]
+        return found
+
     def counts(self, owners: Sequence[int]) -> list[int]:
         """How many intervals each of these owners has."""
         chosen = self._bounds[list(owners)]
