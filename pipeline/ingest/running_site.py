@@ -26,8 +26,6 @@ from sinks.sqlite import sqlite3
 
 #: How soon what another process took is known here.
 LOOK_EVERY_S = 0.2
-#: To follow a change of so many operations takes a while.
-_MANY = 1_000
 
 #: Told of each later site, and of the record that made it.
 Listener = Callable[[Site, int], object]
@@ -77,7 +75,7 @@ class RunningSite:
             _log.error("%s", self._silent)
             return
         self._desk = ChangeDesk(writer, self.registry)
-        self._mail = DeskMail(mailbox, _ByMail(self, self._desk), system_now_ms)
+        self._mail = DeskMail(mailbox, self, system_now_ms)
         self._mail.start()
         self.look()
 
@@ -129,28 +127,3 @@ class RunningSite:
     def _follow(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
             self.look()
-
-
-class _ByMail:
-    """The desk of other processes: who follows the site here knows of a change of few rows on return.
-
-    Of one of very many rows whoever asked is told as soon as it is durable; it is followed within seconds.
-    """
-
-    def __init__(self, site: RunningSite, desk: SiteDesk) -> None:
-        self._site = site
-        self._desk = desk
-
-    def submit(
-        self,
-        operations: Sequence[Any],
-        *,
-        by: str,
-        reason: str,
-        id: str | None = None,
-        expected: Expected | None = None,
-        timeout_s: float = 30.0,
-    ) -> Answer:
-        """As a SiteDesk."""
-        desk: SiteDesk = self._site if len(operations) < _MANY else self._desk
-        return desk.submit(operations, by=by, reason=reason, id=id, expected=expected, timeout_s=timeout_s)
