@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fencewatch.config import Settings
-from pipeline.errors import InputError
+from fencewatch.given_site import GivenSite
+from pipeline.errors import InputError, SiteError
 from pipeline.host.clock import clock_of
 from pipeline.host.collection import nothing_collected
 from pipeline.ingest.running_site import RunningSite
@@ -20,9 +21,7 @@ from pipeline.log.protocol import Log
 from pipeline.registry.catching_up import catch_up
 from pipeline.registry.registry import REGISTRY, Registry
 from pipeline.sites.documents import HOLIDAYS, SiteDocuments
-from pipeline.sites.findings import Findings
-from pipeline.sites.line_difference import difference_of_lines
-from pipeline.sites.load import load_documents, read_documents, site_files
+from pipeline.sites.load import load_documents, site_files
 
 #: So many lines of what differs are said at a start; `fencewatch site diff` says all.
 _SAID_MOST = 10
@@ -96,11 +95,6 @@ def begin(
     )
 
 
-def present_ms(registry: Registry, data: Path) -> int:
-    """The present of a site: the clock, and no time before the last change."""
-    return max(clock_of(data).now_ms(), registry.changed_ms)
-
-
 def fingerprint(site: Path) -> str:
     """What the files of a site hold, as one name; its holidays count as if there were none."""
     # A new year's days off are published, and added, while a system runs. They say only what is yet to
@@ -143,12 +137,10 @@ def _say_difference(settings: Settings, registry: Registry, seen: str) -> None:
     site = settings.site
     if seen == registry.seen:
         return
-    given = read_documents(site, findings := Findings())
-    if given is None:
-        lines = [f"it has {len(findings.faults)} faults; `fencewatch site check` lists them"]
-    else:
-        now = registry.lines_at(registry.last_record)
-        lines = difference_of_lines(now, given, present_ms(registry, settings.data)).lines()
+    try:
+        lines = GivenSite(site, settings.data).difference(registry).lines()
+    except SiteError as broken:
+        lines = [f"it has {len(broken.faults)} faults; `fencewatch site check` lists them"]
     if not lines:
         registry.see(seen)
         return

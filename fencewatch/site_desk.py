@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fencewatch.config import DEFAULT_BELIEVE_DAYS, DEFAULT_HOLD_MINUTES
 from fencewatch.entrance import entered
-from fencewatch.opened_registry import begin, directory_digest, present_ms
+from fencewatch.given_site import GivenSite
+from fencewatch.opened_registry import begin, directory_digest
 from fencewatch.terminal_user import terminal_user
 from pipeline.errors import InputError
 from pipeline.host.clock import clock_of, steady_clock_of, system_now_ms
@@ -28,8 +29,6 @@ from pipeline.registry.history import HistoryEntry, HistoryFilter
 from pipeline.registry.registry import REGISTRY, Registry
 from pipeline.sites.change_faults import ChangeRefused
 from pipeline.sites.documents import SiteDocuments, write_documents
-from pipeline.sites.line_difference import difference_of_lines
-from pipeline.sites.load import load_documents
 from pipeline.sites.site_difference import SiteDifference
 from pipeline.sites.site_versions import VERSIONED
 from pipeline.upkeep.store import Store
@@ -64,17 +63,23 @@ def import_site(
 
 def _imported(directory: Path, data: Path, reason: str, progress: Callable[[int, int], object]) -> Imported:
     by = _operator(data)
-    given, seen = load_documents(directory), directory_digest(directory)
+    given, seen = GivenSite(directory, data), directory_digest(directory)
     entered(data)
     with closing(Registry.open(data / REGISTRY)) as registry:
-        total = sum(len(given.table(table)) for table in VERSIONED)
-        is_empty = not registry.is_begun
-        if is_empty and begin(registry, data, given, directory, lambda rows: progress(rows, total)):
-            adopt(data, [Store.REGISTRY])
+        if not registry.is_begun and _begun(registry, data, given, progress):
             return Imported(True, None, SiteDifference())
         found = _change(registry, data, given, by, reason)
         registry.see(seen)
         return found
+
+
+def _begun(registry: Registry, data: Path, given: GivenSite, progress: Callable[[int, int], object]) -> bool:
+    documents = given.documents
+    total = sum(len(documents.table(table)) for table in VERSIONED)
+    if not begin(registry, data, documents, given.directory, lambda rows: progress(rows, total)):
+        return False
+    adopt(data, [Store.REGISTRY])
+    return True
 
 
 def _operator(data: Path) -> str:
@@ -88,12 +93,10 @@ def _operator(data: Path) -> str:
     return user.actor
 
 
-def _change(registry: Registry, data: Path, given: SiteDocuments, by: str, reason: str) -> Imported:
+def _change(registry: Registry, data: Path, given: GivenSite, by: str, reason: str) -> Imported:
     change_id = secrets.token_hex(16)
     for tries_left in reversed(range(_TRIES)):
-        difference = difference_of_lines(
-            registry.lines_at(registry.last_record), given, present_ms(registry, data)
-        )
+        difference = given.difference(registry)
         if not difference.operations:
             return Imported(False, None, difference)
         try:
@@ -133,9 +136,9 @@ def _desk(registry: Registry, data: Path) -> Iterator[SiteDesk]:
 
 def compare_site(directory: Path, data: Path) -> SiteDifference:
     """What an import of these files would do. Raises SiteError where they are broken."""
-    given = load_documents(directory)
+    given = GivenSite(directory, data)
     with opened_to_look(data) as registry:
-        return difference_of_lines(registry.lines_at(registry.last_record), given, present_ms(registry, data))
+        return given.difference(registry)
 
 
 def export_site(directory: Path, data: Path, record: int | None) -> SiteDocuments:

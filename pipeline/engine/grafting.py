@@ -24,6 +24,7 @@ from pipeline.sites.records import Binding, Person
 from pipeline.stream.division import Division, divided, shard_of_person
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,26 +89,19 @@ class SubjectGraft:
         self.done = Grafted(Counts.of(subjects))
         self._device_number = division.device_number
 
-        def is_mine(person_id: str) -> bool:
-            return shards == 1 or shard_of_person(person_id, shards) == number
-
+        mine = rows.by_shard(shards, shard_of_person)[number]
         # Who neither was nor is here may be named all the same.
-        self.people = {
-            name: of
-            for name, of in rows.people.items()
-            if is_mine(name) and (of or name in subjects.person_number)
-        }
-        bearers = {name: of for name, of in rows.bearers.items() if is_mine(name)}
+        self.people = {name: of for name, of in mine.people.items() if of or name in subjects.person_number}
         for spans in (subjects.bindings, subjects.episodes):
             spans.make_room(len(division.device_ids))
-        mine = {
-            name: [row for row in bound if is_mine(row.person_id)] for name, bound in rows.devices.items()
-        }
+        numbers = list(map(self._device_number.__getitem__, rows.devices))
+        had = subjects.bindings.counts(numbers)
         self._devices = {
-            name: bound
-            for name, bound in mine.items()
-            if bound or len(subjects.bindings.of_owner(self._device_number[name]))
+            name: mine.devices.get(name, [])
+            for name, count in zip(rows.devices, had, strict=True)
+            if count or name in mine.devices
         }
+        bearers = mine.bearers
         self.part = build_subject_table(_part({**bearers, **self.people}, self._devices), 0, trees)
 
     def __bool__(self) -> bool:
@@ -118,9 +112,40 @@ class SubjectGraft:
         local = self.part.person_number
         for name in self.people:
             self._graft_person(self._number_of(name), local.get(name))
-        for place, name in enumerate(self.part.device_ids):
-            self._graft_device(self._device_number[name], place)
+        devices = np.array(list(map(self._device_number.__getitem__, self.part.device_ids)), np.int64)
+        stay = self._are_as_they_were(devices).tolist()
+        for place, device in enumerate(devices.tolist()):
+            self.done.devices.append(device)
+            if not stay[place]:
+                self._graft_device(device, place)
         return self.done
+
+    def _are_as_they_were(self, devices: Ints) -> Flags:
+        """Which devices have the one binding that they had, with one row and one episode, shape (n,).
+
+        Where fences change, that is nearly all of them.
+        """
+        old, new = self.subjects, self.part
+        mine = np.arange(len(devices))
+        bindings = old.bindings.singles(devices), new.bindings.singles(mine)
+        episodes = old.episodes.singles(devices), new.episodes.singles(mine)
+        known = np.array([old.person_number.get(name, -1) for name in new.person_ids], np.int64)
+        same: Flags = np.ones(len(devices), np.bool_)
+        for numbers in (*bindings, *episodes):
+            same &= numbers >= 0
+        (was, now), (ran, runs) = ((each[same] for each in of) for of in (bindings, episodes))
+        kinds = old.kinds.singles(was), new.kinds.singles(now)
+        same[same] = (
+            _are_alike(old.bindings, was, new.bindings, now)
+            & (old.binding_person[was] == known[new.binding_person[now]])
+            & _are_alike(old.episodes, ran, new.episodes, runs)
+            & (old.episode_binding[ran] == was)
+            & (kinds[0] >= 0)
+            & (kinds[1] >= 0)
+            & _are_alike(old.kinds, kinds[0], new.kinds, kinds[1])
+            & (old.kind[kinds[0]] == new.kind[kinds[1]])
+        )
+        return same
 
     def _number_of(self, person_id: str) -> int:
         subjects = self.subjects
@@ -147,7 +172,6 @@ class SubjectGraft:
         subjects.supervision.give(person, subjects.supervision.add(person, part.supervision.of(local)))
 
     def _graft_device(self, device: int, local: int) -> None:
-        self.done.devices.append(device)
         subjects, part = self.subjects, self.part
         old = subjects.bindings.of_owner(device).tolist()
         known = {(int(subjects.binding_person[b]), int(subjects.bindings.from_ms[b])): b for b in old}
@@ -184,6 +208,14 @@ class SubjectGraft:
             numbers.append(episode)
         subjects.episodes.give(device, numbers)
         self.done.gone_episodes += _ended(subjects.episodes, known.values())
+
+
+def _are_alike(one: Spans, of_one: Ints, other: Spans, of_other: Ints) -> Flags:
+    """Which intervals of two tables hold from the same instant until the same, shape (n,)."""
+    alike: Flags = (one.from_ms[of_one] == other.from_ms[of_other]) & (
+        one.to_ms[of_one] == other.to_ms[of_other]
+    )
+    return alike
 
 
 def _ended(spans: Spans, numbers: Iterable[int]) -> list[int]:

@@ -64,6 +64,20 @@ class Spans:
         """The numbers of one owner's intervals."""
         return self.item[self.first[owner] : self.beyond[owner]]
 
+    def singles(self, owners: Ints) -> Ints:
+        """The interval of each owner that has exactly one, -1 of all others; shape (n,)."""
+        first, beyond = self._bounds[owners].T
+        has_one = beyond - first == 1
+        found = np.full(len(owners), -1)
+        found[has_one] = self.item[first[has_one]]
+        return found
+
+    def counts(self, owners: Sequence[int]) -> list[int]:
+        """How many intervals each of these owners has."""
+        chosen = self._bounds[list(owners)]
+        counts: list[int] = (chosen[:, 1] - chosen[:, 0]).tolist()
+        return counts
+
     def of(self, owner: int) -> list[tuple[int, int]]:
         """All intervals of one owner."""
         mine = self.of_owner(owner)

@@ -7,7 +7,6 @@ in force once or not at all, and asking again with the same id tells which.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import threading
@@ -16,9 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pipeline.host.collection import collected_later
 from pipeline.ingest.errors import unanswered
 from pipeline.ingest.journal_writer import JournalWriter
 from pipeline.ingest.resolved_ahead import ResolvedAhead, resolved_ahead
+from pipeline.json_text import json_text, json_value
 from pipeline.log.record import PAYLOAD_BYTES_MOST, Entry
 from pipeline.log.site_record import SiteChange, SiteRecord, site_entry
 from pipeline.registry.history import HistoryEntry
@@ -96,15 +97,22 @@ class ChangeDesk:
     ) -> Answer:
         """As a SiteDesk."""
         given_up_s = time.monotonic() + timeout_s
-        asked = _Asked(self, operations, by, reason, id or secrets.token_hex(16), expected or {})
-        asked.look_ahead(self._registry, self._writer.clock_ms)
-        try:
-            self._writer.submit_change(asked).result(max(0.0, given_up_s - time.monotonic()))
-        except TimeoutError:
-            raise unanswered(asked.id) from None
-        self._settle()
+        with collected_later():
+            asked = self._asked(operations, by, reason, id or secrets.token_hex(16), expected or {})
+            try:
+                self._writer.submit_change(asked).result(max(0.0, given_up_s - time.monotonic()))
+            except TimeoutError:
+                raise unanswered(asked.id) from None
+            self._settle()
         assert asked.answer is not None
         return asked.answer
+
+    def _asked(
+        self, operations: Sequence[Any], by: str, reason: str, change_id: str, expected: Expected
+    ) -> _Asked:
+        asked = _Asked(self, operations, by, reason, change_id, expected)
+        asked.look_ahead(self._registry, self._writer.clock_ms)
+        return asked
 
     @property
     def registry(self) -> Registry:
@@ -146,7 +154,7 @@ class _Asked:
     ) -> None:
         self.answer: Answer | None = None
         self._desk = desk
-        self._operations = json.loads(json.dumps(list(operations)))  # as the log will have them
+        self._operations = json_value(json_text(list(operations)))  # as the log will have them
         self._by = by
         self._reason = reason
         self.id = change_id

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.host.collection import collected_later
 from pipeline.ingest.change_desk import Answer, Expected, SiteDesk
 from pipeline.ingest.errors import DeskSilent, unanswered
 from pipeline.registry.change_requests import Mailbox, Request
@@ -98,8 +99,9 @@ class DeskMail:
         while not self._ended.wait(LOOK_EVERY_S):
             try:
                 left = self._mailbox.left(self._now_ms()) if left is None else left
-                while not self._ended.is_set() and (request := self._next(left)):
-                    self._mailbox.put_answer(request.id, self._answer(request))
+                with collected_later():
+                    while not self._ended.is_set() and (request := self._next(left)):
+                        self._mailbox.put_answer(request.id, self._answer(request))
                 is_failing = False
             except SinkFailed as failure:
                 if not is_failing:

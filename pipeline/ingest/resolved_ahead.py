@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from geofences.instant import instant_ms
+from pipeline.registry.recorded_site import RecordedSite
 from pipeline.registry.registry import Registry
-from pipeline.sites.changes import resolved
+from pipeline.sites.change_faults import ChangeFault
+from pipeline.sites.changes import resolved_of
 from pipeline.sites.documents import Document
 from pipeline.sites.edits import Edit
 from pipeline.sites.operations import read_operations
@@ -53,15 +55,17 @@ def resolved_ahead(
     """A change of many rows resolved now; None where that is of no use. Raises ChangeRefused."""
     if len(operations) < AHEAD_FROM or registry.answered(change_id) is not None:
         return None
-    record = registry.last_record
-    found = read_operations(list(operations), [])
+    record, faults = registry.last_record, list[ChangeFault]()
+    found = read_operations(list(operations), faults)
     if any(operation.table not in _TABLES for operation in found):
         return None
-    edits = resolved(registry, operations, clock_ms).edits
-    keys = {(operation.table, operation.id) for operation in found}
-    rows = [(table, row) for table, name in keys for row in registry.versions((table, name))]
+    keys = {(operation.table, operation.id): None for operation in found}
+    site = RecordedSite(registry, record)
+    with site.read_ahead(keys):
+        edits = resolved_of(site, found, faults, clock_ms).edits
+        rows = [(table, row) for table, name in keys for row in site.versions((table, name))]
     rows += [(operation.table, operation.row) for operation in found]
-    rows += [("offices", row) for row in registry.offices()]
+    rows += [("offices", row) for row in site.offices()]
     named = {operation.effective_ms for operation in found if operation.effective_ms is not None}
     instants = frozenset(named.union(_instants(rows)))
     return ResolvedAhead(record, clock_ms, edits, instants) if registry.last_record == record else None

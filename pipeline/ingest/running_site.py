@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.host.clock import system_now_ms
+from pipeline.host.collection import collected_later
 from pipeline.ingest.change_desk import Answer, ChangeDesk, Expected, SiteDesk
 from pipeline.ingest.desk_mail import DeskClient, DeskMail
 from pipeline.ingest.errors import DeskSilent
@@ -109,8 +110,10 @@ class RunningSite:
         """Tells listeners where the registry holds another site by now."""
         with self._looking:
             try:
-                if not self._follower.poll():
+                if not self._follower.is_behind():
                     return
+                with collected_later():
+                    self._follower.poll()
             except (PipelineError, SinkFailed, sqlite3.Error) as failure:
                 _log.error("the site cannot be read: %s", failure)
                 return

@@ -6,11 +6,11 @@ that a later version of the program, which may resolve otherwise, does the same 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from pipeline.json_text import json_text, json_value
 from pipeline.log.record import SITE, Entry, Record
 
 
@@ -36,7 +36,7 @@ class SiteRecord:
     @classmethod
     def of(cls, record: Record) -> Self:
         """The change that a record of kind SITE holds."""
-        said = json.loads(record.payload)
+        said = json_value(record.payload)
         change = SiteChange(said["id"], said["by"], said["reason"], said["operations"], said["edits"])
         return cls(record.number, record.clock_ms, change)
 
@@ -56,4 +56,4 @@ def site_entry(change: SiteChange) -> Entry:
         "operations": list(change.operations),
         "edits": list(change.edits),
     }
-    return Entry(SITE, json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode())
+    return Entry(SITE, json_text(said).encode())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.json_text import json_text, json_value
 from sinks.sqlite_file import SqliteFile
 
 
@@ -29,14 +29,14 @@ class Mailbox:
         with self._file.writing() as connection:
             connection.execute(
                 "INSERT INTO request (request_id, until_ms, body, is_begun) VALUES (?, ?, ?, 0)",
-                (request.id, request.until_ms, json.dumps(request.body, ensure_ascii=False)),
+                (request.id, request.until_ms, json_text(request.body)),
             )
 
     def answer_to(self, request_id: str) -> dict[str, Any] | None:
         """What was answered; None so far."""
         asked = "SELECT answer FROM request WHERE request_id = ?"
         row = self._file.reading().execute(asked, (request_id,)).fetchone()
-        return None if row is None or row[0] is None else dict(json.loads(row[0]))
+        return None if row is None or row[0] is None else dict(json_value(row[0]))
 
     def withdraw(self, request_id: str) -> bool:
         """Takes a request away; whether nobody had begun on it."""
@@ -57,7 +57,7 @@ class Mailbox:
                 "UPDATE request SET is_begun = 1 WHERE rowid ="
                 " (SELECT min(rowid) FROM request WHERE is_begun = 0) RETURNING request_id, until_ms, body"
             ).fetchone()
-        return None if row is None else Request(row[0], row[1], json.loads(row[2]))
+        return None if row is None else Request(row[0], row[1], json_value(row[2]))
 
     def left(self, now_ms: int) -> list[Request]:
         """What somebody began on who is no more, not answered and still waited for, the oldest first.
@@ -70,12 +70,12 @@ class Mailbox:
             " WHERE is_begun = 1 AND answer IS NULL AND until_ms >= ? ORDER BY rowid",
             (now_ms,),
         )
-        return [Request(name, until_ms, json.loads(body)) for name, until_ms, body in rows]
+        return [Request(name, until_ms, json_value(body)) for name, until_ms, body in rows]
 
     def put_answer(self, request_id: str, answer: dict[str, Any]) -> None:
         """Nothing where whoever asked has left."""
         with self._file.writing() as connection:
             connection.execute(
                 "UPDATE request SET answer = ? WHERE request_id = ?",
-                (json.dumps(answer, ensure_ascii=False), request_id),
+                (json_text(answer), request_id),
             )

@@ -30,8 +30,7 @@ class SiteFollower:
         if not self.is_behind():
             return False
         last = self._registry.last_record
-        entries = self._registry.changes_after(self.record, last)
-        edits = [edit for entry in entries for edit in entry.edits]
+        edits = self._registry.edits_after(self.record, last)
         now = RecordedSite(self._registry, last)  # whatever comes in between
         with now.read_ahead(map(about, edits)):
             self.site, self.record = changed_site(self.site, now, edits), last

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.json_text import json_value
 from sinks.sqlite import sqlite3
 
 PAGE_MOST = 1_000
@@ -39,7 +39,7 @@ class HistoryFilter:
 def entry_of(row: Sequence[Any]) -> HistoryEntry:
     """A row of the table ``change``."""
     record, at_ms, change_id, by, reason, operations, edits = row
-    return HistoryEntry(record, at_ms, change_id, by, reason, json.loads(operations), json.loads(edits))
+    return HistoryEntry(record, at_ms, change_id, by, reason, json_value(operations), json_value(edits))
 
 
 def entries(

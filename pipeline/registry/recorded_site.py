@@ -94,14 +94,14 @@ class RecordedSite:
 
     def _read_rows(self, keys: Set[Key]) -> None:
         with self._reading() as connection:
-            for table, names in _by_table(keys).items():
+            for table, names in site_rows.by_table(keys).items():
                 self._read |= {(table, name): [] for name in names}
                 for name, row in site_rows.versions_of_many(connection, table, names, self._record):
                     self._read[table, name].append(row)
 
     def _read_naming(self, keys: Set[Key]) -> None:
         with self._reading() as connection:
-            for table, names in _by_table(keys).items():
+            for table, names in site_rows.by_table(keys).items():
                 self._naming |= {(table, name): [] for name in names}
                 for name, key in site_rows.ever_referring_to_many(connection, table, names):
                     self._naming[table, name].append(key)
@@ -128,10 +128,3 @@ class RecordedSite:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._file.named():
             yield self._file.reading()
-
-
-def _by_table(keys: Iterable[Key]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for table, name in keys:
-        found.setdefault(table, []).append(name)
-    return found

@@ -6,13 +6,13 @@ each is taken once and in order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence, Set
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
+from pipeline.json_text import json_text, json_value
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
 from pipeline.registry.history import HistoryEntry, HistoryFilter, entries, entry_of
@@ -111,8 +111,8 @@ class Registry:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     found.number, found.at_ms, change.id, change.by, change.reason,
-                    json.dumps(list(change.operations), ensure_ascii=False),
-                    json.dumps(list(change.edits), ensure_ascii=False),
+                    json_text(list(change.operations)),
+                    json_text(list(change.edits)),
                 ),
             )  # fmt: skip
             touched = [(*key, found.number) for key in keys]
@@ -207,10 +207,11 @@ class Registry:
         """The changes that are wanted, newest first: of those before a record, at most so many."""
         return entries(self.file.reading(), wanted, before, limit)
 
-    def changes_after(self, record: int, upto: int) -> list[HistoryEntry]:
-        """The changes behind a record, up to another one, in their order."""
-        asked = f"{_CHANGE} WHERE record > ? AND record <= ? ORDER BY record"
-        return [entry_of(row) for row in self.file.reading().execute(asked, (record, upto))]
+    def edits_after(self, record: int, upto: int) -> list[dict[str, Any]]:
+        """What the changes behind a record, up to another one, came to, in their order."""
+        asked = "SELECT edits FROM change WHERE record > ? AND record <= ? ORDER BY record"
+        rows = self.file.reading().execute(asked, (record, upto))
+        return [edit for (edits,) in rows for edit in json_value(edits)]
 
     def answered(self, change_id: str) -> HistoryEntry | None:
         """The change that bears an id; None where none was taken."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from pipeline.json_text import json_value
 from pipeline.sites.documents import POLICIES, TABLES, Document, SiteDocuments
 from pipeline.sites.edits import HOLIDAYS, Edit, place_of
 from pipeline.sites.joined_lines import AT_ONCE, Part, Placed, in_order
@@ -93,43 +94,66 @@ def _line(document: object) -> str:
 
 def apply(connection: sqlite3.Connection, record: int, edits: Sequence[Edit]) -> list[Key]:
     """Makes the edits of a record; returns the ids that they are about. Nothing that was is forgotten."""
+    places: dict[tuple[Key, int], object] = {}
+    dropped = set[tuple[Key, int]]()
     keys: dict[Key, None] = {}
     for edit in edits:
         kind = edit["table"]
         if kind == HOLIDAYS:
-            _put(connection, record, (_TEXT, HOLIDAYS), 0, edit["put"]["text"])
+            key, place, document = (_TEXT, HOLIDAYS), 0, edit["put"]["text"]
             keys[HOLIDAYS, ""] = None
-            continue
-        name, from_ms = place_of(edit)
-        keys[kind, name] = None
-        _put(connection, record, (kind, name), from_ms, edit.get("put"))
-    for key in keys:
+        else:
+            name, place = place_of(edit)
+            key, document = (kind, name), edit.get("put")
+            keys[key] = None
+        if document is None:
+            dropped.add((key, place))  # what comes there afterwards stands behind all others
+        places[key, place] = document
+    _put_all(connection, record, places, dropped)
+    for kind, names in by_table(keys).items():
         # What is named no longer stays among them: who reads the log behind all others may ask for it.
-        named = {target for row in versions(connection, key) for target in references(key[0], row)}
-        connection.executemany(_REFER, [(*key, *target) for target in named])
+        named = {
+            (kind, name, *target): None
+            for name, row in versions_of_many(connection, kind, names)
+            for target in references(kind, row)
+        }
+        connection.executemany(_REFER, named)
     return list(keys)
 
 
-def _put(connection: sqlite3.Connection, record: int, key: Key, from_ms: int, document: object) -> None:
-    """This is now what stands there; None: nothing does."""
-    place_of_old = connection.execute(
-        f"UPDATE site_row SET replaced_by = ? WHERE kind = ? AND id = ? AND from_ms = ? AND {_NOW}"
-        " RETURNING place",
-        (record, *key, from_ms),
-    ).fetchall()
-    if document is not None:
-        place = place_of_old[0][0] if place_of_old else _next_place(connection)
-        connection.execute(_INSERT, (place, *key, from_ms, _line(document), record))
-
-
-def _next_place(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(place), 0) + 1 FROM site_row").fetchone()[0])
+def _put_all(
+    connection: sqlite3.Connection,
+    record: int,
+    documents: Mapping[tuple[Key, int], object],
+    dropped: Set[tuple[Key, int]],
+) -> None:
+    """This is now what stands at these places, by id and begin; None: nothing does."""
+    known: dict[tuple[Key, int], int] = {}
+    for kind, names in by_table(key for key, _ in documents).items():
+        asked = (
+            "SELECT id, from_ms, place FROM site_row"
+            f" WHERE kind = ? AND id IN (SELECT value FROM json_each(?)) AND {_NOW}"
+        )
+        for name, from_ms, place in connection.execute(asked, (kind, json.dumps(list(dict.fromkeys(names))))):
+            known[(kind, name), from_ms] = place
+    connection.executemany(
+        f"UPDATE site_row SET replaced_by = ? WHERE kind = ? AND id = ? AND from_ms = ? AND {_NOW}",
+        [(record, *key, from_ms) for key, from_ms in documents if (key, from_ms) in known],
+    )
+    free = int(connection.execute("SELECT coalesce(max(place), 0) + 1 FROM site_row").fetchone()[0])
+    rows = []
+    for (key, from_ms), document in documents.items():
+        if document is not None:
+            place = free if (key, from_ms) in dropped else known.get((key, from_ms), free)
+            free += place == free
+            rows.append((place, *key, from_ms, _line(document), record))
+    connection.executemany(_INSERT, rows)
 
 
 def versions(connection: sqlite3.Connection, key: Key, record: int = NOW) -> list[Document]:
     """The rows about an id as they were when a record had been taken, in the order of the file."""
     asked = f"SELECT document FROM site_row WHERE kind = ? AND id = ? AND {_at(record)} ORDER BY place"
-    return [json.loads(row[0]) for row in connection.execute(asked, key)]
+    return [json_value(row[0]) for row in connection.execute(asked, key)]
 
 
 def versions_of_many(
@@ -141,13 +165,13 @@ def versions_of_many(
         f" AND {_at(record)} ORDER BY place"
     )
     for name, line in connection.execute(asked, (kind, json.dumps(list(names)))):
-        yield name, json.loads(line)
+        yield name, json_value(line)
 
 
 def all_of(connection: sqlite3.Connection, kind: str, record: int = NOW) -> list[Document]:
     """All rows of a table as they were when a record had been taken."""
     asked = f"SELECT document FROM site_row WHERE kind = ? AND {_at(record)} ORDER BY place"
-    return [json.loads(row[0]) for row in connection.execute(asked, (kind,))]
+    return [json_value(row[0]) for row in connection.execute(asked, (kind,))]
 
 
 def of_other_classes(connection: sqlite3.Connection, classes: Set[str], record: int = NOW) -> list[Key]:
@@ -155,7 +179,7 @@ def of_other_classes(connection: sqlite3.Connection, classes: Set[str], record: 
     asked = f"SELECT kind, id, document FROM site_row WHERE kind IN ('people', 'fences') AND {_at(record)}"
     rows = connection.execute(asked)
     found = {
-        (kind, name): None for kind, name, line in rows if not classes_of(kind, json.loads(line)) <= classes
+        (kind, name): None for kind, name, line in rows if not classes_of(kind, json_value(line)) <= classes
     }
     return list(found)
 
@@ -192,7 +216,7 @@ def referring(connection: sqlite3.Connection, key: Key) -> list[Key]:
     )
     rows = connection.execute(asked, key)
     return list(
-        {(kind, name): None for kind, name, line in rows if key in references(kind, json.loads(line))}
+        {(kind, name): None for kind, name, line in rows if key in references(kind, json_value(line))}
     )
 
 
@@ -202,7 +226,7 @@ def replaced_after(connection: sqlite3.Connection, record: int) -> Iterator[tupl
         return
     asked = f"SELECT kind, id, document FROM site_row WHERE kind != ? AND {_at(record)} AND NOT ({_NOW})"
     for kind, name, line in connection.execute(asked, (_TEXT,)):
-        yield (kind, name), json.loads(line)
+        yield (kind, name), json_value(line)
 
 
 def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
@@ -210,11 +234,9 @@ def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
 
     Years of holidays are only ever added, and of a year that a table lacks nothing was judged.
     """
-    of_text = f"SELECT id, document FROM site_row WHERE kind = '{_TEXT}' AND {_at(record)}"
-    texts = {name: json.loads(line) for name, line in connection.execute(of_text)}
-    texts["holidays"] = text(connection, "holidays")
+    texts = texts_at(connection, record)
     lines = {kind: in_order(found) for kind, found in _joined_rows(connection, record).items()}
-    policies = tuple(map(json.loads, lines[POLICIES]))
+    policies = tuple(map(json_value, lines[POLICIES]))
     return SiteLines({kind: lines[kind] for kind in TABLES}, lines[FENCES], policies=policies, **texts)
 
 
@@ -254,3 +276,26 @@ def _rows_between(
         return
     for kind, count, places, documents in found:
         yield kind, Placed(np.array(msgspec.json.decode(f"[{places}]"), np.int64), Part(count, documents))
+
+
+def row_lines_at(connection: sqlite3.Connection, record: int) -> set[str]:
+    """The rows of all tables of files and the fences as they were when a record had been taken."""
+    asked = "SELECT document FROM site_row NOT INDEXED WHERE kind NOT IN (?, ?)"
+    rows = connection.cursor()
+    rows.row_factory = None
+    return {line for (line,) in rows.execute(f"{asked} AND {_at(record)} ORDER BY rowid", (_TEXT, POLICIES))}
+
+
+def texts_at(connection: sqlite3.Connection, record: int) -> dict[str, str]:
+    """The texts of the site by their names, holidays as they are now."""
+    of_text = f"SELECT id, document FROM site_row WHERE kind = '{_TEXT}' AND {_at(record)}"
+    texts = {name: json_value(line) for name, line in connection.execute(of_text)}
+    return {**texts, "holidays": text(connection, "holidays")}
+
+
+def by_table(keys: Iterable[Key]) -> dict[str, list[str]]:
+    """The ids of keys by their tables."""
+    found: dict[str, list[str]] = {}
+    for table, name in keys:
+        found.setdefault(table, []).append(name)
+    return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.shard import Shard
-from pipeline.host.collection import nothing_collected
+from pipeline.host.collection import collected_later, nothing_collected
 from pipeline.log.site_record import devices_put
 from pipeline.runtime.beginning import Beginning, BeginningAt
 from pipeline.sites.changed_site import changed_site
@@ -109,7 +109,7 @@ class SiteHistory:
 
     def take(self, edits: list[Edit], at_ms: int, *, is_judged: bool = True) -> SiteMoved:
         """The next change in the order of the log; ``is_judged``: something came before that was judged."""
-        with self.rows.read_ahead(map(about, edits)):
+        with collected_later(), self.rows.read_ahead(map(about, edits)):
             return self._taken(edits, at_ms, is_judged=is_judged)
 
     def _taken(self, edits: list[Edit], at_ms: int, *, is_judged: bool) -> SiteMoved:

@@ -53,4 +53,4 @@ def _offices(site: Site, part: Site, ids: set[str]) -> tuple[Office, ...]:
 
 def _changed(old: Sequence[Row], new: Iterable[Row], ids: set[str] | None) -> Sequence[Row]:
     assert isinstance(old, Rows), "a site's tables are Rows"
-    return old.changed(sorted(ids), new) if ids else old
+    return old.changed(dict.fromkeys(sorted(ids)), new) if ids else old

@@ -24,8 +24,16 @@ def resolved(site: SiteVersions, operations: object, clock_ms: int) -> Edits:
     Operations count one after the other, and together or not at all. Raises ChangeRefused with all faults.
     """
     faults: list[ChangeFault] = []
+    return resolved_of(site, read_operations(operations, faults), faults, clock_ms)
+
+
+def resolved_of(
+    site: SiteVersions, operations: Sequence[Operation], faults: Sequence[ChangeFault], clock_ms: int
+) -> Edits:
+    """The same of operations that were read; ``faults`` are those that were found so far."""
+    faults = [*faults]
     draft = _Draft(site, clock_ms, faults)
-    for operation in read_operations(operations, faults):
+    for operation in operations:
         draft.take(operation)
     faults += site_faults(site, draft.rows, draft.touched, draft.holidays)
     if faults:

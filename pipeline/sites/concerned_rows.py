@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,28 @@ class ConcernedRows:
     leaves: Mapping[str, Sequence[Leave]] = field(default_factory=dict)
     fences: Mapping[str, Sequence[Fence]] = field(default_factory=dict)
     bearers: Mapping[str, Sequence[Person]] = field(default_factory=dict)
+    _parts: dict[int, list[ConcernedRows]] = field(default_factory=dict)
+
+    def by_shard(self, shards: int, shard_of: Callable[[str, int], int]) -> list[ConcernedRows]:
+        """People, devices and bearers by the shard of the person; of a device the rows of people there."""
+        if shards not in self._parts:
+            people, bearers = (_divided(rows, shards, shard_of) for rows in (self.people, self.bearers))
+            devices: list[dict[str, list[Binding]]] = [{} for _ in range(shards)]
+            for name, bound in self.devices.items():
+                for row in bound:
+                    devices[shard_of(row.person_id, shards)].setdefault(name, []).append(row)
+            parts = zip(people, devices, bearers, strict=True)
+            self._parts[shards] = [ConcernedRows(of, bound, bearers=had) for of, bound, had in parts]
+        return self._parts[shards]
+
+
+def _divided(
+    rows: Mapping[str, Sequence[Person]], shards: int, shard_of: Callable[[str, int], int]
+) -> list[dict[str, Sequence[Person]]]:
+    parts: list[dict[str, Sequence[Person]]] = [{} for _ in range(shards)]
+    for name, of in rows.items():
+        parts[shard_of(name, shards)][name] = of
+    return parts
 
 
 def concerned_rows(

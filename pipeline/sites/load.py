@@ -72,16 +72,16 @@ def check_site(directory: Path) -> tuple[list[Fault], list[Fault]]:
 
 def read_site(directory: Path, findings: Findings) -> Site | None:
     """The site, or None where there are faults; warns of files, columns and properties left out."""
-    if not _is_directory(directory, findings):
+    if not is_site_directory(directory, findings):
         return None
-    return _checked(_Directory(directory), findings)
+    return _checked(DirectoryFiles(directory), findings)
 
 
 def read_documents(directory: Path, findings: Findings) -> SiteDocuments | None:
     """What the files of a sound site say, row by row; None where there are faults."""
-    if not _is_directory(directory, findings):
+    if not is_site_directory(directory, findings):
         return None
-    files = _Directory(directory)
+    files = DirectoryFiles(directory)
     return None if _checked(files, findings) is None else files.documents()
 
 
@@ -121,7 +121,7 @@ class _Source(Protocol):
         """What each policy by date says, with the place that its faults are to name."""
 
 
-class _Directory:
+class DirectoryFiles:
     """The files of a site; tables and features that were read are kept for ``documents``."""
 
     def __init__(self, directory: Path) -> None:
@@ -200,7 +200,7 @@ class _Documents:
         return [(table, Place(findings, POLICIES, f"row {number}")) for number, table in numbered]
 
 
-def _is_directory(directory: Path, findings: Findings) -> bool:
+def is_site_directory(directory: Path, findings: Findings) -> bool:
     """Whether there is one; warns of files in it that are none of a site's."""
     if not directory.is_dir():
         Place(findings, str(directory), "").fault("directory", "is no directory", "the directory of a site")

@@ -84,7 +84,14 @@ class RowColumns(ByName, Generic[Row]):
         return row
 
     def __iter__(self) -> Iterator[Row]:
-        return map(self.__getitem__, range(self._length))
+        columns = [
+            cells.tolist() if isinstance(cells, np.ndarray) else cells for cells in self._columns.values()
+        ]
+        for place, cells in enumerate(zip(*columns, strict=True)):
+            row = self._made.get(place)
+            if row is None:
+                row = self._made[place] = self._make(*cells)
+            yield row
 
 
 class Picked(Sequence[Row]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Protocol
 
 from geofences.instant import BEGIN_MS, END_MS, instant_ms
@@ -90,6 +91,7 @@ def span_of(table: str, document: Document) -> Span:
     return _ms(valid_from, BEGIN_MS), _ms(valid_to, END_MS)
 
 
+@lru_cache(maxsize=10_000)
 def _ms(text: str, empty_ms: int) -> int:
     return instant_ms(text) if text else empty_ms
 
@@ -119,26 +121,31 @@ def classes_of(table: str, document: Document) -> set[str]:
     return {name for word, _, name in named if word == "class"}
 
 
-def references(table: str, document: Document) -> Iterator[Key]:
+def references(table: str, document: Document) -> Sequence[Key]:
     """The ids that a row names; a policy's classes aside."""
-    if table == "offices" and document["parent_id"]:
-        yield "offices", document["parent_id"]
-    if table == "people":
-        yield "offices", document["office_id"]
-    if table in ("devices", "leaves"):
-        yield "people", document["person_id"]
-    if table == "leaves" and document["fence_ids"]:
-        yield from ((FENCES, name.strip()) for name in document["fence_ids"].split(";"))
     if table == FENCES:
-        yield from _selected(document["properties"].get("applies_to"))
+        return _selected(document["properties"].get("applies_to"))
+    if table == "devices":
+        return [("people", document["person_id"])]
+    if table == "people":
+        return [("offices", document["office_id"])]
+    if table == "offices" and document["parent_id"]:
+        return [("offices", document["parent_id"])]
+    if table == "leaves":
+        named = document["fence_ids"].split(";") if document["fence_ids"] else ()
+        return [("people", document["person_id"]), *((FENCES, name.strip()) for name in named)]
+    return []
 
 
-def _selected(selectors: object) -> Iterator[Key]:
-    tables = {"person": "people", "office": "offices"}
-    for selector in selectors if isinstance(selectors, list) else ():
-        word, _, name = selector.partition(":") if isinstance(selector, str) else ("", "", "")
-        if word in tables:
-            yield tables[word], name
+#: The tables that selectors name ids of.
+_SELECTED = {"person": "people", "office": "offices"}
+
+
+def _selected(selectors: object) -> list[Key]:
+    if not isinstance(selectors, list):
+        return []
+    words = [selector.partition(":") for selector in selectors if isinstance(selector, str)]
+    return [(_SELECTED[word], name) for word, _, name in words if word in _SELECTED]
 
 
 class IndexedSite:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.grafting import graft
 from pipeline.engine.names import Names, name_columns
 from pipeline.engine.subject_table import build_subject_table
-from pipeline.sites.records import Site
+from pipeline.sites.records import Binding, Site
 from pipeline.stream.division import divide
 
 #: So many of the instants at which anything begins or ends, and of those right before, are asked for.
@@ -178,6 +179,33 @@ QUICK = [(random_world, 3), (harsh_world, 1), (harsh_world, 2), (harsh_world, 4)
 @pytest.mark.parametrize(("make", "seed"), QUICK)
 def test_spliced_tables_say_what_tables_made_anew_say(make: Callable[[int], World], seed: int) -> None:
     assert check(make(seed)) > 5, "else the comparison compares little"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_device_of_which_one_thing_is_another(seed: int) -> None:
+    """Nearly all devices have one binding: it gets another person, kind, beginning or end, or stays."""
+    dice, base = random.Random(seed), random_world(3).site
+    row = replace(base.people[0], valid_from_ms=BEGIN_MS, valid_to_ms=END_MS)
+    people = [replace(row, person_id=f"p{number}", name="") for number in range(9)]
+    bindings = [Binding(f"d{number}", f"p{number}", "phone") for number in range(9)]
+    site = replace(base, people=tuple(people), bindings=tuple(bindings), leaves=(), fences=())
+    spliced = Spliced(site, [])
+    for _ in range(30):
+        at = dice.randrange(9)
+        people[at] = replace(people[at], name=str(dice.random()), valid_to_ms=dice.choice((5, 20, END_MS)))
+        bindings[at] = replace(bindings[at], **dice.choice(({"kind": dice.choice(("phone", "wristband"))},
+            {"person_id": f"p{dice.randrange(9)}"}, {"valid_from_ms": dice.choice((BEGIN_MS, 3, 4))},
+            {"valid_to_ms": dice.choice((10, 11, END_MS))}, {})))  # fmt: skip
+        site = replace(site, people=tuple(people), bindings=tuple(bindings))
+        assert spliced.change(site)
+        whole = CompiledSite.of(site, SHARDS, spliced.compiled.division.device_ids)
+        for number, shard in enumerate(spliced.shards):
+            told, wanted = (
+                Told(of, [0, 3, 4, 5, 9, 10, 15, 25], [(106.5, 29.5)])
+                for of in (shard, assignment_of(whole, number))
+            )
+            assert (told.people, told.devices) == (wanted.people, wanted.devices)
+            assert spliced.names[number] == Names.of(shard)
 
 
 @pytest.mark.soak

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from changing_sites import START_MS, World, begun
 from minimal_site import write_site
+from seeds import seeds
 from site_operations import NOW_MS, device, end, fence, leave, person, put
 
 from pipeline.log.site_record import SiteChange, SiteRecord
 from pipeline.registry.history import HistoryFilter
 from pipeline.registry.recorded_site import RecordedSite
 from pipeline.registry.registry import Registry, RegistryEmpty
+from pipeline.sites.change_faults import ChangeRefused
 from pipeline.sites.changes import resolved
 from pipeline.sites.documents import SiteDocuments
 from pipeline.sites.edits import about, apply_edits, edited
@@ -183,3 +186,40 @@ def test_an_empty_registry_says_so(tmp_path: Path) -> None:
         assert not registry.is_begun
         with pytest.raises(RegistryEmpty, match="site import"):
             _ = registry.documents
+
+
+@pytest.mark.parametrize("seed", seeds(60))
+def test_many_edits_of_one_record_are_what_they_make_of_the_documents(tmp_path: Path, seed: int) -> None:
+    """Rows in the same order, found by id and by what they name, now and as they were before."""
+    world, documents, at_ms = World(seed), begun(World(7)), START_MS
+    with closing(Registry.open(tmp_path / "many.sqlite")) as registry:
+        assert registry.begin(documents, record=1, at_ms=at_ms, source="site")
+        for number in range(1, 12):
+            at_ms += 3_600_000
+            operations = [world.operation(at_ms) for _ in range(world.random.randint(1, 12))]
+            try:
+                edits = resolved(registry, operations, at_ms).edits
+            except ChangeRefused:
+                operations = operations[:1]
+                try:
+                    edits = resolved(registry, operations, at_ms).edits
+                except ChangeRefused:
+                    continue
+            before = registry.documents
+            registry.take(SiteRecord(number, at_ms, SiteChange(f"c{number}", "li", "", operations, edits)))
+            documents = edited(documents, edits)
+            assert registry.documents == documents
+            assert registry.documents_at(number - 1) == before
+            indexed = IndexedSite(documents)
+            for key in {key_of(table, row) for table in VERSIONED for row in documents.table(table)}:
+                assert registry.versions(key) == indexed.versions(key)
+                assert sorted(registry.referring(key)) == sorted(indexed.referring(key))
+
+
+def test_of_edits_of_one_place_the_last_counts(registry: Registry, documents: SiteDocuments) -> None:
+    """What was dropped and put again stands behind all others, as the documents have it."""
+    row = documents.rows["people"][0]
+    drop = {"table": "people", "drop": {"id": row["person_id"], "valid_from": row["valid_from"]}}
+    edits = [drop, {"table": "people", "put": {**row, "class": "strict"}}]
+    assert registry.take(SiteRecord(FIRST, NOW_MS, SiteChange("c", "li", "", [], edits)))
+    assert registry.documents == edited(documents, edits)
