@@ -8,11 +8,13 @@ column. Rows are durable before the state that counts them is. Nothing is read b
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -29,6 +31,8 @@ from pipeline.host.framed import FrameDamaged, frame_sum, framed, read_frame
 _BLOCK_ROWS = 1 << 18
 #: As much of what a thing has gained is copied, to be written behind; more (at a start) is written at once.
 _COPIED_BYTES_MOST = 64 << 20
+#: Parts of an epoch are taken down within so many seconds of each other.
+_TAKING_S = 0.1
 #: How the number within a token looks, as a pattern of file names: ten digits.
 _NUMBER = "[0-9]" * 10
 
@@ -104,6 +108,8 @@ class CheckpointStore:
         self._directory = directory
         self._parts: dict[str, _Part] = {}
         self._writer: ThreadPoolExecutor | None = None
+        self._taken_s = 0.0
+        self._is_awaited = Event()
         directory.mkdir(parents=True, exist_ok=True)
 
     def write_behind(self) -> None:
@@ -136,12 +142,14 @@ class CheckpointStore:
         copied = replace(checkpoint, growing={}, others=dict(checkpoint.others))
         parts.handed = parts.kept
         asked = [before, parts.handed]
-        parts.writing = self._writer.submit(self._write, stem, parts, copied, gains, asked)
+        self._taken_s = time.monotonic()
+        parts.writing = self._writer.submit(self._write_later, stem, parts, copied, gains, asked)
         return parts.handed
 
     def catch_up(self) -> None:
         """No epoch follows this one: a state is durable again when ``keep`` returns."""
         if self._writer is not None:
+            self._is_awaited.set()
             self._writer.shutdown()
             self._writer = None
 
@@ -150,7 +158,9 @@ class CheckpointStore:
         parts = self._parts.setdefault(part, _Part())
         if parts.writing is not None:
             writing, parts.writing = parts.writing, None
+            self._is_awaited.set()
             parts.kept = writing.result()
+            self._is_awaited.clear()
         return parts
 
     def _next(self, part: str, parts: _Part) -> str:
@@ -159,6 +169,13 @@ class CheckpointStore:
             parts.number = max(self._numbers(part), default=-1)
         parts.number += 1
         return f"{part}-{parts.number:010d}"
+
+    def _write_later(self, *state: Any) -> str:
+        """As ``_write``, once the other parts are taken down as well, which it would slow down."""
+        while (left_s := self._taken_s + _TAKING_S - time.monotonic()) > 0:
+            if self._is_awaited.wait(left_s):
+                break
+        return self._write(*state)
 
     def _write(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from contextlib import suppress
 from errno import ENOSPC
 from pathlib import Path
@@ -160,6 +161,29 @@ def test_what_is_taken_down_does_not_change_while_it_is_written(
     state, found = read_state(before)
     was = CheckpointStore(tmp_path).get(f"{before.stem}.{found:08x}")
     assert (was.rows["log"]["number"].tolist(), state.others) == ([1, 2], {"shard-1": 1})
+
+
+def test_writing_begins_when_all_parts_are_taken_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would slow down what the stream waits for. Who needs an unwritten state gets it."""
+    store, happened = CheckpointStore(tmp_path), list[str]()
+    write = CheckpointStore._write
+
+    def told(self: CheckpointStore, stem: str, *arguments: Any) -> str:
+        happened.append(f"wrote {stem.partition('-')[0]}")
+        return write(self, stem, *arguments)
+
+    monkeypatch.setattr(CheckpointStore, "_write", told)
+    store.write_behind()
+    for part in ("intake", "judge", "sink"):
+        store.keep(part, whole(b"0"))
+        time.sleep(0.02)
+        happened.append(f"took {part}")
+    store.keep("intake", whole(b"1"))
+    store.catch_up()
+    took = [f"took {part}" for part in ("intake", "judge", "sink")]
+    assert happened == [*took, "wrote intake", "wrote judge", "wrote sink", "wrote intake"]
 
 
 def test_a_disk_that_does_not_take_it_is_told_of_at_the_next_state(
