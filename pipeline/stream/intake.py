@@ -206,9 +206,9 @@ class Intake:
         seen["device"] = np.append(places, np.int32(-1))[seen["device"]]
 
     def _make_room(self, rows: int, oldest_ms: int) -> None:
-        roomy = room_for(self._seen, rows, oldest_ms)
-        self._tables += roomy is not self._seen
-        self._seen = roomy
+        known, self._seen = int(self._seen.used[0]), room_for(self._seen, rows, oldest_ms)
+        # Where rows were forgotten the others have other numbers; else a table that grew goes on as it was.
+        self._tables += int(self._seen.used[0]) < known
 
     def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
         by_code = np.bincount(reason, minlength=len(REASONS)).tolist()

@@ -145,6 +145,24 @@ def test_the_first_copy_is_forgotten_only_when_a_second_would_be_too_late() -> N
     assert _reasons(_pings([0, 0], arrival_s=[1000, 1000.001]), intake=intake) == ["duplicate", "too_late"]
 
 
+def test_known_rows_are_kept_anew_only_where_some_were_forgotten() -> None:
+    """A table that grows goes on as it was: a checkpoint adds to its file what is new."""
+    intake = Intake(Policies(Policy()), Challenges())
+
+    def known(*files: GivenFile) -> tuple[int, list[int]]:
+        assert set(_reasons(*files, intake=intake)) == {"ok"}
+        seen = intake.checkpoint().growing["seen"]
+        return seen.generation, seen.rows_from(0)["entries"]["event_ms"].tolist()
+
+    first, rows = known(_pings([number * 0.001 for number in range(900)]))
+    grown, more = known(_pings([1 + number * 0.001 for number in range(900)]))
+    assert (first, more[:900]) == (grown, rows)
+    week_s = HORIZON / S
+    known(_pings([2 + week_s]))  # brings the clock to where what was before is forgotten at the next growth
+    later, left = known(_pings([3 + week_s + number * 0.001 for number in range(4_000)]))
+    assert (later > grown, len(left)) == (True, 4_001)
+
+
 def test_rows_of_another_crs_are_converted_and_kept_as_given() -> None:
     given = given_rows(
         [T0, T0 + 1, T0 + 2, T0 + 3, T0 + 4],
