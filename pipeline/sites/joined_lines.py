@@ -78,9 +78,10 @@ class JoinedLines(Sequence[str]):
         if not 0 <= place < len(self):
             raise IndexError(f"no row {place} of {len(self)}")
         number = int(np.searchsorted(self._ends, place, "right"))
-        if self._apart[0] != number:
-            self._apart = number, self.parts[number].lines()
-        return self._apart[1][place - int(self._ends[number])]
+        apart = self._apart  # another thread may ask for another part meanwhile
+        if apart[0] != number:
+            apart = self._apart = number, self.parts[number].lines()
+        return apart[1][place - int(self._ends[number])]
 
     def __iter__(self) -> Iterator[str]:
         for part in self.parts:
