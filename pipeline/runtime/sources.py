@@ -134,7 +134,8 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
         items: list[LogItem] = []
         with self._halt.at_fault():
             items += self._log.poll()
-        if items and not self._is_begun:
+        # Where nothing comes any more, one epoch more tells of what was written behind.
+        if not self._is_begun and (items or self._ended != self._told):
             self._is_begun = True
             items.insert(0, EpochStart())
         # The runtime compares with the machine's clock; no judgement depends on it.

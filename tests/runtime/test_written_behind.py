@@ -12,11 +12,12 @@ from bytewax.inputs import AbortExecution
 from minimal_site import write_site
 from phone_hours import judged, write_log
 
-from pipeline.log.journal import JournalReader
+from pipeline.log.journal import ConsumerOffsets, JournalReader
 from pipeline.log.journal.embedded import EmbeddedLog
 from pipeline.log.protocol import LogReader
 from pipeline.log.record import Record
 from pipeline.runtime.checkpoints import CheckpointStore, read_state
+from pipeline.runtime.live import READER
 
 MINUTES, STOPS = 180, 8
 #: Polls of a process that nobody stops.
@@ -88,6 +89,22 @@ def test_an_engine_told_to_end_has_kept_all(tmp_path: Path) -> None:
     states = (data / "state" / "checkpoints").glob("intake-*.state")
     newest = max(states, key=lambda path: path.name)
     assert read_state(newest)[0].place == JournalReader(data / "journal").end_offset
+
+
+class Endless(Interrupted):
+    """A log of which more is to come than ever does."""
+
+    @property
+    def end_offset(self) -> int:
+        return FOR_EVER
+
+
+def test_where_nothing_more_comes_all_is_told_of(tmp_path: Path) -> None:
+    """Whoever waits for the engine to have kept all of the log does not wait for the next row."""
+    data = data_of(tmp_path / "data")
+    write_log(data / "journal", 0, 30)
+    judged(data, {}, Endless(data / "journal", random.Random(0), 150))
+    assert ConsumerOffsets(data / "journal").of(READER) == JournalReader(data / "journal").end_offset
 
 
 def data_of(data: Path) -> Path:
