@@ -80,7 +80,7 @@ def _few(text: bytes, fields: Fields, kind: int, devices: DeviceIds, own: str | 
         challenges = _made_plain(fields, text, lines, kind, devices)
         rows = fields.tolist()
     reason = field_reasons(fields)
-    names = list(other_types(kind)) if flags & UNPLAIN else _named(given, kind)
+    names = _other_names(flags, given, kind)
     others = _others(reason, names, lines, kind)
     codes = reason.tolist()
     event_ms = [row[_EVENT] for row in rows]
@@ -109,7 +109,7 @@ def _many(text: bytes, fields: Fields, kind: int, devices: DeviceIds, own: str |
             if challenge is not None:
                 codes[row] = challenges.code(challenge)
     rows = checked_rows(fields, codes)
-    names = list(other_types(kind)) if flags & UNPLAIN else _named(given, kind)
+    names = _other_names(flags, given, kind)
     others = _others(rows.reason, names, lines, kind)
     columns = {name: column_of_cells(cells, name, kind) for name, cells in others.items()}
     batch = log_batch(rows.select(rows.reason == USABLE), columns, challenges.texts, kind, devices)
@@ -173,8 +173,10 @@ def _made_plain(
     return challenges
 
 
-def _named(given: int, kind: int) -> list[str]:
-    """The columns beside whose, when and where that any row has, by the bits of ``given``."""
+def _other_names(flags: int, given: int, kind: int) -> list[str]:
+    """The columns beside whose, when and where, as far as any row may have them by its flags and bits."""
+    if flags & UNPLAIN:
+        return list(other_types(kind))
     return [name for name, bit in _other_bits(kind) if given & bit]
 
 

@@ -17,7 +17,7 @@ from pipeline.runtime.agreement import Agreement
 from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
-from pipeline.runtime.steps import CorrelationLogic, IntakeLogic, Keeping, ShardLogic, WriterSink
+from pipeline.runtime.steps import CorrelationLogic, IntakeLogic, Keeping, ShardLogic, Taken, WriterSink
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate, EpochStart, LogItem, Router, ShardItem
 
@@ -41,12 +41,12 @@ class Parts:
     agreement: Agreement = field(default_factory=Agreement)
 
 
-def rejected(item: Accepted | Reject | EpochStart) -> Reject | None:
+def rejected(item: Taken) -> Reject | None:
     """The item where it is a reject."""
     return item if isinstance(item, Reject) else None
 
 
-def accepted(item: Accepted | Reject | EpochStart) -> Accepted | None:
+def accepted(item: Taken) -> Accepted | None:
     """The item where it is accepted rows, or the clock going on without any."""
     return item if isinstance(item, Accepted) else None
 
@@ -90,7 +90,7 @@ def build(parts: Parts) -> Dataflow:
     def correlation(_: None) -> CorrelationLogic:
         return CorrelationLogic(Correlator(lambda: parts.router.shards), parts.halt)
 
-    def route(item: Accepted | Reject | EpochStart) -> Sequence[ShardItem | EpochStart]:
+    def route(item: Taken) -> Sequence[ShardItem | EpochStart]:
         if isinstance(item, EpochStart):
             return [EpochStart(shard) for shard in range(parts.router.shards)]
         return parts.router.route(item) if isinstance(item, Accepted) else []

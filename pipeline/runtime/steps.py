@@ -216,15 +216,13 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
             for item in [] if self._halt else values:
                 if isinstance(item, EpochStart):
                     continue
-                accepted = item.accepted
-                place = accepted.offset, accepted.clock_ms
-                judged = self._judge(item.shard, accepted)
-                updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in judged}
-                reports += self._report(item.shard, accepted)
+                place = item.accepted.offset, item.accepted.clock_ms
+                updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in self._judge(item)}
+                reports += self._report(item)
         return [*updates.values(), *reports], self.RETAIN
 
-    def _judge(self, number: int, accepted: Accepted) -> list[Alert]:
-        shard = self._ready(number, accepted.start_ms)
+    def _judge(self, item: ShardItem) -> list[Alert]:
+        shard, accepted = self._ready(item), item.accepted
         self._place = accepted.offset
         waiting, self._of_the_site = self._of_the_site, []
         return waiting + self._judge_item(shard, accepted)
@@ -240,25 +238,26 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
             alerts += shard.skip_gap(accepted.clock_gap.from_ms, accepted.clock_gap.to_ms)
         return alerts if accepted.past_ms is None else alerts + shard.advance(accepted.past_ms)
 
-    def _report(self, number: int, accepted: Accepted) -> list[ShardReport]:
+    def _report(self, item: ShardItem) -> list[ShardReport]:
         """Where a mark of the clock has brought the shard; rows bring only those that have them on."""
+        accepted = item.accepted
         if accepted.past_ms is None:
             return []
         gap = accepted.clock_gap
         seen = None
         if gap is not None:
-            told = self._ready(number, accepted.start_ms).told_of_gap(gap.from_ms, gap.to_ms)
+            told = self._ready(item).told_of_gap(gap.from_ms, gap.to_ms)
             seen = GapSeen(gap.from_ms, gap.to_ms, *told)
-        return [ShardReport(number, accepted.clock_ms, accepted.offset, seen)]
+        return [ShardReport(item.shard, accepted.clock_ms, accepted.offset, seen)]
 
-    def _ready(self, number: int, start_ms: int) -> Shard:
+    def _ready(self, item: ShardItem) -> Shard:
         if self._shard is None:
-            self._number = number
-            shard, stored = self._make_shard(number), self._keeping.stored(self._token)
-            self._keeping.agreement.shard(f"shard-{number}", stored)
+            self._number = item.shard
+            shard, stored = self._make_shard(item.shard), self._keeping.stored(self._token)
+            self._keeping.agreement.shard(f"shard-{item.shard}", stored)
             if stored is not None:
-                self._of_the_site = shard.restore(stored, start_ms)
-            shard.start(start_ms)
+                self._of_the_site = shard.restore(stored, item.accepted.start_ms)
+            shard.start(item.accepted.start_ms)
             self._shard = shard
         return self._shard
 
