@@ -160,6 +160,18 @@ class LiveSystem:
         figures = self.data / "run-metrics.json"
         return figures.exists() and figures.stat().st_mtime_ns > self._started_ns[RUN]
 
+    def await_judged(self, at_ms: int) -> None:
+        """Until the engine has taken what arrived up to an instant.
+
+        Rows can be sent faster than an engine starts; one that reads hours at once tells only how they end.
+        """
+
+        def is_there() -> bool:
+            figures = RunMetrics.read(self.data / "run-metrics.json")
+            return figures is not None and (figures.clock_ms or 0) >= at_ms
+
+        until(is_there, "the engine")
+
     def checkpoints(self) -> set[str]:
         """The names of what the engine has kept of its state."""
         kept = self.data / "state" / "checkpoints"

@@ -101,6 +101,8 @@ def lived(system: LiveSystem, steps: list[Step], expected: Replayed, killer: Kil
                 officers.work(6)
             if killer:
                 killer.pace(number / len(steps))
+            elif number % 8 == 0:
+                system.await_judged(step.at_ms)
         if kills and killer:
             assert kills.result() == killer.kills
     system.send(steps[-1].at_ms + AFTERMATH_MS)

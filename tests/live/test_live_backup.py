@@ -53,6 +53,8 @@ def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
             first.send(step.at_ms, step.pings, step.confirmations)
             if number % 4 == 3:
                 officers.work(6)
+            if number % 24 == 0:
+                first.await_judged(step.at_ms)
             if number == BACKUP_STEP:
                 until(lambda: bool(first.checkpoints()), "kept state")
                 copying = pool.submit(back_up, first, copies)

@@ -81,6 +81,7 @@ def test_all_that_follows_from_the_log_comes_again_as_it_was(tmp_path: Path) -> 
         for number, step in enumerate(steps):
             system.send(step.at_ms, step.pings, step.confirmations)
             if number % 4 == 3:
+                system.await_judged(step.at_ms)
                 officers.work(6)
         until(lambda: system.is_at_work(RUN), "the engine")
         while officers.work():
