@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geofences.instant import BEGIN_MS
 from pipeline.bare import bare
 
 #: One accepted row. Bits of coordinates, so that nothing is the same as nothing; ``kind`` also holds face_ok.
@@ -26,61 +26,105 @@ ENTRY = np.dtype(
 Entries = NDArray[np.void]
 
 
+#: So many rows are put into the next table for each one that comes in, and at least so many at a time: it has
+#: caught up before the table at work, half full when it is begun, has no more room.
+_MOVED_FOR_EACH, _MOVED_LEAST = 4, 1024
+#: How many rows are to be kept is estimated by every so many-th one.
+_SAMPLED = 64
+
+
 class SeenRows(NamedTuple):
-    """The first ``used[0]`` entries are known rows; ``slots`` holds their numbers, -1 where free."""
+    """The first ``used[0]`` entries are known rows; ``slots`` holds their numbers from 1 on, 0 where free."""
 
     entries: Entries
     slots: NDArray[np.int32]
     used: NDArray[np.int64]
 
+    @classmethod
+    def with_room(cls, rows: int) -> SeenRows:
+        """An empty table for so many rows; memory that is not used yet takes no time."""
+        size = max(1024, 1 << (rows - 1).bit_length())
+        return cls(np.zeros(size, ENTRY), np.zeros(2 * size, np.int32), np.zeros(1, np.int64))
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def known(self) -> int:
+        """How many rows are known."""
+        return int(self.used[0])
+
+
 class KnownRows:
-    """The entries of a table as a checkpoint takes them; another ``generation`` is another table."""
+    """The table at work. Where it gets full the next one is filled beside it, some rows a batch.
 
-    seen: SeenRows
-    generation: int
+    A checkpoint takes its rows; another ``generation`` is another table.
+    """
+
+    def __init__(self, entries: Entries | None = None, generation: int = 0) -> None:
+        self.generation = generation
+        self.seen = _table_of(np.zeros(0, ENTRY) if entries is None else entries)
+        self._next: SeenRows | None = None
+        #: So many rows of the table at work were looked at for the next one.
+        self._looked_at = 0
 
     def __len__(self) -> int:
-        return int(self.seen.used[0])
+        return self.seen.known
 
     def rows_from(self, first: int) -> dict[str, Entries]:
         """The known rows from a number on."""
         return {"entries": self.seen.entries[first : len(self)]}
 
+    def make_room(self, more: int, oldest_ms: int) -> None:
+        """Room for more rows; where the table must grow, rows before ``oldest_ms`` are forgotten."""
+        room = len(self.seen.entries)
+        if self._next is None and len(self) + more > room // 2:
+            kept = np.count_nonzero(self.seen.entries["event_ms"][: len(self) : _SAMPLED] >= oldest_ms)
+            self._next, self._looked_at = SeenRows.with_room(2 * _SAMPLED * int(kept) + 2 * more), 0
+        if self._next is not None:
+            self._move(self._next, max(_MOVED_FOR_EACH * more, _MOVED_LEAST), oldest_ms)
+        if len(self) + more > len(self.seen.entries):  # a batch as large as all before it
+            kept_rows = self.seen.entries[: len(self)]
+            self._take_over(_table_of(kept_rows[kept_rows["event_ms"] >= oldest_ms], more))
 
-def seen_rows(entries: Entries, room: int) -> SeenRows:
-    """The table of some known rows, with room for more: at least so many in all."""
-    size = max(1024, 1 << (max(room, len(entries)) - 1).bit_length())
-    grown = np.zeros(size, ENTRY)
-    grown[: len(entries)] = entries
-    seen = SeenRows(grown, np.full(2 * size, -1, np.int32), np.array([len(entries)], np.int64))
-    _fill(seen.entries, seen.slots, len(entries))
-    return seen
+    def _move(self, following: SeenRows, most: int, oldest_ms: int) -> None:
+        beyond = min(self._looked_at + most, len(self))
+        if following.known + beyond - self._looked_at > len(following.entries):
+            self._next = None  # more are to be kept than was estimated
+            return
+        _put(self.seen.entries[self._looked_at : beyond], *following, oldest_ms)
+        self._looked_at = beyond
+        if beyond == len(self):
+            self._take_over(following)
+
+    def _take_over(self, following: SeenRows) -> None:
+        # Where rows were forgotten the others have other numbers; else a table that grew goes on as it was.
+        self.generation += following.known < len(self)
+        self.seen, self._next = following, None
 
 
-def room_for(seen: SeenRows, more: int, oldest_ms: int) -> SeenRows:
-    """The same table with room for more rows; where it must grow, rows before ``oldest_ms`` are forgotten."""
-    known = int(seen.used[0])
-    if known + more <= len(seen.entries):
-        return seen
-    kept = seen.entries[:known]
-    kept = kept[kept["event_ms"] >= oldest_ms]
-    return seen_rows(kept, 2 * len(kept) + more)
+def _table_of(entries: Entries, more: int = 0) -> SeenRows:
+    table = SeenRows.with_room(2 * len(entries) + more)
+    _put(entries, *table, BEGIN_MS)
+    return table
 
 
 @njit(cache=True, nogil=True)
-def _fill(entries: Entries, slots: NDArray[np.int32], used: int) -> None:
-    entries, slots = bare(entries), bare(slots)
-    for number in range(used):
-        slots[slot_of(entries, slots, entries[number])] = number
+def _put(
+    rows: Entries, entries: Entries, slots: NDArray[np.int32], used: NDArray[np.int64], oldest_ms: int
+) -> None:
+    """Rows that are not known yet, those from an instant on, into a table that has room for all."""
+    rows, entries, slots = bare(rows), bare(entries), bare(slots)
+    for row in range(len(rows)):
+        if rows[row]["event_ms"] >= oldest_ms:
+            slot = slot_of(entries, slots, rows[row])
+            entries[used[0]] = rows[row]
+            used[0] += 1
+            slots[slot] = used[0]
 
 
 @njit(cache=True, nogil=True, forceinline=True)
 def slot_of(entries: Entries, slots: NDArray[np.int32], row: np.void) -> int:
     """The slot of an equal row, or the free slot where the row belongs."""
     slot = _hash(row) & (len(slots) - 1)
-    while slots[slot] >= 0 and not _equal(entries[slots[slot]], row):
+    while slots[slot] > 0 and not _equal(entries[slots[slot] - 1], row):
         slot = (slot + 1) & (len(slots) - 1)
     return slot
 

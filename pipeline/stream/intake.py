@@ -32,7 +32,7 @@ from pipeline.reading.rows import (
     RawRows,
 )
 from pipeline.sites.policies import Policies
-from pipeline.stream.duplicates import ENTRY, Entries, KnownRows, room_for, seen_rows, slot_of
+from pipeline.stream.duplicates import ENTRY, Entries, KnownRows, slot_of
 from pipeline.stream.readings import judged_readings, readings_of
 
 #: Systems whose positions need no conversion.
@@ -107,8 +107,7 @@ class Intake:
         self.clock_ms: int | None = None
         self.follow(policies)
         self._floor_ms = BEGIN_MS
-        self._seen = seen_rows(np.zeros(0, ENTRY), 0)
-        self._tables = 0
+        self._known = KnownRows()
 
     def follow(self, policies: Policies) -> None:
         """The policies that the rows to come are taken by."""
@@ -135,7 +134,7 @@ class Intake:
         """Accepts or rejects each row; without ``list_rejects`` rejected rows are only counted."""
         rows = batch.rows
         clock_ms = max(self._floor_ms, BEGIN_MS if self.clock_ms is None else self.clock_ms)
-        self._make_room(len(batch), self._policies.kept_from_ms(clock_ms))
+        self._known.make_room(len(batch), self._policies.kept_from_ms(clock_ms))
         reason, arrival_ms = rows.reason.copy(), np.empty(len(batch), np.int64)
         _judge_rows(
             reason,
@@ -146,7 +145,7 @@ class Intake:
             clock_ms,
             self._from_ms,
             self._horizon_ms,
-            *self._seen,
+            *self._known.seen,
         )
         if self._observe is not None:
             self._observe(batch, reason, arrival_ms)
@@ -173,8 +172,7 @@ class Intake:
             "start_ms": self.start_ms,
             "clock_ms": self.clock_ms,
         }
-        known = KnownRows(self._seen, self._tables)
-        growing: dict[str, Growing] = {"seen": known, "challenges": self.challenges}
+        growing: dict[str, Growing] = {"seen": self._known, "challenges": self.challenges}
         if self._devices is not None:
             growing["devices"] = self._devices
         return Checkpoint(json.dumps(facts).encode(), growing)
@@ -191,8 +189,7 @@ class Intake:
         seen["challenge"][named] = codes[seen["challenge"][named]]
         if self._devices is not None and "devices" in stored.rows:
             self._renumber(seen, stored.rows["devices"]["id"].tolist(), self._devices.ids)
-        self._seen = seen_rows(seen, 0)
-        self._tables += 1
+        self._known = KnownRows(seen, self._known.generation + 1)
         self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
 
@@ -204,11 +201,6 @@ class Intake:
         number = dict(zip(now, range(len(now)), strict=True))
         places = np.fromiter(map(number.get, before, repeat(-1)), np.int32, len(before))
         seen["device"] = np.append(places, np.int32(-1))[seen["device"]]
-
-    def _make_room(self, rows: int, oldest_ms: int) -> None:
-        known, self._seen = int(self._seen.used[0]), room_for(self._seen, rows, oldest_ms)
-        # Where rows were forgotten the others have other numbers; else a table that grew goes on as it was.
-        self._tables += int(self._seen.used[0]) < known
 
     def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
         by_code = np.bincount(reason, minlength=len(REASONS)).tolist()
@@ -281,12 +273,12 @@ def _judge_rows(
             reason[row] = TOO_LATE
             continue
         slot = slot_of(entries, slots, rows[row])
-        if slots[slot] >= 0:
+        if slots[slot] > 0:
             reason[row] = DUPLICATE
             continue
         entries[used[0]] = rows[row]
-        slots[slot] = used[0]
         used[0] += 1
+        slots[slot] = used[0]
         clock_ms = arrival
 
 
