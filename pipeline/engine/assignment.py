@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,7 @@ class Assignment:
         """``leave_places`` has the areas of each leave; those of people of other shards are passed over."""
         self.compiled = compiled
         self.subjects = subjects
-        spans = [{name: low for name, (low, _) in of.items()} for of in compiled.office_spans]
-        self.row_office = _office_codes(spans, subjects)
+        self.row_office = _office_codes(compiled.office_spans, subjects)
         codes = map(compiled.class_code.__getitem__, subjects.row_class)
         self.row_class = np.fromiter(codes, np.int64, len(subjects.row_class))
         self._set_fences()
@@ -187,11 +187,10 @@ class Assignment:
         )
 
 
-def _office_codes(numbers: Sequence[Mapping[str, int]], subjects: SubjectTable) -> Ints:
-    """The number of each row's office in the tree that the row is of."""
-    if len(numbers) == 1:
-        return np.fromiter(
-            map(numbers[0].__getitem__, subjects.row_office), np.int64, len(subjects.row_office)
-        )
+def _office_codes(spans: Sequence[Mapping[str, tuple[int, int]]], subjects: SubjectTable) -> Ints:
+    """The number of each row's office in the tree that the row is of, which its interval begins with."""
+    if len(spans) == 1:
+        found = map(spans[0].__getitem__, subjects.row_office)
+        return np.fromiter(map(itemgetter(0), found), np.int64, len(subjects.row_office))
     offices = zip(subjects.row_tree, subjects.row_office, strict=True)
-    return np.fromiter((numbers[tree][office] for tree, office in offices), np.int64)
+    return np.fromiter((spans[tree][office][0] for tree, office in offices), np.int64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.engine.assignment import Assignment
 from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.names import Names, names_of_bindings, names_of_episodes
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.subject_table import Spans, SubjectTable, build_subject_table
@@ -57,19 +58,13 @@ class Grafted:
     def renumbering(self, scopes: int, leaves: tuple[int, int]) -> Renumbering:
         """Each number as it was, -1 where it is unused now; ``leaves``: how many there were, and are."""
         return Renumbering(
-            people=_without(self.before.people, self.gone_people),
-            bindings=_without(self.before.bindings, self.gone_bindings),
-            episodes=_without(self.before.episodes, self.gone_episodes),
-            scopes=np.arange(scopes),
-            leaves=_without(leaves[0], self.gone_leaves),
+            people=NewNumbers.without(self.before.people, self.gone_people),
+            bindings=NewNumbers.without(self.before.bindings, self.gone_bindings),
+            episodes=NewNumbers.without(self.before.episodes, self.gone_episodes),
+            scopes=range(scopes),
+            leaves=NewNumbers.without(leaves[0], self.gone_leaves).to,
             new_leaves=list(range(*leaves)),
         )
-
-
-def _without(count: int, gone: Sequence[int]) -> Ints:
-    numbers = np.arange(count)
-    numbers[list(gone)] = -1
-    return numbers
 
 
 class SubjectGraft:

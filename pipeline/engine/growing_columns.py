@@ -11,18 +11,11 @@ from numpy.typing import DTypeLike, NDArray
 _FIRST_CAPACITY = 1024
 
 
-def moved(cells: NDArray[Any], to: NDArray[np.int64], fresh: NDArray[Any]) -> NDArray[Any]:
-    """A column under new numbers: ``to`` has that of each cell, -1 where it goes; ``fresh`` new ones."""
-    kept = to == np.arange(len(to))
-    if len(to) <= len(fresh) and (kept | (to < 0)).all():  # as with nearly all changes: few go, none moves
-        gone = np.flatnonzero(~kept)
-        anew = fresh[gone]
-        fresh[: len(to)] = cells
-        fresh[gone] = anew
-        return fresh
-    there = to >= 0
-    fresh[to[there]] = cells[there]
-    return fresh
+#: Larger columns are put into others with more room some rows at a time, from three quarters full on: so many
+#: rows for each that is added, so that the others are complete before these are full.
+_COPIED_FOR_EACH = 8
+#: Smaller ones are copied at once.
+_AT_ONCE = 1 << 14
 
 
 class Columns:
@@ -34,6 +27,9 @@ class Columns:
     def __init__(self, dtypes: Mapping[str, DTypeLike]) -> None:
         self._held = {name: np.empty(_FIRST_CAPACITY, dtype) for name, dtype in dtypes.items()}
         self._rows = 0
+        #: The columns to come, and how many rows they have.
+        self._next: dict[str, NDArray[Any]] | None = None
+        self._copied = 0
         self.generation = 0
 
     @classmethod
@@ -60,24 +56,43 @@ class Columns:
         for name, held in self._held.items():
             held[self._rows : self._rows + more] = rows[name]
         self._rows += more
+        self._grow(_COPIED_FOR_EACH * more)
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Forget the rows where the mask is false."""
         for name, held in self._held.items():
             self._held[name] = held[: self._rows][rows]
         self._rows = int(rows.sum())
-        self.generation += 1
+        self.changed()
 
     def changed(self) -> None:
         """Cells of rows that were there already have been changed."""
         self.generation += 1
+        self._next = None
+
+    @property
+    def _capacity(self) -> int:
+        return len(next(iter(self._held.values())))
 
     def _reserve(self, rows: int) -> None:
-        capacity = len(next(iter(self._held.values())))
-        if rows <= capacity:
+        """Room for so many rows, at once."""
+        if rows > self._capacity:
+            self._begin(max(rows, 2 * self._capacity, _FIRST_CAPACITY))
+            self._grow(self._rows)
+
+    def _begin(self, capacity: int) -> None:
+        self._next = {name: np.empty(capacity, held.dtype) for name, held in self._held.items()}
+        self._copied = 0
+
+    def _grow(self, most: int) -> None:
+        """Copy so many rows into the columns to come, which take over once they have all."""
+        if self._next is None and self._capacity > _AT_ONCE and 4 * self._rows >= 3 * self._capacity:
+            self._begin(2 * self._capacity)
+        if self._next is None:
             return
-        capacity = max(rows, 2 * capacity, _FIRST_CAPACITY)
+        part = slice(self._copied, min(self._copied + most, self._rows))
         for name, held in self._held.items():
-            grown = np.empty(capacity, held.dtype)
-            grown[: self._rows] = held[: self._rows]
-            self._held[name] = grown
+            self._next[name][part] = held[part]
+        self._copied = part.stop
+        if self._copied == self._rows:
+            self._held, self._next = self._next, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checkpoint import Rows
+from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.names import LISTS
 from pipeline.sites.row_columns import hashes
 
@@ -21,10 +23,10 @@ _MIX = (0x2545F4914F6CDD1D, 0x369DEA0F31A53F85, 0x1B873593CC9E2D51)
 class Renumbering:
     """The new number of each old one, -1 where there is none any more; and how many there are now."""
 
-    people: Ints
-    bindings: Ints
-    episodes: Ints
-    scopes: Ints
+    people: NewNumbers
+    bindings: NewNumbers
+    episodes: NewNumbers
+    scopes: Ints | Sequence[int]
     leaves: Ints
     new_leaves: list[int]
 
@@ -34,7 +36,9 @@ class Renumbering:
         found = [_numbers(*(_of_list(rows, which) for rows in (old, new))) for which in LISTS]
         people, bindings, episodes, leaves = found
         there = range(int((new["list"] == LISTS[-1]).sum()))
-        return cls(people, bindings, episodes, scopes, leaves, sorted(set(there) - set(leaves.tolist())))
+        new_leaves = sorted(set(there) - set(leaves.tolist()))
+        of_all = NewNumbers(people), NewNumbers(bindings), NewNumbers(episodes)
+        return cls(*of_all, scopes, leaves, new_leaves)
 
 
 def _of_list(rows: Rows, which: int) -> tuple[NDArray[Any], ...]:

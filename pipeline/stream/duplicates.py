@@ -27,8 +27,8 @@ Entries = NDArray[np.void]
 
 
 #: So many rows are put into the next table for each one that comes in, and at least so many at a time: it has
-#: caught up before the table at work, half full when it is begun, has no more room.
-_MOVED_FOR_EACH, _MOVED_LEAST = 4, 1024
+#: caught up before the table at work, three quarters full when it is begun, has no more room.
+_MOVED_FOR_EACH, _MOVED_LEAST = 8, 1024
 #: How many rows are to be kept is estimated by every so many-th one.
 _SAMPLED = 64
 
@@ -75,7 +75,7 @@ class KnownRows:
     def make_room(self, more: int, oldest_ms: int) -> None:
         """Room for more rows; where the table must grow, rows before ``oldest_ms`` are forgotten."""
         room = len(self.seen.entries)
-        if self._next is None and len(self) + more > room // 2:
+        if self._next is None and 4 * (len(self) + more) > 3 * room:
             kept = np.count_nonzero(self.seen.entries["event_ms"][: len(self) : _SAMPLED] >= oldest_ms)
             self._next, self._looked_at = SeenRows.with_room(2 * _SAMPLED * int(kept) + 2 * more), 0
         if self._next is not None:

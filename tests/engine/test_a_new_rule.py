@@ -17,7 +17,6 @@ from pipeline.engine import shard
 from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.detectors import DETECTORS
 from pipeline.engine.detectors.detector import Detector, Finding, Ints, ShardRows
-from pipeline.engine.growing_columns import moved
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.shard import Shard
 from pipeline.engine.subject_table import SubjectTable
@@ -82,8 +81,8 @@ class FaceFailures(Detector):
         return self._due(past_ms)
 
     def move(self, numbers: Renumbering, past_ms: int) -> None:
-        self.onset_ms = moved(self.onset_ms, numbers.people, np.full(self._people, NEVER, np.int64))
-        self.level = moved(self.level, numbers.people, np.zeros(self._people, np.int64))
+        self.onset_ms = numbers.people.moved(self.onset_ms, self._people, NEVER)
+        self.level = numbers.people.moved(self.level, self._people, 0)
 
     def _due(self, past_ms: int) -> list[Finding]:
         due = (self.level == 1) & (self.onset_ms + 10 * MINUTE_MS < past_ms)

@@ -40,7 +40,10 @@ class BindingTracker(Follower):
         ``binding`` is -1 afterwards where the binding is no more.
         """
         self._context = context
-        self.binding, self.person = int(numbers.bindings[self.binding]), int(numbers.people[self.person])
+        self.binding, self.person = (
+            int(numbers.bindings.to[self.binding]),
+            int(numbers.people.to[self.person]),
+        )
         if self.binding < 0:
             return
         families = [family for family in self._families.values() if numbers.scopes[family.scope] >= 0]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS
 from pipeline.engine.boundary.fix import Fix
-from pipeline.engine.growing_columns import Columns, moved
+from pipeline.engine.growing_columns import Columns
+from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import UNKNOWN_SOURCE, PolicyTable
 from pipeline.ping import CONFIRMATION, PingBatch
 
@@ -20,6 +21,8 @@ Ints = NDArray[np.int64]
 _NONE = -1
 #: How many rows the log has before it first forgets some.
 _FORGET_FROM = 1 << 20
+#: It forgets where that leaves less than so much of it, and looks again when it has grown so many times.
+_FORGOTTEN_AT, _LOOKED_AGAIN_AT = 0.75, 1.25
 
 
 class FixLog:
@@ -107,22 +110,21 @@ class FixLog:
         )  # fmt: skip
         return extra
 
-    def move(self, to: Ints, bindings: int) -> None:
-        """Take over the fixes of other bindings: ``to`` has the number here of each, -1 where one is gone."""
+    def move(self, numbers: NewNumbers, bindings: int) -> None:
+        """Take over the fixes of other bindings, of which there are so many now."""
         self.last, self.newest_row = (
-            moved(column, to, np.full(bindings, _NONE, np.int64)) for column in (self.last, self.newest_row)
+            numbers.moved(column, bindings, _NONE) for column in (self.last, self.newest_row)
         )
-        self.newest_ms = moved(self.newest_ms, to, np.full(bindings, BEGIN_MS, np.int64))
-        self.tied = moved(self.tied, to, np.zeros(bindings, np.bool_))
-        there = to >= 0
-        if there.all() and np.array_equal(to, np.arange(len(to))):
+        self.newest_ms = numbers.moved(self.newest_ms, bindings, BEGIN_MS)
+        self.tied = numbers.moved(self.tied, bindings, False)
+        if numbers.is_same:
             return
-        kept = there[self._rows["binding"]]
+        kept = numbers.to[self._rows["binding"]] >= 0
         if not kept.all():
             self._keep(kept)
-        if np.array_equal(to[there], np.flatnonzero(there)):  # the others keep their numbers
+        if numbers.unused is not None:  # the others keep their numbers
             return
-        self._rows["binding"][:] = to[self._rows["binding"]]
+        self._rows["binding"][:] = numbers.to[self._rows["binding"]]
         self._rows.changed()
 
     def columns(self, rows: Ints, *names: str) -> list[NDArray[Any]]:
@@ -202,8 +204,11 @@ class FixLog:
         if len(self._rows) < self._forget_from:
             return
         event_ms, binding = self._rows["event_ms"], self._rows["binding"]
-        self._keep((event_ms >= horizon_ms) | (event_ms >= self.newest_ms[binding] - lateness_ms))
-        self._forget_from = max(_FORGET_FROM, 2 * len(self._rows))
+        kept = (event_ms >= horizon_ms) | (event_ms >= self.newest_ms[binding] - lateness_ms)
+        # All rows left get other numbers, and are written anew: for few it is not worth it.
+        if np.count_nonzero(kept) < _FORGOTTEN_AT * len(kept):
+            self._keep(kept)
+        self._forget_from = max(_FORGET_FROM, round(_LOOKED_AGAIN_AT * len(self._rows)))
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop all other rows, and link those that are left."""

@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from geofences.box import area_boxes, grown
 from geofences.fence import Fence
-from geofences.instant import END_MS
+from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.boundary.boundary_engine import BoundaryEngine
 from pipeline.engine.boundary.distance_screen import SEARCH_RADIUS_M
 from pipeline.engine.boundary.family import History
-from pipeline.engine.growing_columns import moved
+from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.renumbering import Renumbering
 from sinks.alert import Alert
 
 Ints = NDArray[np.int64]
 
-#: The columns that say where a binding was screened.
-_SCREENED = ("_anchor_lon", "_anchor_lat", "_safe_m", "_since_ms", "_until_ms")
+#: The columns that say where a binding was screened, and what they say where it was not.
+_UNSCREENED = {
+    "_anchor_lon": 0.0, "_anchor_lat": 0.0, "_safe_m": -1.0, "_since_ms": END_MS, "_until_ms": BEGIN_MS,
+}  # fmt: skip
 
 
 class MovingBoundaryEngine(BoundaryEngine):
@@ -33,11 +35,11 @@ class MovingBoundaryEngine(BoundaryEngine):
         and only for the bindings ``concerned``, where it is known; then all others keep their numbers.
         """
         to, bindings = numbers.bindings, len(self._assignment.subjects.binding_person)
-        self._hot = moved(self._hot, to, np.zeros(bindings, np.bool_))
-        self._tracked = moved(self._tracked, to, np.zeros(bindings, np.bool_))
-        self._due_ms = moved(self._due_ms, to, np.full(bindings, END_MS, np.int64))
+        self._hot = to.moved(self._hot, bindings, False)
+        self._tracked = to.moved(self._tracked, bindings, False)
+        self._due_ms = to.moved(self._due_ms, bindings, END_MS)
         self._move_anchors(to, bindings, concerned)
-        gone = [] if concerned is None else np.flatnonzero(to < 0).tolist()
+        gone = [] if concerned is None else np.flatnonzero(to.to < 0).tolist()
         moving = list(self._trackers) if concerned is None else [*concerned.tolist(), *gone]
         self.raised.move(numbers, None if concerned is None else moving)
         trackers = [self._trackers.pop(binding) for binding in moving if binding in self._trackers]
@@ -110,13 +112,11 @@ class MovingBoundaryEngine(BoundaryEngine):
         self._settle(bindings)
         return []
 
-    def _move_anchors(self, to: Ints, bindings: int, concerned: Ints | None) -> None:
+    def _move_anchors(self, numbers: NewNumbers, bindings: int, concerned: Ints | None) -> None:
         """Where bindings were screened is kept but for those that the sites differ for."""
-        old = {name: getattr(self, name) for name in _SCREENED}
-        self._set_unscreened(bindings)
         if concerned is None:
+            self._set_unscreened(bindings)
             return
-        kept = to.copy()
-        kept[concerned[concerned < len(to)]] = -1
-        for name, cells in old.items():
-            setattr(self, name, moved(cells, kept, getattr(self, name)))
+        kept = numbers.but(concerned[concerned < len(numbers.to)])
+        for name, cell in _UNSCREENED.items():
+            setattr(self, name, kept.moved(getattr(self, name), bindings, cell))

@@ -73,7 +73,7 @@ class RaisedOnsets:
     def move(self, numbers: Renumbering, bindings: Iterable[int] | None) -> None:
         """Go on under another site's numbers; only these bindings have others, where they are given."""
         moving = list(self._of) if bindings is None else [each for each in bindings if each in self._of]
-        moved = [(int(numbers.bindings[each]), self._of.pop(each)) for each in moving]
+        moved = [(int(numbers.bindings.to[each]), self._of.pop(each)) for each in moving]
         for binding, onsets in moved:
             scopes = ((int(numbers.scopes[scope]), *about) for scope, *about in onsets)
             there = {(scope, bool(backfill), onset_ms) for scope, backfill, onset_ms in scopes if scope >= 0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heapify, heappop, heappush
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from geofences.instant import BEGIN_MS, END_MS
 from geofences.wall_time import wall_instants, wall_span
 from pipeline.engine.detectors.detector import Detector, Finding, ShardRows
 from pipeline.engine.growing_columns import Columns
+from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import PolicyTable
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.state_code import Form
@@ -60,7 +61,6 @@ class ConfirmationWatch:
         self._policies = policies
         self._subjects = subjects
         self._zones = [ZoneInfo(policy.timezone) for policy in policies.all]
-        self._row_class = np.array(subjects.row_class, np.object_)
         self._everyone = np.arange(len(subjects.person_ids))
         self._made = Columns({"person": np.int64, "event_ms": np.int64, "arrival_ms": np.int64})
         self._missed: dict[int, list[Missed]] = defaultdict(list)
@@ -74,8 +74,13 @@ class ConfirmationWatch:
         self._start_ms = start_ms
         self._open_day(min(_local_day(start_ms, zone) for zone in self._zones))
 
-    def move(self, to: Ints, past_ms: int) -> None:
-        """Take over the state of other people: ``to`` has the number here of each, -1 where one is gone.
+    @cached_property
+    def _row_class(self) -> NDArray[np.object_]:
+        """The class of each person's row: for the end of a window, as the site changes far more often."""
+        return np.array(self._subjects.row_class, np.object_)
+
+    def move(self, numbers: NewNumbers, past_ms: int) -> None:
+        """Take over the state of other people.
 
         The windows that are yet to begin are those of the policies as they are here.
         """
@@ -86,7 +91,9 @@ class ConfirmationWatch:
         while day <= last:
             self._open_day(day, past_ms)
             day += timedelta(days=1)
-        made = self._made.rows_from(0)
+        if numbers.is_same:
+            return
+        to, made = numbers.to, self._made.rows_from(0)
         self._made = Columns.of({**made, "person": to[made["person"]]})
         self._made.keep(self._made["person"] >= 0)
         missed = {int(to[person]): of for person, of in self._missed.items() if to[person] >= 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from geofences.instant import END_MS
 from pipeline.engine.detectors.detector import Detector, Finding, ShardRows
-from pipeline.engine.growing_columns import moved
+from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import PolicyTable
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.subject_table import SubjectTable
@@ -59,20 +60,20 @@ class SilenceWatch:
         self.kind = kind
         self._due_ms = start_ms
 
-    def move(self, to: Ints, kind: NDArray[np.int8], past_ms: int) -> None:
-        """Take over the state of other episodes: ``to`` has the number here of each, -1 where it is gone.
+    def move(self, numbers: NewNumbers, kind_of: Callable[[Ints], NDArray[np.int8]], past_ms: int) -> None:
+        """Take over the state of other episodes.
 
-        Those that are new begin as at ``start``, with the ``kind`` of device at ``since_ms``. All deadlines
-        before ``past_ms`` have taken effect.
+        Those that are new begin as at ``start``; ``kind_of`` gives the kinds of some episodes' devices at
+        ``since_ms(past_ms)``. All deadlines before ``past_ms`` have taken effect.
         """
-        since_ms = self.since_ms(past_ms)
+        since_ms, count = self.since_ms(past_ms), len(self._from_ms)
         fresh_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
-        begun = np.where(self.last_ms < past_ms, to, -1)  # what is yet to begin begins as it is now
-        self.last_ms = moved(self.last_ms, begun, fresh_ms)
-        self.kind = moved(self.kind, begun, kind)
+        # What is yet to begin begins as it is now.
+        begun = numbers.but(np.flatnonzero(self.last_ms >= past_ms))
+        self.last_ms = begun.moved(self.last_ms, count, fresh_ms.__getitem__)
+        self.kind = begun.moved(self.kind, count, kind_of)
         self.level, self.raised_ms, self.gap_ms = (
-            moved(column, to, np.zeros(len(kind), np.int64))
-            for column in (self.level, self.raised_ms, self.gap_ms)
+            numbers.moved(column, count, 0) for column in (self.level, self.raised_ms, self.gap_ms)
         )
         self._due_ms = past_ms
 
@@ -162,12 +163,17 @@ class SilentDevices(Detector):
 
     def move(self, numbers: Renumbering, past_ms: int) -> None:
         """Take over the state of other episodes."""
-        self._watch.move(numbers.episodes, self._kinds_at(self._watch.since_ms(past_ms)), past_ms)
+        since_ms = self._watch.since_ms(past_ms)
 
-    def _kinds_at(self, at_ms: Ints) -> NDArray[np.int8]:
+        def kind_of(episodes: Ints) -> NDArray[np.int8]:
+            return self._kinds_at(since_ms[episodes], episodes)
+
+        self._watch.move(numbers.episodes, kind_of, past_ms)
+
+    def _kinds_at(self, at_ms: Ints, episodes: Ints | slice = slice(None)) -> NDArray[np.int8]:
         """The kind of each episode's device at an instant within it (0 beyond its end)."""
         subjects = self._subjects
-        row = subjects.kinds.at(subjects.episode_binding, at_ms)
+        row = subjects.kinds.at(subjects.episode_binding[episodes], at_ms)
         return np.where(row >= 0, subjects.kind[row] if len(subjects.kind) else 0, 0).astype(np.int8)
 
     def _findings(self, found: Silences) -> list[Finding]:
