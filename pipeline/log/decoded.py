@@ -45,25 +45,34 @@ def logged(records: Sequence[Record], decoder: RowDecoder) -> list[Logged]:
 
 
 class DecodedLog:
-    """A reader and a decoder together."""
+    """A reader and a decoder together.
+
+    What is polled ends with a change of the site, so that what follows from it waits for no row behind it.
+    """
 
     def __init__(self, reader: LogReader, decoder: RowDecoder) -> None:
         self._reader = reader
         self._decoder = decoder
+        #: Records that were read and not polled yet.
+        self._behind: list[Record] = []
 
     @property
     def offset(self) -> int:
         """Where the next poll goes on: what a resumed run opens its reader at."""
-        return self._reader.offset
+        return self._behind[0].number if self._behind else self._reader.offset
 
     @property
     def records_behind(self) -> int:
         """Durable records that were not polled yet."""
-        return self._reader.end_offset - self._reader.offset
+        return self._reader.end_offset - self.offset
 
     def poll(self, records_most: int = RECORDS_MOST, bytes_most: int = BYTES_MOST) -> list[Logged]:
         """What is new in the log, nothing where there is nothing; never waits. Raises as the reader does."""
-        return logged(self._reader.poll(records_most, bytes_most), self._decoder)
+        records = self._behind or self._reader.poll(records_most, bytes_most)
+        end = next((place for place, record in enumerate(records, 1) if record.kind == SITE), len(records))
+        found = logged(records[:end], self._decoder)
+        self._behind = list(records[end:])
+        return found
 
     def close(self) -> None:
         """Lets go of the file; a later poll opens it again."""

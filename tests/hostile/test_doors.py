@@ -224,7 +224,7 @@ def test_sixty_four_files_are_enough(narrow: tuple[subprocess.Popen[str], str, s
         for number in range(300):
             door = opened.enter_context(socket.create_connection(("127.0.0.1", port), 60))
             door.sendall(b"POST /v1/pings HTTP/1.1\r\n" if number % 2 else b"")
-            if number % 50 == 49:
+            if number % 150 == 149:
                 row = ping(event_time=f"2026-01-01T00:00:00.{number:03d}Z")
                 with httpx2.Client(trust_env=False, timeout=60, headers=headers) as client:
                     said = client.post(f"{url}/v1/pings", content=json.dumps([row]))

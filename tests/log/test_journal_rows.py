@@ -14,6 +14,7 @@ from stream_rows import DEVICES, one_batch, opened, tuples_of
 from pipeline.log.decoded import DecodedLog
 from pipeline.log.journal import ClockMark, Entry, Journal, JournalReader, clock_mark, start_mark
 from pipeline.log.rows import RowDecoder, rows_entry
+from pipeline.log.site_record import SiteChange, site_entry
 from pipeline.ping import CONFIRMATION, PING
 from pipeline.reading import Challenges
 from pipeline.reading.raw_batch import RawBatch
@@ -193,3 +194,23 @@ def test_a_gateway_that_does_not_keep_to_the_columns_is_a_fault_of_ours(
 ) -> None:
     with pytest.raises(AssertionError):
         rows_entry(PING, batch, source="app")
+
+
+def test_a_poll_ends_with_a_change_of_the_site(tmp_path: Path) -> None:
+    """What follows from it waits for no row behind it; the offset is where a restart goes on."""
+    change = site_entry(SiteChange("c1", "li", "why", [], [{"table": "holidays", "put": {"text": ""}}]))
+    rows = [rows_entry(PING, pings(("D1", n)), source="a", arrival_ms=NOON_MS + n) for n in range(4)]
+    with Journal(tmp_path) as journal:
+        journal.append([start_mark(NOON_MS), rows[0], change, change, rows[1], rows[2], change, rows[3]])
+    log = log_of(tmp_path)
+    polled = []
+    while found := log.poll():
+        polled.append(([type(one.content).__name__ for one in found], log.offset, log.records_behind))
+    assert polled == [
+        (["ClockMark", "RawBatch", "SiteRecord"], 3, 5),
+        (["SiteRecord"], 4, 4),
+        (["RawBatch", "SiteRecord"], 7, 1),
+        (["RawBatch"], 8, 0),
+    ]
+    resumed = log_of(tmp_path, offset=4).poll()
+    assert [one.offset for one in resumed] == [6, 7]
