@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from sinks.durable import SCRATCH, put_file, sync_directory, sync_file, write_at
+from sinks.durable import SCRATCH, put_file, sync_directory, sync_file, write_at, write_in_pieces
 
 __all__ = [
     "SCRATCH",
@@ -16,6 +16,7 @@ __all__ = [
     "sync_directory",
     "sync_file",
     "write_at",
+    "write_in_pieces",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from pipeline.engine.growing_columns import Columns
 from pipeline.host.disk import put_file
 from pipeline.runtime import checkpoints
 from pipeline.runtime.checkpoints import CheckpointDamaged, CheckpointStore, read_state
+from sinks.durable import Rest
 
 
 def whole(state: bytes) -> Checkpoint:
@@ -189,10 +190,10 @@ def test_writing_begins_when_all_parts_are_taken_down(
 def test_a_disk_that_does_not_take_it_is_told_of_at_the_next_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, rest: Rest) -> None:
         if path.name == "intake-0000000002.state":
             raise OSError(ENOSPC, "No space left on device")
-        put_file(path, content)
+        put_file(path, content, rest)
 
     monkeypatch.setattr(checkpoints, "put_file", full)
     store = CheckpointStore(tmp_path)
@@ -204,6 +205,34 @@ def test_a_disk_that_does_not_take_it_is_told_of_at_the_next_state(
         store.keep("intake", whole(b"3"))
     store.catch_up()
     assert CheckpointStore(tmp_path).get(good or "").whole == b"1"
+
+
+class Rests(Event):
+    """Nobody waits; how long was rested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rested_s: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.rested_s.append(timeout or 0.0)
+        return True
+
+
+def test_what_is_written_behind_leaves_the_disk_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rest after every megabyte, which ends where somebody waits for the state."""
+    monkeypatch.setattr(checkpoints, "_TAKING_S", 0.0)
+    store, content = CheckpointStore(tmp_path), b"s" * (3 << 20)
+    store._is_awaited = rests = Rests()
+    store.put("intake", whole(content))
+    assert rests.rested_s == [], "whoever puts waits for it"
+    store.write_behind()
+    store.keep("intake", whole(content))
+    store.catch_up()
+    assert [round(rest_s, 3) for rest_s in rests.rested_s] == [0.01, 0.01, 0.01, 0.0]
+    assert rests.is_set()
 
 
 @pytest.mark.parametrize("seed", range(2))
