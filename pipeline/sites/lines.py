@@ -1,0 +1,93 @@
+"""Very many lines of text in one piece of memory, held against others with no object for any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from geofences.compiled import compiled
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+#: So many lines may lack at one place for the next ones to be found side by side again.
+_AHEAD = 8
+
+
+class Lines:
+    """Lines by their places."""
+
+    def __init__(self, text: bytes | Bytes) -> None:
+        """Each line of ``text`` ends by a line feed."""
+        self._text = np.frombuffer(text, np.uint8)
+        ends = np.flatnonzero(self._text == ord("\n")) + 1
+        self._offsets: Ints = np.concatenate([np.zeros(1, np.int64), ends])
+        assert self._offsets[-1] == len(self._text), "the last line has an end too"
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Self:
+        """Those of texts without a line feed."""
+        return cls("".join(f"{text}\n" for text in texts).encode())
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def at(self, places: Ints) -> list[bytes]:
+        """The lines at these places, without their ends."""
+        spans = zip(self._offsets[places].tolist(), self._offsets[places + 1].tolist(), strict=True)
+        text = memoryview(self._text)
+        return [bytes(text[begin : end - 1]) for begin, end in spans]
+
+    def among(self, few: Lines) -> Ints:
+        """The places of the lines that are among a few others, in order."""
+        found = pc.is_in(self._column, value_set=few._column)
+        return np.flatnonzero(found.to_numpy(zero_copy_only=False))
+
+    def differing(self, others: Lines) -> tuple[Ints, Ints]:
+        """The places of lines, here and there, that are left where equal ones are taken together in order.
+
+        Where both have nearly the same lines in the same order, that is nearly all; what stands at another
+        place is left in both.
+        """
+        partner = np.full(len(self), -1, np.int64)
+        _walk(self._text, self._offsets, others._text, others._offsets, partner)
+        is_left = np.ones(len(others), np.bool_)
+        is_left[partner[partner >= 0]] = False
+        return np.flatnonzero(partner < 0), np.flatnonzero(is_left)
+
+    @property
+    def _column(self) -> pa.Array:
+        buffers = [None, pa.py_buffer(self._offsets), pa.py_buffer(self._text)]
+        return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+
+
+@compiled
+def _is_same(one: Bytes, begin: int, end: int, other: Bytes, other_begin: int, other_end: int) -> bool:
+    if end - begin != other_end - other_begin:
+        return False
+    for place in range(end - begin):
+        if one[begin + place] != other[other_begin + place]:
+            return False
+    return True
+
+
+@compiled
+def _walk(text: Bytes, offsets: Ints, others: Bytes, other_offsets: Ints, partner: Ints) -> None:
+    """Fills in the other line that each is taken together with, -1 where none is."""
+    next_place, lacking = 0, 0
+    for line in range(len(partner)):
+        for step in range(-1, _AHEAD):
+            # First as if lines had been replaced one by one, then as if some had come in between, or had gone.
+            other = next_place + (lacking if step < 0 else step)
+            if other + 1 < len(other_offsets) and _is_same(
+                text, offsets[line], offsets[line + 1], others, other_offsets[other], other_offsets[other + 1]
+            ):
+                partner[line] = other
+                next_place, lacking = other + 1, -1
+                break
+        lacking += 1
