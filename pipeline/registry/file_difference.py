@@ -19,7 +19,7 @@ from pipeline.sites.documents import TABLES, Document, SiteDocuments
 from pipeline.sites.lines import Lines
 from pipeline.sites.plain_files import FileRows, PlainFiles
 from pipeline.sites.site_difference import SiteDifference, site_difference
-from pipeline.sites.site_versions import FENCES, Key, key_of, span_of
+from pipeline.sites.site_versions import FENCES, Key, key_of, references, span_of
 
 Rows = tuple[Document, ...]
 
@@ -135,7 +135,8 @@ def _are_sound(
                 return False
             changed[key_of(table, row)].append(row)
     now = RecordedSite(registry, record)
-    with now.read_ahead(changed):
+    named = [target for (table, _), rows in changed.items() for row in rows for target in references(table, row)]
+    with now.read_for_check([*changed, *named], [key for key, rows in changed.items() if not rows]):
         return not site_faults(now, changed, dict.fromkeys(changed, 0), holidays)
 
 
