@@ -87,12 +87,13 @@ class RecordedSite:
         asked_of = {key for key in asked if key[0] == FENCES}
         try:
             for _ in range(_STEPS):
-                self._read_rows(asked - self._read.keys())
-                named = set().union(*map(self._named, asked))
+                self._read_rows(asked)
+                named = set[Key]().union(*map(self._named, asked))
                 asked_of |= {key for key in named | asked if key[0] == "people"}
-                self._read_naming(asked_of - self._naming.keys())
+                asked_of -= self._naming.keys()
+                self._read_naming(asked_of)
                 naming = {key for target in asked_of for key in self._naming[target]}
-                asked = {key for key in named | naming if key not in self._read}
+                asked = (named | naming) - self._read.keys()
             yield
         finally:
             self._forget()
@@ -106,7 +107,7 @@ class RecordedSite:
             asked |= {key for target in gone for key in self._naming[target]}
             while asked := asked - self._read.keys():
                 self._read_rows(asked)
-                asked = set().union(*map(self._named, asked))
+                asked = set[Key]().union(*map(self._named, asked))
             yield
         finally:
             self._forget()

@@ -33,7 +33,7 @@ from pipeline.sites.findings import Findings, Place
 from pipeline.sites.lines import Lines
 from pipeline.sites.load import DirectoryFiles, is_site_directory
 from pipeline.sites.misplaced_crs import fault_feature_crs
-from pipeline.sites.plain_text import compact_elements, features_in_order, rows_as_json
+from pipeline.sites.plain_text import compact_elements, put_in_order, rows_as_json
 from pipeline.sites.site_versions import FENCES as FENCE_TABLE
 from pipeline.sites.table import read_text
 
@@ -188,14 +188,11 @@ def _fences(path: Path) -> FileRows | None:
         inside = into[len(begin) : length - len(end)]
         is_around = length > len(begin) + len(end) and into[: len(begin)].tobytes() == begin
         if is_around and into[length - len(end) : length].tobytes() == end:
-            return FileRows(Lines(b"" if inside.tobytes() == b"\n" else _in_order(inside)), _features_written)
+            if len(inside) == 1 and inside.tobytes() == b"\n":  # no feature at all
+                inside = inside[:0]
+            put_in_order(inside, *_names(_MEMBERS), *_names(PROPERTIES))
+            return FileRows(Lines(inside), _features_written)
     return None
-
-
-def _in_order(features: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    into = np.empty_like(features)
-    features_in_order(features, *_names(_MEMBERS), *_names(PROPERTIES), into)
-    return into
 
 
 def _names(names: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -81,10 +81,8 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
 
 
 @compiled
-def features_in_order(
-    text: Bytes, outer: Bytes, outer_ends: Ints, inner: Bytes, inner_ends: Ints, into: Bytes
-) -> None:
-    """Features without space between their tokens, a line each, with their members and properties in order.
+def put_in_order(text: Bytes, outer: Bytes, outer_ends: Ints, inner: Bytes, inner_ends: Ints) -> None:
+    """Puts members and properties of features in order: they have a line each, and no space between tokens.
 
     ``outer`` and ``inner`` are the names that they may have in their order, up to ``ends`` each, the first
     of which is 0; the second of ``outer`` has the properties. What has others, or one twice, stays as it is.
@@ -94,14 +92,16 @@ def features_in_order(
     to_value = outer_ends[2] - outer_ends[1] + 3  # the name, its quotes and the colon
     begin = 0
     for end in range(len(text)):
-        into[end] = text[end]
         if text[end] != _LINE_FEED:
             continue
         if _find_members(text, begin, end, outer, outer_ends, members) and members[1, 0] >= 0:
-            _put_members(text, members, into, begin)
-            if _find_members(text, members[1, 0] + to_value, members[1, 1], inner, inner_ends, properties):
-                before = members[0, 1] - members[0, 0] + 1 if members[0, 0] >= 0 else 0
-                _put_members(text, properties, into, begin + 1 + before + to_value)
+            _put_members(text, begin, end, members)
+            first = begin + 1 + to_value
+            if members[0, 0] >= 0:
+                first += members[0, 1] - members[0, 0] + 1
+            last = first + members[1, 1] - members[1, 0] - to_value
+            if _find_members(text, first, last, inner, inner_ends, properties):
+                _put_members(text, first, last, properties)
         begin = end + 1
 
 
@@ -155,17 +155,24 @@ def _number_of(text: Bytes, begin: int, end: int, names: Bytes, ends: Ints) -> i
 
 
 @compiled
-def _put_members(text: Bytes, members: Ints, into: Bytes, at: int) -> None:
-    """An object of these members in their order, in as many bytes as in any other."""
-    into[at] = _OPEN_BRACE
+def _put_members(text: Bytes, begin: int, end: int, members: Ints) -> None:
+    """Puts the members of an object in their order, in which it has as many bytes as in any other."""
+    last, are_in_order = begin, True
+    for number in range(len(members)):
+        if members[number, 0] >= 0:
+            are_in_order = are_in_order and members[number, 0] > last
+            last = members[number, 0]
+    if are_in_order:
+        return
+    before, at = text[begin:end].copy(), begin
     for number in range(len(members)):
         if members[number, 0] >= 0:
             for place in range(members[number, 0], members[number, 1]):
                 at += 1
-                into[at] = text[place]
+                text[at] = before[place - begin]
             at += 1
-            into[at] = _COMMA
-    into[at] = _CLOSE_BRACE
+            text[at] = _COMMA
+    text[at] = _CLOSE_BRACE
 
 
 @compiled
