@@ -68,8 +68,8 @@ def resolved_ahead(
         rows = [(table, row) for table, name in keys for row in site.versions((table, name))]
     rows += [(operation.table, operation.row) for operation in found]
     rows += [("offices", row) for row in site.offices()]
-    named = {operation.effective_ms for operation in found if operation.effective_ms is not None}
-    instants = frozenset(named.union(_instants(rows)))
+    asked = {operation.effective_ms for operation in found if operation.effective_ms is not None}
+    instants = frozenset(asked.union(_instants(rows)))
     return ResolvedAhead(record, clock_ms, edits, instants) if registry.last_record == record else None
 
 

@@ -135,7 +135,9 @@ def _are_sound(
                 return False
             changed[key_of(table, row)].append(row)
     now = RecordedSite(registry, record)
-    named = [target for (table, _), rows in changed.items() for row in rows for target in references(table, row)]
+    named = [
+        target for (table, _), rows in changed.items() for row in rows for target in references(table, row)
+    ]
     with now.read_for_check([*changed, *named], [key for key, rows in changed.items() if not rows]):
         return not site_faults(now, changed, dict.fromkeys(changed, 0), holidays)
 

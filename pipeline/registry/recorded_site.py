@@ -100,7 +100,7 @@ class RecordedSite:
 
     @contextmanager
     def read_for_check(self, keys: Iterable[Key], going: Iterable[Key] = ()) -> Iterator[None]:
-        """The same of what it is only checked with; ``going``: ids that may go, which is checked with more."""
+        """The same of what it is only checked with; ``going`` are ids that may go, which needs more."""
         asked, gone = ({key for key in given if key[0] in VERSIONED} for given in (keys, going))
         try:
             self._read_naming(gone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 import numpy as np
@@ -17,6 +17,8 @@ Bytes = NDArray[np.uint8]
 
 #: So many lines may lack at one place for the next ones to be found side by side again.
 _AHEAD = 8
+#: So many bytes are looked through at a time.
+_PIECE = 1 << 18
 
 
 class Lines:
@@ -25,8 +27,7 @@ class Lines:
     def __init__(self, text: bytes | Bytes) -> None:
         """Each line of ``text`` ends by a line feed."""
         self._text = np.frombuffer(text, np.uint8)
-        ends = np.flatnonzero(self._text == ord("\n")) + 1
-        self._offsets: Ints = np.concatenate([np.zeros(1, np.int64), ends])
+        self._offsets: Ints = np.concatenate([np.zeros(1, np.int64), *_ends(self._text)])
         assert self._offsets[-1] == len(self._text), "the last line has an end too"
 
     @classmethod
@@ -40,7 +41,7 @@ class Lines:
     def at(self, places: Ints) -> list[bytes]:
         """The lines at these places, without their ends."""
         spans = zip(self._offsets[places].tolist(), self._offsets[places + 1].tolist(), strict=True)
-        text = memoryview(self._text)
+        text = self._text.data
         return [bytes(text[begin : end - 1]) for begin, end in spans]
 
     def among(self, few: Lines) -> Ints:
@@ -66,14 +67,20 @@ class Lines:
         return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
 
 
+def _ends(text: Bytes) -> Iterator[Ints]:
+    """Where lines end, piece by piece: what is made of one for the moment stays near the processor."""
+    for first in range(0, len(text), _PIECE):
+        yield np.flatnonzero(text[first : first + _PIECE] == ord("\n")) + (first + 1)
+
+
 @compiled
 def _is_same(one: Bytes, begin: int, end: int, other: Bytes, other_begin: int, other_end: int) -> bool:
-    if end - begin != other_end - other_begin:
+    place, length = 0, end - begin
+    if other_end - other_begin != length:
         return False
-    for place in range(end - begin):
-        if one[begin + place] != other[other_begin + place]:
-            return False
-    return True
+    while place < length and one[begin + place] == other[other_begin + place]:
+        place += 1
+    return place == length
 
 
 @compiled
@@ -82,7 +89,7 @@ def _walk(text: Bytes, offsets: Ints, others: Bytes, other_offsets: Ints, partne
     next_place, lacking = 0, 0
     for line in range(len(partner)):
         for step in range(-1, _AHEAD):
-            # First as if lines had been replaced one by one, then as if some had come in between, or had gone.
+            # First as if lines had been replaced one by one, then as if some had come or gone.
             other = next_place + (lacking if step < 0 else step)
             if other + 1 < len(other_offsets) and _is_same(
                 text, offsets[line], offsets[line + 1], others, other_offsets[other], other_offsets[other + 1]

@@ -14,24 +14,20 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 _LINE_FEED, _COMMA, _QUOTE, _BACKSLASH, _COLON = ord("\n"), ord(","), ord('"'), ord("\\"), ord(":")
-_OPEN_BRACE, _CLOSE_BRACE, _OPEN_BRACKET, _CLOSE_BRACKET = ord("{"), ord("}"), ord("["), ord("]")
-_SPACE, _TAB, _RETURN = ord(" "), ord("\t"), ord("\r")
+_OPEN_BRACE, _CLOSE_BRACE, _SPACE = ord("{"), ord("}"), ord(" ")
+#: What a byte is outside of texts; from a comma on it begins or ends a token, whatever is beside it.
+_OTHER, _GAP, _BETWEEN, _QUOTED, _OPENING, _CLOSING = range(6)
+_KINDS = np.full(256, _OTHER, np.uint8)
+for _kind, _letters in (
+    (_GAP, b" \t\r\n"),
+    (_BETWEEN, b",:"),
+    (_QUOTED, b'"'),
+    (_OPENING, b"{["),
+    (_CLOSING, b"}]"),
+):
+    _KINDS[list(_letters)] = _kind
 #: How deep the elements stand in the array of an object.
 _ELEMENTS = 2
-
-
-@compiled
-def _stands_apart(byte: int) -> bool:
-    """Whether a byte outside of texts begins or ends a token, whatever is beside it."""
-    return (
-        byte == _QUOTE
-        or byte == _COMMA
-        or byte == _COLON
-        or byte == _OPEN_BRACE
-        or byte == _CLOSE_BRACE
-        or byte == _OPEN_BRACKET
-        or byte == _CLOSE_BRACKET
-    )
 
 
 @compiled
@@ -42,8 +38,8 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
     before the end of an array; -1 also where these leave no room in ``into``. What is found to be JSON
     afterwards, was JSON with the same tokens before.
     """
-    count, depth, last = 0, 0, _COMMA
-    was_space, is_text, is_escaped = False, False, False
+    count, depth, last = 0, 0, _BETWEEN
+    was_gap, is_text, is_escaped = False, False, False
     for byte in text:
         is_between = False
         if is_text:
@@ -56,16 +52,18 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
             elif byte == _QUOTE:
                 is_text = False
         else:
-            if byte == _SPACE or byte == _LINE_FEED or byte == _RETURN or byte == _TAB:
-                was_space = True
+            kind = _KINDS[byte]
+            if kind == _GAP:
+                was_gap = True
                 continue
-            if was_space and not _stands_apart(last) and not _stands_apart(byte):
+            if was_gap and kind == _OTHER and last == _OTHER:
                 return -1
-            if byte == _QUOTE:
+            last, was_gap = kind, False
+            if kind == _QUOTED:
                 is_text = True
-            elif byte == _OPEN_BRACE or byte == _OPEN_BRACKET:
+            elif kind == _OPENING:
                 depth += 1
-            elif byte == _CLOSE_BRACE or byte == _CLOSE_BRACKET:
+            elif kind == _CLOSING:
                 if depth == _ELEMENTS and count < len(into):
                     into[count] = _LINE_FEED
                     count += 1
@@ -76,7 +74,6 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
             return -1
         into[count] = _LINE_FEED if is_between else byte
         count += 1
-        was_space, last = False, byte
     return -1 if is_text or depth else count
 
 
@@ -111,7 +108,7 @@ def _find_members(text: Bytes, begin: int, end: int, names: Bytes, ends: Ints, m
     if end - begin < 3 or text[begin] != _OPEN_BRACE or text[end - 1] != _CLOSE_BRACE:
         return False
     members[:] = -1
-    first, depth, is_text, is_escaped = begin + 1, 0, False, False
+    first, depth, number, is_text, is_escaped = begin + 1, 0, -1, False, False
     for place in range(begin + 1, end):
         byte = text[place]
         if is_text:
@@ -121,25 +118,32 @@ def _find_members(text: Bytes, begin: int, end: int, names: Bytes, ends: Ints, m
                 is_escaped = True
             elif byte == _QUOTE:
                 is_text = False
-        elif byte == _QUOTE:
+            continue
+        kind = _KINDS[byte]
+        if kind == _QUOTED:
             is_text = True
         elif depth == 0 and (byte == _COMMA or place == end - 1):
-            number = _number_of(text, first, place, names, ends)
+            number = _number_of(text, first, place, names, ends, number + 1)
             if number < 0 or members[number, 0] >= 0:
                 return False
             members[number, 0], members[number, 1] = first, place
             first = place + 1
-        elif byte == _OPEN_BRACE or byte == _OPEN_BRACKET:
+        elif kind == _OPENING:
             depth += 1
-        elif byte == _CLOSE_BRACE or byte == _CLOSE_BRACKET:
+        elif kind == _CLOSING:
             depth -= 1
     return first == end
 
 
 @compiled
-def _number_of(text: Bytes, begin: int, end: int, names: Bytes, ends: Ints) -> int:
-    """Which of the names a member begins with, in quotes and with a colon; -1: none of them."""
-    for number in range(len(ends) - 1):
+def _number_of(text: Bytes, begin: int, end: int, names: Bytes, ends: Ints, likely: int) -> int:
+    """Which of the names a member begins with, in quotes and with a colon; -1: none of them.
+
+    Those from ``likely`` on are looked at first.
+    """
+    count = len(ends) - 1
+    for step in range(count):
+        number = likely + step if likely + step < count else likely + step - count
         length = ends[number + 1] - ends[number]
         colon = begin + length + 2
         if colon >= end or text[begin] != _QUOTE or text[colon - 1] != _QUOTE or text[colon] != _COLON:

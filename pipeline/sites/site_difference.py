@@ -134,7 +134,9 @@ def _operations(
 
 def _is_replaced(table: str, old: Sequence[Document], new: Sequence[Document], at_ms: int) -> bool:
     """Whether one row is in force and others follow neither it nor the one that takes its place at once."""
-    spans = [[span for span in (span_of(table, row) for row in rows) if span[1] > at_ms] for rows in (old, new)]
+    spans = [
+        [span for span in (span_of(table, row) for row in rows) if span[1] > at_ms] for rows in (old, new)
+    ]
     return table != "leaves" and all(len(of) == 1 and of[0][0] <= at_ms for of in spans)
 
 
