@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,20 +88,26 @@ def plain_files(directory: Path) -> PlainFiles | None:
     files = DirectoryFiles(directory)
     texts = [files.text(name, findings) for name in (POLICY, HOLIDAYS, PLACES)]
     policies = tuple(table for table, _ in files.policies(findings))
-    rows: dict[str, FileRows] = {}
-    for name, form in TABLES.items():
-        found = _table(directory / form.file, files, name, findings)
-        if found is None or findings.faults:
-            return None
-        rows[name] = found
-    fences = _fences(directory / FENCES)
-    if fences is None:
+    with ThreadPoolExecutor(1, "fences") as beside:  # what reads them lets go of the interpreter's lock
+        reading = beside.submit(_fences, directory / FENCES)
+        rows = _tables(directory, files, findings)
+        fences = reading.result()
+    if rows is None or fences is None:
         return None
     policy, holidays, places = (text or "" for text in texts)
     return PlainFiles({**rows, FENCE_TABLE: fences}, policy, holidays, places, policies)
 
 
-def _table(path: Path, files: DirectoryFiles, name: str, findings: Findings) -> FileRows | None:
+def _tables(directory: Path, files: DirectoryFiles, findings: Findings) -> dict[str, FileRows] | None:
+    rows: dict[str, FileRows] = {}
+    for name, form in TABLES.items():
+        rows[name] = _table(directory / form.file, files, name, findings)
+        if findings.faults:
+            return None
+    return rows
+
+
+def _table(path: Path, files: DirectoryFiles, name: str, findings: Findings) -> FileRows:
     """The rows of a table: those of a large one that is plain without a look at each cell."""
     form = TABLES[name]
     plain = _plain_rows(path, form) if name in ("people", "devices") else None
