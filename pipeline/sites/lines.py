@@ -17,6 +17,8 @@ Bytes = NDArray[np.uint8]
 
 #: So many lines may lack at one place for the next ones to be found side by side again.
 _AHEAD = 8
+#: And so many times as many as have been lacking, each time that these are twice as many.
+_FARTHER = 1 << 12
 #: So many bytes are looked through at a time.
 _PIECE = 1 << 18
 
@@ -88,10 +90,15 @@ def _walk(text: Bytes, offsets: Ints, others: Bytes, other_offsets: Ints, partne
     """Fills in the other line that each is taken together with, -1 where none is."""
     next_place, lacking = 0, 0
     for line in range(len(partner)):
-        for step in range(-1, _AHEAD):
+        # Now and then much farther, where very many may have gone.
+        is_far = lacking >= _AHEAD and lacking & (lacking - 1) == 0
+        for step in range(-1, lacking * _FARTHER if is_far else _AHEAD):
             # First as if lines had been replaced one by one, then as if some had come or gone.
             other = next_place + (lacking if step < 0 else step)
-            if other + 1 < len(other_offsets) and _is_same(
+            if other + 1 >= len(other_offsets):
+                if step >= 0:
+                    break
+            elif _is_same(
                 text, offsets[line], offsets[line + 1], others, other_offsets[other], other_offsets[other + 1]
             ):
                 partner[line] = other

@@ -72,6 +72,15 @@ def test_rows_replaced_one_by_one_leave_all_others_together() -> None:
     assert places.tolist() == other_places.tolist() == list(range(10, 700))
 
 
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 500, 5_000])
+def test_behind_many_that_are_gone_or_new_all_others_are_together(count: int) -> None:
+    given = [f"line {number}" for number in range(10_000)]
+    others = given[:1_000] + given[1_000 + count :]
+    for one, other in ((given, others), (others, given)):
+        places, other_places = Lines.of(one).differing(Lines.of(other))
+        assert len(places) + len(other_places) <= count + 20
+
+
 def test_no_lines() -> None:
     nothing, one = Lines(b""), Lines.of(["a"])
     assert len(nothing) == 0
