@@ -76,11 +76,17 @@ def _ends(text: Bytes) -> Iterator[Ints]:
 
 
 @compiled
-def _is_same(one: Bytes, begin: int, end: int, other: Bytes, other_begin: int, other_end: int) -> bool:
-    place, length = 0, end - begin
-    if other_end - other_begin != length:
+def _are_same(
+    text: Bytes, offsets: Ints, line: int, others: Bytes, other_offsets: Ints, other: int, count: int
+) -> bool:
+    """Whether so many lines are the same from these on; False where there are fewer."""
+    if line + count >= len(offsets) or other + count >= len(other_offsets):
         return False
-    while place < length and one[begin + place] == other[other_begin + place]:
+    begin, other_begin, place = offsets[line], other_offsets[other], 0
+    length = offsets[line + count] - begin
+    if other_offsets[other + count] - other_begin != length:
+        return False
+    while place < length and text[begin + place] == others[other_begin + place]:
         place += 1
     return place == length
 
@@ -98,9 +104,8 @@ def _walk(text: Bytes, offsets: Ints, others: Bytes, other_offsets: Ints, partne
             if other + 1 >= len(other_offsets):
                 if step >= 0:
                     break
-            elif _is_same(
-                text, offsets[line], offsets[line + 1], others, other_offsets[other], other_offsets[other + 1]
-            ):
+            # A row that was moved far away takes nothing with it: there the next one has to be the same too.
+            elif _are_same(text, offsets, line, others, other_offsets, other, 1 if step < _AHEAD else 2):
                 partner[line] = other
                 next_place, lacking = other + 1, -1
                 break
