@@ -88,7 +88,7 @@ def _are_same(
         return False
     while place < length and text[begin + place] == others[other_begin + place]:
         place += 1
-    return place == length
+    return bool(place == length)
 
 
 @compiled
