@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -14,6 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVIDENCE_MOST = 20
 
 
+@lru_cache(maxsize=1_000)
 def instant_text(ms: int) -> str:
     """An instant as the project writes it everywhere: ``2025-07-14T00:30:15.000Z``."""
     moment = _EPOCH + timedelta(milliseconds=ms)

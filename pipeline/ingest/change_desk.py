@@ -154,12 +154,13 @@ class _Asked:
     ) -> None:
         self.answer: Answer | None = None
         self._desk = desk
-        self._operations = json_value(json_text(list(operations)))  # as the log will have them
+        self._written = json_text(list(operations))
+        self._operations = json_value(self._written)  # as the log will have them
         self._by = by
         self._reason = reason
         self.id = change_id
         self._expected = expected
-        self._edits: tuple[Edit, ...] = ()
+        self._change: SiteChange | None = None
         self._ahead: ResolvedAhead | None = None
 
     def look_ahead(self, registry: Registry, clock_ms: int) -> None:
@@ -175,11 +176,12 @@ class _Asked:
             return None
         _fault_stale(registry, self._expected)
         ahead = None if self._ahead is None else self._ahead.at(registry.last_record, clock_ms)
-        self._edits = resolved(registry, self._operations, clock_ms).edits if ahead is None else ahead
-        if not self._edits:
+        edits = resolved(registry, self._operations, clock_ms).edits if ahead is None else ahead
+        if not edits:
             self.answer = Answer(self.id, None, clock_ms, ())
             return None
-        entry = site_entry(self._change())
+        self._change = SiteChange(self.id, self._by, self._reason, self._operations, edits, self._written)
+        entry = site_entry(self._change)
         if len(entry.payload) > PAYLOAD_BYTES_MOST:
             expected = f"at most {PAYLOAD_BYTES_MOST >> 20} MiB of JSON; make several changes of it"
             raise ChangeRefused([_whole("", "the change is too large for one", expected)])
@@ -187,11 +189,9 @@ class _Asked:
 
     def taken(self, number: int, clock_ms: int) -> None:
         """The change is durable."""
-        self.answer = Answer(self.id, number, clock_ms, self._edits)
-        self._desk.take(SiteRecord(number, clock_ms, self._change()))
-
-    def _change(self) -> SiteChange:
-        return SiteChange(self.id, self._by, self._reason, self._operations, self._edits)
+        assert self._change is not None, "prepared before it is taken"
+        self.answer = Answer(self.id, number, clock_ms, tuple(self._change.edits))
+        self._desk.take(SiteRecord(number, clock_ms, self._change))
 
     def _as_before(self, before: HistoryEntry) -> Answer:
         if before.operations != self._operations:

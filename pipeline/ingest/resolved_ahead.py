@@ -20,7 +20,7 @@ from pipeline.sites.changes import resolved_of
 from pipeline.sites.documents import Document
 from pipeline.sites.edits import Edit
 from pipeline.sites.operations import read_operations
-from pipeline.sites.site_versions import FENCES, VERSIONED, with_cells
+from pipeline.sites.site_versions import FENCES, VERSIONED, references, with_cells
 from sinks.alert import instant_text
 
 #: A change of fewer rows is resolved in its turn.
@@ -61,13 +61,15 @@ def resolved_ahead(
         return None
     keys = {(operation.table, operation.id): None for operation in found}
     site = RecordedSite(registry, record)
-    with site.read_ahead(keys):
+    named = [target for operation in found for target in references(operation.table, operation.row)]
+    put = {(operation.table, operation.id) for operation in found if operation.op == "put"}
+    with site.read_for_check([*keys, *named], [key for key in keys if key not in put]):
         edits = resolved_of(site, found, faults, clock_ms).edits
         rows = [(table, row) for table, name in keys for row in site.versions((table, name))]
     rows += [(operation.table, operation.row) for operation in found]
     rows += [("offices", row) for row in site.offices()]
-    named = {operation.effective_ms for operation in found if operation.effective_ms is not None}
-    instants = frozenset(named.union(_instants(rows)))
+    asked = {operation.effective_ms for operation in found if operation.effective_ms is not None}
+    instants = frozenset(asked.union(_instants(rows)))
     return ResolvedAhead(record, clock_ms, edits, instants) if registry.last_record == record else None
 
 

@@ -7,22 +7,37 @@ that a later version of the program, which may resolve otherwise, does the same 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 from pipeline.json_text import json_text, json_value
 from pipeline.log.record import SITE, Entry, Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SiteChange:
-    """Who asked for what and why, and the edits that it comes to. ``id`` is the asker's own name for it."""
+    """Who asked for what and why, and the edits that it comes to. ``id`` is the asker's own name for it.
+
+    ``written``: the operations as JSON, where somebody has them so already.
+    """
 
     id: str
     by: str
     reason: str
     operations: Sequence[Any]
     edits: Sequence[Mapping[str, Any]]
+    written: str | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def operations_json(self) -> str:
+        """The operations as JSON: thousands of them are written once."""
+        return json_text(list(self.operations)) if self.written is None else self.written
+
+    @cached_property
+    def edits_json(self) -> str:
+        """The edits as JSON."""
+        return json_text(list(self.edits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +64,6 @@ def devices_put(edits: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def site_entry(change: SiteChange) -> Entry:
     """The change to append; the log's clock must stand at the instant that it was resolved with."""
-    said = {
-        "id": change.id,
-        "by": change.by,
-        "reason": change.reason,
-        "operations": list(change.operations),
-        "edits": list(change.edits),
-    }
-    return Entry(SITE, json_text(said).encode())
+    said = json_text({"id": change.id, "by": change.by, "reason": change.reason}).removesuffix("}")
+    rows = f'"operations":{change.operations_json},"edits":{change.edits_json}'
+    return Entry(SITE, f"{said},{rows}}}".encode())

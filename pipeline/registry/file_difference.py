@@ -7,7 +7,7 @@ plain, or not sound, is left to the long way, which also says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.json_text import json_value
@@ -16,9 +16,10 @@ from pipeline.registry.recorded_site import RecordedSite
 from pipeline.registry.registry import Registry
 from pipeline.sites.change_check import site_faults
 from pipeline.sites.documents import TABLES, Document, SiteDocuments
+from pipeline.sites.lines import Lines
 from pipeline.sites.plain_files import FileRows, PlainFiles
 from pipeline.sites.site_difference import SiteDifference, site_difference
-from pipeline.sites.site_versions import FENCES, VERSIONED, Key, key_of, span_of
+from pipeline.sites.site_versions import FENCES, Key, key_of, references, span_of
 
 Rows = tuple[Document, ...]
 
@@ -51,76 +52,93 @@ def differing_rows(registry: Registry, files: PlainFiles) -> DifferingRows | Non
     policies = tuple(site_rows.all_of(connection, "policies", record))
     if texts != site_rows.texts_at(connection, record) or files.policies != policies:
         return None
-    known = site_rows.row_lines_at(connection, record)
-    ids = _differing(known, files.rows)
-    if ids is None:
-        return None
-    given = {table: _about(files.rows[table], ids[table]) for table in VERSIONED}
-    there = {
-        table: tuple(row for _, row in site_rows.versions_of_many(connection, table, names, record))
-        for table, names in ids.items()
-    }
-    if not _are_sound(registry, record, ids, given, files.holidays):
+    there: dict[str, Rows] = {}
+    given: dict[str, Rows] = {}
+    changed: dict[Key, list[Document]] = {}
+    for table, known in site_rows.row_lines_at(connection, record).items():
+        found = _differing(known, files.rows[table])
+        if found is None:
+            return None
+        names = found.ids(table)
+        lines = [line for _, line in site_rows.lines_of_many(connection, table, names, record)]
+        if found.has_twice(lines):
+            return None
+        there[table] = tuple(map(json_value, lines))
+        given[table] = tuple(map(json_value, found.with_those_that_stay(lines)))
+        changed |= {(table, name): [] for name in names}
+    if not _are_sound(registry, record, changed, given, files.holidays):
         return None
     return DifferingRows(there, given, texts, policies)
 
 
-def _differing(known: set[str], files: Mapping[str, FileRows]) -> dict[str, set[str]] | None:
-    """The ids by table about which some row is another; None where a row stands twice in a file.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Differing:
+    """The ``new`` lines of a file, by their places, and those that are ``gone``: only in the registry.
 
-    Rows of different tables are never written alike: each table has columns of its own. ``known`` is used up.
+    ``elsewhere`` stand in the registry at another place, or are written there as they are here.
     """
-    before = len(known)
-    ids: dict[str, set[str]] = {}
-    alike = 0
-    for table in VERSIONED:
-        rows = files[table]
-        new = [at for at, line in enumerate(rows.lines) if line not in known]
-        if len({rows.lines[at] for at in new}) < len(new):
-            return None
-        alike += len(rows.lines) - len(new)
-        ids[table] = {rows.ids[at] for at in new}
-    known.difference_update(*(files[table].lines for table in VERSIONED))
-    if alike != before - len(known):
+
+    lines: Lines
+    new: Mapping[int, str]
+    elsewhere: Mapping[int, str]
+    gone: Sequence[str]
+
+    def ids(self, table: str) -> list[str]:
+        """What new lines and those that are gone are about."""
+        rows = map(json_value, (*self.gone, *self.new.values()))
+        return list(dict.fromkeys(key_of(table, row)[1] for row in rows))
+
+    def has_twice(self, there: Iterable[str]) -> bool:
+        """Whether a row stands twice in the file; ``there``: all that the registry has about the same ids."""
+        new = set(self.new.values())
+        return len(new) < len(self.new) or not new.isdisjoint(there)
+
+    def with_those_that_stay(self, there: Iterable[str]) -> list[str]:
+        """The new ones with those of these that are not gone, in the order of the file."""
+        stay = set(there).difference(self.gone)
+        found = {at: line for at, line in self.elsewhere.items() if line in stay} | dict(self.new)
+        if stay:
+            places = self.lines.among(Lines.of(stay))
+            found |= dict(zip(places.tolist(), map(bytes.decode, self.lines.at(places)), strict=True))
+        return [found[at] for at in sorted(found)]
+
+
+def _differing(known: Lines, rows: FileRows) -> _Differing | None:
+    """What a file has and the registry not, and the other way; None where the file is not plain."""
+    places, others = rows.lines.differing(known)
+    left = dict.fromkeys(map(bytes.decode, known.at(others)))
+    found = rows.written(rows.lines.at(places))
+    if found is None:
         return None
-    for row in map(json_value, known):
-        table, name = _key_of(row)
-        ids[table].add(name)
-    return ids
-
-
-def _key_of(row: Document) -> Key:
-    """What a row of any table is about."""
-    if "type" in row:
-        return key_of(FENCES, row)
-    # A row also names what stands before its table: a device a person, a person an office.
-    return key_of(next(name for name in reversed(TABLES) if TABLES[name].id_column in row), row)
-
-
-def _about(rows: FileRows, ids: Collection[str]) -> Rows:
-    """The rows of a file about some ids."""
-    if not ids:
-        return ()
-    lines = [line for line, name in zip(rows.lines, rows.ids, strict=True) if name in ids]
-    return tuple(map(json_value, lines))
+    new: dict[int, str] = {}
+    elsewhere: dict[int, str] = {}
+    for at, line in zip(places.tolist(), found, strict=True):
+        if line in left:
+            del left[line]
+            elsewhere[at] = line
+        else:
+            new[at] = line
+    return _Differing(rows.lines, new, elsewhere, list(left))
 
 
 def _are_sound(
     registry: Registry,
     record: int,
-    ids: Mapping[str, Collection[str]],
+    changed: dict[Key, list[Document]],
     given: Mapping[str, Rows],
     holidays: str,
 ) -> bool:
-    """Whether the site is with the given rows in place of those about the same ids."""
-    changed: dict[Key, list[Document]] = {(table, name): [] for table in ids for name in ids[table]}
+    """Whether the site is with the given rows about the ids that ``changed`` has, which gets them."""
     for table, rows in given.items():
         for row in rows:
             if not _has_sound_times(table, row):  # without which no neighbourhood can be found
                 return False
             changed[key_of(table, row)].append(row)
     now = RecordedSite(registry, record)
-    with now.read_ahead(changed):
+    named = [
+        target for (table, _), rows in changed.items() for row in rows for target in references(table, row)
+    ]
+    with now.read_for_check([*changed, *named], [key for key, rows in changed.items() if not rows]):
         return not site_faults(now, changed, dict.fromkeys(changed, 0), holidays)
 
 

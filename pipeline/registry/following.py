@@ -32,6 +32,7 @@ class SiteFollower:
         last = self._registry.last_record
         edits = self._registry.edits_after(self.record, last)
         now = RecordedSite(self._registry, last)  # whatever comes in between
-        with now.read_ahead(map(about, edits)):
+        going = (about(edit) for edit in edits if "put" not in edit)
+        with now.read_for_check(map(about, edits), going):
             self.site, self.record = changed_site(self.site, now, edits), last
         return True

@@ -32,6 +32,8 @@ class RecordedSite:
         #: What was read for the change at hand, and what names or named what.
         self._read: dict[Key, list[Document]] = {}
         self._naming: dict[Key, list[Key]] = {}
+        #: What the rows about an id name, as far as somebody has asked.
+        self._names: dict[Key, frozenset[Key]] = {}
         #: What came to name an id since, or may have at the record: the registry knows who does now.
         self._named_by: dict[Key, dict[Key, None]] = {}
         with self._reading() as connection:
@@ -53,7 +55,15 @@ class RecordedSite:
             with self._reading() as connection:
                 ever = site_rows.ever_referring(connection, key)
         found = dict.fromkeys(ever) | self._named_by.get(key, {})
-        return [one for one in found if any(key in references(one[0], row) for row in self.versions(one))]
+        return [one for one in found if key in self._named(one)]
+
+    def _named(self, key: Key) -> frozenset[Key]:
+        """What the rows about an id name."""
+        known = self._names.get(key)
+        if known is None:
+            rows = self.versions(key)
+            known = self._names[key] = frozenset([to for row in rows for to in references(key[0], row)])
+        return known
 
     def offices(self) -> Sequence[Document]:
         return self._all_of("offices")
@@ -77,20 +87,30 @@ class RecordedSite:
         asked_of = {key for key in asked if key[0] == FENCES}
         try:
             for _ in range(_STEPS):
-                self._read_rows(asked - self._read.keys())
-                named = {
-                    target
-                    for key in asked
-                    for row in self.versions(key)
-                    for target in references(key[0], row)
-                }
+                self._read_rows(asked)
+                named = set[Key]().union(*map(self._named, asked))
                 asked_of |= {key for key in named | asked if key[0] == "people"}
-                self._read_naming(asked_of - self._naming.keys())
+                asked_of -= self._naming.keys()
+                self._read_naming(asked_of)
                 naming = {key for target in asked_of for key in self._naming[target]}
-                asked = {key for key in named | naming if key not in self._read}
+                asked = (named | naming) - self._read.keys()
             yield
         finally:
-            self._read, self._naming = {}, {}
+            self._forget()
+
+    @contextmanager
+    def read_for_check(self, keys: Iterable[Key], going: Iterable[Key] = ()) -> Iterator[None]:
+        """The same of what it is only checked with; ``going`` are ids that may go, which needs more."""
+        asked, gone = ({key for key in given if key[0] in VERSIONED} for given in (keys, going))
+        try:
+            self._read_naming(gone)
+            asked |= {key for target in gone for key in self._naming[target]}
+            while asked := asked - self._read.keys():
+                self._read_rows(asked)
+                asked = set[Key]().union(*map(self._named, asked))
+            yield
+        finally:
+            self._forget()
 
     def _read_rows(self, keys: Set[Key]) -> None:
         with self._reading() as connection:
@@ -106,9 +126,13 @@ class RecordedSite:
                 for name, key in site_rows.ever_referring_to_many(connection, table, names):
                     self._naming[table, name].append(key)
 
+    def _forget(self) -> None:
+        self._read, self._naming, self._names = {}, {}, {}
+
     def replace(self, key: Key, versions: Sequence[Document]) -> None:
         """These are the rows about an id from now on; none: the site does not know it any longer."""
         self._changed[key] = list(versions)
+        self._names.pop(key, None)
         self._name(key, versions)
 
     def _name(self, key: Key, versions: Iterable[Document]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from geofences.instant import BEGIN_MS
 from pipeline.errors import PipelineError
-from pipeline.json_text import json_text, json_value
+from pipeline.json_text import json_value
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
 from pipeline.registry.history import HistoryEntry, HistoryFilter, entries, entry_of
@@ -111,8 +111,7 @@ class Registry:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     found.number, found.at_ms, change.id, change.by, change.reason,
-                    json_text(list(change.operations)),
-                    json_text(list(change.edits)),
+                    change.operations_json, change.edits_json,
                 ),
             )  # fmt: skip
             touched = [(*key, found.number) for key in keys]

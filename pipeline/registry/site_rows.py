@@ -14,8 +14,18 @@ from pipeline.json_text import json_value
 from pipeline.sites.documents import POLICIES, TABLES, Document, SiteDocuments
 from pipeline.sites.edits import HOLIDAYS, Edit, place_of
 from pipeline.sites.joined_lines import AT_ONCE, Part, Placed, in_order
+from pipeline.sites.lines import Lines
 from pipeline.sites.site_lines import SiteLines
-from pipeline.sites.site_versions import FENCES, KEPT_BY_ROW, Key, classes_of, key_of, references, span_of
+from pipeline.sites.site_versions import (
+    FENCES,
+    KEPT_BY_ROW,
+    VERSIONED,
+    Key,
+    classes_of,
+    key_of,
+    references,
+    span_of,
+)
 from sinks.sqlite import sqlite3
 
 #: The texts of a site are rows of this kind, with their names as ids.
@@ -160,12 +170,19 @@ def versions_of_many(
     connection: sqlite3.Connection, kind: str, names: Iterable[str], record: int = NOW
 ) -> Iterator[tuple[str, Document]]:
     """``versions`` of many ids of a table, each row with its id."""
+    for name, line in lines_of_many(connection, kind, names, record):
+        yield name, json_value(line)
+
+
+def lines_of_many(
+    connection: sqlite3.Connection, kind: str, names: Iterable[str], record: int = NOW
+) -> Iterator[tuple[str, str]]:
+    """The same as it is written."""
     asked = (
         "SELECT id, document FROM site_row WHERE kind = ? AND id IN (SELECT value FROM json_each(?))"
         f" AND {_at(record)} ORDER BY place"
     )
-    for name, line in connection.execute(asked, (kind, json.dumps(list(names)))):
-        yield name, json_value(line)
+    yield from connection.execute(asked, (kind, json.dumps(list(names))))
 
 
 def all_of(connection: sqlite3.Connection, kind: str, record: int = NOW) -> list[Document]:
@@ -244,46 +261,54 @@ def _joined_rows(connection: sqlite3.Connection, record: int) -> dict[str, list[
     """The rows of each table with their places: SQLite joins them, so that none is an object by itself."""
     # In the order in which they were written, which nearly always is that of their places: an index by
     # place would be a look-up for each row.
+    of = "count(*), group_concat(place), group_concat(document)"
     found: dict[str, list[Placed]] = {kind: [] for kind in KEPT_BY_ROW}
-    (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM site_row").fetchone()
-    for first in range(0, last, AT_ONCE):
-        for kind, rows in _rows_between(connection, record, first, first + AT_ONCE):
-            found[kind].append(rows)
+    for kind, count, places, documents in _joined(connection, record, of):
+        if kind in found:
+            places = np.array(msgspec.json.decode(f"[{places}]"), np.int64)
+            found[kind].append(Placed(places, Part(count, documents)))
     return found
 
 
-def _rows_between(
-    connection: sqlite3.Connection, record: int, after: int, upto: int
-) -> Iterator[tuple[str, Placed]]:
-    """The rows of each table whose numbers in the file are among these."""
-    of = "count(*), group_concat(place), group_concat(document) FROM site_row NOT INDEXED"
-    among = f"WHERE rowid > {after:d} AND rowid <= {upto:d} AND {_at(record)}"
+def _joined(connection: sqlite3.Connection, record: int, of: str) -> Iterator[Sequence[Any]]:
+    """The kind of rows that stand together and what is asked ``of`` them, in the order of the file."""
+    (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM site_row").fetchone()
+    for first in range(0, last, AT_ONCE):
+        yield from _joined_between(connection, record, of, first, first + AT_ONCE)
+
+
+def _joined_between(
+    connection: sqlite3.Connection, record: int, of: str, after: int, upto: int
+) -> Iterator[Sequence[Any]]:
+    """The same of rows whose numbers in the file are among these."""
+    rows = f"FROM site_row NOT INDEXED WHERE rowid > {after:d} AND rowid <= {upto:d} AND {_at(record)}"
     try:
-        ((first, last, *row),) = connection.execute(f"SELECT min(kind), max(kind), {of} {among}").fetchall()
+        ((first, last, *row),) = connection.execute(f"SELECT min(kind), max(kind), {of} {rows}").fetchall()
         # Nearly always all are of one table, and to group them costs as much as to read them.
-        rows = (
+        found = (
             [(first, *row)]
             if first == last
-            else connection.execute(f"SELECT kind, {of} {among} GROUP BY kind")
+            else connection.execute(f"SELECT kind, {of} {rows} GROUP BY kind").fetchall()
         )
-        found = [tuple(one) for one in rows if one[0] in KEPT_BY_ROW]
     except sqlite3.DataError:  # together they are longer than a text of SQLite may be
         if upto - after < 2:
             raise
         half = (after + upto) // 2
-        yield from _rows_between(connection, record, after, half)
-        yield from _rows_between(connection, record, half, upto)
+        yield from _joined_between(connection, record, of, after, half)
+        yield from _joined_between(connection, record, of, half, upto)
         return
-    for kind, count, places, documents in found:
-        yield kind, Placed(np.array(msgspec.json.decode(f"[{places}]"), np.int64), Part(count, documents))
+    yield from found
 
 
-def row_lines_at(connection: sqlite3.Connection, record: int) -> set[str]:
-    """The rows of all tables of files and the fences as they were when a record had been taken."""
-    asked = "SELECT document FROM site_row NOT INDEXED WHERE kind NOT IN (?, ?)"
-    rows = connection.cursor()
-    rows.row_factory = None
-    return {line for (line,) in rows.execute(f"{asked} AND {_at(record)} ORDER BY rowid", (_TEXT, POLICIES))}
+def row_lines_at(connection: sqlite3.Connection, record: int) -> dict[str, Lines]:
+    """The rows of the tables of files and the fences as they were when a record had been taken."""
+    # As bytes, which nobody has to read as letters.
+    of = "CAST(group_concat(document, char(10)) || char(10) AS BLOB)"
+    found: dict[str, list[bytes]] = {kind: [] for kind in VERSIONED}
+    for kind, text in _joined(connection, record, of):
+        if kind in found:
+            found[kind].append(text)
+    return {kind: Lines(b"".join(texts)) for kind, texts in found.items()}
 
 
 def texts_at(connection: sqlite3.Connection, record: int) -> dict[str, str]:

@@ -51,7 +51,8 @@ def edited(documents: SiteDocuments, edits: Iterable[Edit]) -> SiteDocuments:
 
 
 def _edited_rows(table: str, rows: Sequence[Document], edits: Sequence[Edit]) -> tuple[Document, ...]:
-    ids = {place_of(edit)[0] for edit in edits}
+    places = list(map(place_of, edits))
+    ids = {name for name, _ in places}
     # Of the many rows of a table only those about these ids are looked at any closer.
     slots: list[Document | None] = list(rows)
     found = {
@@ -59,8 +60,7 @@ def _edited_rows(table: str, rows: Sequence[Document], edits: Sequence[Edit]) ->
         for slot, row in enumerate(rows)
         if id_of(table, row) in ids
     }
-    for edit in edits:
-        place = place_of(edit)
+    for place, edit in zip(places, edits, strict=True):
         if "put" not in edit:
             slots[found.pop(place)] = None
         elif place in found:
@@ -94,7 +94,7 @@ def apply_edits(site: ChangingSite, edits: Iterable[Edit]) -> None:
         if edit["table"] == HOLIDAYS:
             site.holidays = edit["put"]["text"]
         else:
-            by_key.setdefault((edit["table"], place_of(edit)[0]), []).append(edit)
+            by_key.setdefault(about(edit), []).append(edit)
     for key, of_id in by_key.items():
         site.replace(key, _edited_rows(key[0], site.versions(key), of_id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from geofences.instant import END_MS
 from pipeline.sites.documents import POLICIES, TABLES, Document, SiteDocuments
@@ -28,16 +28,21 @@ def neighbourhood(
         ends = key[0] == "offices" and any(span_of("offices", row)[1] < END_MS for row in versions)
         if not versions or ends:
             asked += [found for found in site.referring(key) if found[0] != "offices"]
+    offices = set[Key]()
     while asked:
         key = asked.pop()
         if key not in rows:
             rows[key] = site.versions(key)
-        named = {target for row in rows[key] for target in references(key[0], row)}
-        asked += [target for target in named if target[0] != "offices" and target not in rows]
+        for row in rows[key]:
+            for target in references(key[0], row):
+                if target[0] == "offices":
+                    offices.add(target)
+                elif target not in rows:
+                    asked.append(target)
     tables: dict[str, list[Document]] = {name: [] for name in (*TABLES, FENCES)}
     for (table, _), versions in rows.items():
         tables[table] += versions
-    tables["offices"] = _offices(site, changed, rows)
+    tables["offices"] = _offices(site, changed, offices)
     fences = tuple(tables.pop(FENCES))
     return SiteDocuments(
         {name: tuple(found) for name, found in tables.items()},
@@ -49,16 +54,13 @@ def neighbourhood(
 
 
 def _offices(
-    site: SiteVersions, changed: Mapping[Key, Sequence[Document]], rows: Mapping[Key, Sequence[Document]]
+    site: SiteVersions, changed: Mapping[Key, Sequence[Document]], named: Iterable[Key]
 ) -> list[Document]:
-    """The offices that the rows name and all above them; all where one changes, as others are below it."""
+    """The offices that are named and all above them; all where one changes, as others are below it."""
     if any(table == "offices" for table, _ in changed):
         return _all(site.offices(), "offices", changed)
     found: dict[Key, list[Document]] = {}
-    asked = {
-        target for key, versions in rows.items() for row in versions for target in references(key[0], row)
-    }
-    waiting = sorted(target for target in asked if target[0] == "offices")
+    waiting = sorted(named)
     while waiting:
         key = waiting.pop()
         if key not in found:

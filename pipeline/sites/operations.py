@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from geofences.instant import instant_ms
 from pipeline.sites.cells import TIME_EXPECTED, is_number, is_unicode
 from pipeline.sites.change_faults import ChangeFault, Code
-from pipeline.sites.documents import POLICIES, TABLES, Document
+from pipeline.sites.documents import POLICIES, TABLES, Document, known_feature
 from pipeline.sites.fences import PROPERTIES
 from pipeline.sites.findings import listed, shown
 from pipeline.sites.site_versions import FENCES, VERSIONED, with_cells
@@ -159,8 +159,7 @@ def _feature(row: dict[str, Any], complain: _Complain) -> Document:
         complain("type", f"{shown(row.get('type'))} will not do", "Feature")
     for name in sorted(map(str, properties.keys() - set(PROPERTIES))):
         complain(name, "unknown property", f"one of {listed(PROPERTIES)}")
-    kept = {name: properties[name] for name in PROPERTIES if properties.get(name) is not None}
-    return {"type": "Feature", "properties": kept, "geometry": row.get("geometry")}
+    return known_feature({"properties": properties, "geometry": row.get("geometry")})
 
 
 def with_sound_times(

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.sites.documents import (
     FENCES,
@@ -27,9 +29,12 @@ from pipeline.sites.documents import (
     known_feature,
     rows_of,
 )
+from pipeline.sites.fences import PROPERTIES
 from pipeline.sites.findings import Findings, Place
+from pipeline.sites.lines import Lines
 from pipeline.sites.load import DirectoryFiles, is_site_directory
 from pipeline.sites.misplaced_crs import fault_feature_crs
+from pipeline.sites.plain_text import compact_elements, put_in_order, rows_as_json
 from pipeline.sites.site_versions import FENCES as FENCE_TABLE
 from pipeline.sites.table import read_text
 
@@ -37,8 +42,15 @@ from pipeline.sites.table import read_text
 _ODD = bytes([*range(10), *range(11, 32), *b'"\\'])
 #: So many features are looked at together.
 _AT_ONCE = 1_000
-#: The end of a name and its colon, where they are apart.
-_APART = re.compile(rb'"[ \t\r\n]+:')
+#: What stands before and after the features of a collection: each begins a line, and so does what follows.
+_AROUND = (
+    (b'{"type":"FeatureCollection","features":[', b"]}"),
+    (b'{"features":[', b'],"type":"FeatureCollection"}'),
+)
+#: What a feature is made of.
+_MEMBERS = ("type", "properties", "geometry")
+#: Ends of arrays in a collection, of which it has one.
+_ENDS_MOST = 8
 #: What each name of a member ends with, and else only a text with a quote in it.
 _NAMED = b'":'
 
@@ -47,10 +59,14 @@ _UNSET = msgspec.UNSET
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileRows:
-    """The rows of a file as JSON, each as the registry would write it, and the ids that they are about."""
+    """The rows of a file as JSON: each that stands so in the registry is the row that stands there.
 
-    lines: Sequence[str]
-    ids: Sequence[str]
+    ``written`` gives others as the registry would write them, if it writes them otherwise; None where they
+    have to be looked at in every way.
+    """
+
+    lines: Lines
+    written: Callable[[Sequence[bytes]], list[str] | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,65 +88,72 @@ def plain_files(directory: Path) -> PlainFiles | None:
     files = DirectoryFiles(directory)
     texts = [files.text(name, findings) for name in (POLICY, HOLIDAYS, PLACES)]
     policies = tuple(table for table, _ in files.policies(findings))
-    rows: dict[str, FileRows] = {}
-    for name, form in TABLES.items():
-        found = _table(directory / form.file, files, name, findings)
-        if found is None or findings.faults:
-            return None
-        rows[name] = found
-    fences = _fences(directory / FENCES)
-    if fences is None:
+    with ThreadPoolExecutor(1, "fences") as beside:  # what reads them lets go of the interpreter's lock
+        reading = beside.submit(_fences, directory / FENCES)
+        rows = _tables(directory, files, findings)
+        fences = reading.result()
+    if rows is None or fences is None:
         return None
     policy, holidays, places = (text or "" for text in texts)
     return PlainFiles({**rows, FENCE_TABLE: fences}, policy, holidays, places, policies)
 
 
-def _table(path: Path, files: DirectoryFiles, name: str, findings: Findings) -> FileRows | None:
+def _tables(directory: Path, files: DirectoryFiles, findings: Findings) -> dict[str, FileRows] | None:
+    rows: dict[str, FileRows] = {}
+    for name, form in TABLES.items():
+        rows[name] = _table(directory / form.file, files, name, findings)
+        if findings.faults:
+            return None
+    return rows
+
+
+def _table(path: Path, files: DirectoryFiles, name: str, findings: Findings) -> FileRows:
     """The rows of a table: those of a large one that is plain without a look at each cell."""
     form = TABLES[name]
     plain = _plain_rows(path, form) if name in ("people", "devices") else None
-    if plain is not None:
-        return plain
-    table = files.table(name, findings)
-    if table is None:
-        return FileRows((), ())
-    rows = rows_of(table, form)
-    return FileRows([line_of(row) for row in rows], [row[form.id_column] for row in rows])
+    if plain is None:
+        table = files.table(name, findings)
+        plain = Lines.of(map(line_of, () if table is None else rows_of(table, form)))
+    return FileRows(plain, _as_they_are)
 
 
-def _plain_rows(path: Path, form: TableForm) -> FileRows | None:
+def _as_they_are(lines: Sequence[bytes]) -> list[str]:
+    return [line.decode() for line in lines]
+
+
+def _plain_rows(path: Path, form: TableForm) -> Lines | None:
     """The rows of a file whose cells stand in JSON as they stand here; None where that is not certain."""
     text = read_text(path, Place(Findings(), form.file, "file"))
     if text is None:
         return None
-    text = text.replace("\r\n", "\n")
-    content = text.encode()
+    content = text.replace("\r\n", "\n").lstrip("\n").encode()
     if len(content.translate(None, _ODD)) < len(content):
         return None
-    header, *lines = list(filter(None, text.split("\n"))) or [""]
-    columns = tuple(header.split(","))
+    header, _, rows = content.partition(b"\n")
+    columns = tuple(header.decode().split(","))
     if columns not in (form.columns, (*form.columns, *form.optional)):
         return None
-    if max(map(len, lines), default=0) > csv.field_size_limit():
-        return None
     empty = "".join(f',"{name}":""' for name in form.optional if name not in columns)
-    row = "{" + ",".join(f'"{name}":"%s"' for name in columns) + empty + "}"
-    try:
-        written = [row % tuple(line.split(",")) for line in lines]
-    except TypeError:  # more cells than columns, or fewer
-        return None
-    return FileRows(written, [line.partition(",")[0] for line in lines])
+    names = [f'"{name}":"' for name in columns]
+    between = [f"{{{names[0]}", *(f'",{name}' for name in names[1:]), f'"{empty}}}']
+    return _json_rows(rows, [piece.encode() for piece in between])
+
+
+def _json_rows(rows: bytes, between: Sequence[bytes]) -> Lines | None:
+    pieces, ends = b"".join(between), np.cumsum(list(map(len, between)))
+    room = len(rows) + (rows.count(b"\n") + 1) * (len(pieces) + 1)
+    into = np.empty(room, np.uint8)
+    length = rows_as_json(_bytes(rows), _bytes(pieces), ends, csv.field_size_limit(), into)
+    return None if length < 0 else Lines(into[:length])
+
+
+def _bytes(text: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(text, np.uint8)
 
 
 def line_of(row: Document) -> str:
     """A row as the registry writes it, for the most part: where a number is written otherwise, it differs."""
     return msgspec.json.encode(row).decode()
-
-
-class _Collection(
-    msgspec.Struct, tag="FeatureCollection", tag_field="type", forbid_unknown_fields=True, gc=False
-):
-    features: list[msgspec.Raw]
 
 
 class _Properties(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -162,62 +185,66 @@ _encoder = msgspec.json.Encoder()
 
 def _fences(path: Path) -> FileRows | None:
     """The features of a collection; None where anything is odd beyond single features."""
-    if read_text(path, Place(Findings(), FENCES, "file")) is None:
-        return None
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    if any(space + b":" in content for space in (b" ", b"\t", b"\r", b"\n")) and _APART.search(content):
-        return None
     try:
-        features = msgspec.json.decode(content, type=_Collection).features
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError:
         return None
-    # Of its own the collection names its type and its features, once each.
-    named = content.count(_NAMED) - 2
+    into = np.empty(len(content) + _ENDS_MOST, np.uint8)
+    length = compact_elements(_bytes(content), into)
+    for begin, end in _AROUND:
+        inside = into[len(begin) : length - len(end)]
+        is_around = length > len(begin) + len(end) and into[: len(begin)].tobytes() == begin
+        if is_around and into[length - len(end) : length].tobytes() == end:
+            if len(inside) == 1 and inside.tobytes() == b"\n":  # no feature at all
+                inside = inside[:0]
+            put_in_order(inside, *_names(_MEMBERS), *_names(PROPERTIES))
+            return FileRows(Lines(inside), _features_written)
+    return None
+
+
+def _names(names: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    return _bytes("".join(names).encode()), np.cumsum([0, *map(len, names)])
+
+
+def _features_written(raws: Sequence[bytes]) -> list[str] | None:
+    """Features without space between their tokens as the registry writes them; None where one is odd."""
     lines: list[str] = []
-    ids: list[str] = []
-    for first in range(0, len(features), _AT_ONCE):
-        raws = features[first : first + _AT_ONCE]
-        of_these = b"\n".join(raws).count(_NAMED)
-        named -= of_these
-        found = _plain_features(raws, of_these) or _looked_at(raws)
+    for first in range(0, len(raws), _AT_ONCE):
+        some = raws[first : first + _AT_ONCE]
+        found = _plain_features(some) or _looked_at(some)
         if found is None:
             return None
-        lines += found.lines
-        ids += found.ids
-    return FileRows(lines, ids) if named == 0 else None
+        lines += found
+    return lines
 
 
-def _plain_features(raws: Sequence[Any], named: int) -> FileRows | None:
-    """The rows of features with so many names in all; None where one must be looked at by itself."""
+def _plain_features(raws: Sequence[bytes]) -> list[str] | None:
+    """The rows of features; None where one must be looked at by itself."""
     try:
-        found = list(map(_decoded, raws))
+        written = _encoder.encode_lines(list(map(_decoded, raws)))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    written = _encoder.encode_lines(found)
     # Where no text has a quote in it, each name is one, and none was given twice or left out.
-    if b"\\" in written or written.count(_NAMED) != named:
+    if b"\\" in written or written.count(_NAMED) != b"\n".join(raws).count(_NAMED):
         return None
-    return FileRows(written.decode().split("\n")[:-1], [feature.properties.fence_id for feature in found])
+    return written.decode().split("\n")[:-1]
 
 
-def _looked_at(raws: Sequence[Any]) -> FileRows | None:
+def _looked_at(raws: Sequence[bytes]) -> list[str] | None:
     """The same of features of any kind; None where one has to be looked at with all others."""
-    rows = [_row_of(bytes(raw)) for raw in raws]
-    found = [row for row in rows if row is not None]
-    return FileRows(*map(list, zip(*found, strict=True))) if len(found) == len(rows) else None
+    lines = [line for line in map(_line_of_feature, raws) if line is not None]
+    return lines if len(lines) == len(raws) else None
 
 
-def _row_of(raw: bytes) -> tuple[str, str] | None:
-    """The line and the id of a feature."""
+def _line_of_feature(raw: bytes) -> str | None:
     feature = _distinct(raw)
     properties = feature.get("properties") if isinstance(feature, dict) else None
     if not isinstance(properties, dict) or feature.get("type") != "Feature":
         return None
-    fence_id = properties.get("fence_id")
     fault_feature_crs(feature, Place(findings := Findings(), FENCES, ""))
-    if not isinstance(fence_id, str) or findings.faults:
+    if not isinstance(properties.get("fence_id"), str) or findings.faults:
         return None
-    return line_of(known_feature(feature)), fence_id
+    return line_of(known_feature(feature))
 
 
 def _distinct(raw: bytes) -> Any:

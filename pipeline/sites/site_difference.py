@@ -121,7 +121,7 @@ def _operations(
 ) -> Iterator[dict[str, Any]]:
     """What is there ends where the difference begins, and from there on comes what is given."""
     at = None if at_ms <= clock_ms else instant_text(at_ms)
-    if any(span_of(table, row)[1] > at_ms for row in old):
+    if not _is_replaced(table, old, new, at_ms) and any(span_of(table, row)[1] > at_ms for row in old):
         yield {"op": "end", "table": table, "row": _named(table, name), "effective_at": at}
     for row in sorted(new, key=lambda row: span_of(table, row)[0]):
         begin_ms, end_ms = span_of(table, row)
@@ -130,6 +130,14 @@ def _operations(
         if begin_ms < at_ms and not (table == "leaves" and not old):
             row = with_cells(table, row, {"valid_from": ""})
         yield {"op": "put", "table": table, "row": row, "effective_at": at}
+
+
+def _is_replaced(table: str, old: Sequence[Document], new: Sequence[Document], at_ms: int) -> bool:
+    """Whether one row is in force and others follow neither it nor the one that takes its place at once."""
+    spans = [
+        [span for span in (span_of(table, row) for row in rows) if span[1] > at_ms] for rows in (old, new)
+    ]
+    return table != "leaves" and all(len(of) == 1 and of[0][0] <= at_ms for of in spans)
 
 
 def _named(table: str, name: str) -> Document:

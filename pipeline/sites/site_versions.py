@@ -142,10 +142,13 @@ _SELECTED = {"person": "people", "office": "offices"}
 
 
 def _selected(selectors: object) -> list[Key]:
-    if not isinstance(selectors, list):
-        return []
-    words = [selector.partition(":") for selector in selectors if isinstance(selector, str)]
-    return [(_SELECTED[word], name) for word, _, name in words if word in _SELECTED]
+    found: list[Key] = []
+    for selector in selectors if isinstance(selectors, list) else ():
+        if isinstance(selector, str):
+            word, _, name = selector.partition(":")
+            if word in _SELECTED:
+                found.append((_SELECTED[word], name))
+    return found
 
 
 class IndexedSite:

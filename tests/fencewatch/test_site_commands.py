@@ -115,7 +115,7 @@ def test_history_tells_people_and_machines(data: Path, site: Path) -> None:
     assert lines[0].endswith("breach of rules")
     (entry,) = json.loads(done("history", "--json", data=data))["items"]
     assert (entry["reason"], entry["at"]) == ("breach of rules", CHANGED)
-    assert [operation["op"] for operation in entry["operations"]] == ["end", "put"]
+    assert [operation["op"] for operation in entry["operations"]] == ["put"]
     assert json.loads(done("history", "P2", "--json", data=data))["items"] == []
     assert json.loads(done("history", "--by", "nobody", "--json", data=data))["items"] == []
     assert "--since 'soon'; expected a time" in done("history", "--since", "soon", data=data, code=2)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from changing_sites import START_MS, World, begun
@@ -221,11 +222,17 @@ def _properties_moved(text: str, dice: Random) -> str:
     try:
         collection = json.loads(text)
         for feature in collection["features"]:
-            held = list(feature["properties"].items())
-            feature["properties"] = dict(dice.sample(held, len(held)))
+            feature["properties"] = _shuffled(feature["properties"], dice)
+        collection["features"] = [_shuffled(feature, dice) for feature in collection["features"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return text
-    return json.dumps(collection, indent=dice.choice((None, 1)))
+    ways: tuple[dict[str, Any], ...] = ({}, {"indent": 1}, {"separators": (",", ":")})
+    return json.dumps(_shuffled(collection, dice), **dice.choice(ways))
+
+
+def _shuffled(members: dict[str, Any], dice: Random) -> dict[str, Any]:
+    held = list(members.items())
+    return dict(dice.sample(held, len(held)))
 
 
 _ANY: tuple[Callable[[str, Random], str], ...] = (

@@ -14,6 +14,7 @@ from site_operations import LATER, NOW_MS
 
 from geofences.instant import END_MS
 from pipeline.sites import line_difference
+from pipeline.sites import site_difference as site_difference_module
 from pipeline.sites.change_faults import ChangeRefused
 from pipeline.sites.changes import resolved
 from pipeline.sites.documents import SiteDocuments
@@ -120,6 +121,30 @@ def test_random_sites_become_each_other(seed: int) -> None:
         if table != "leaves":
             assert timeline(after, table, -END_MS, clock_ms) == timeline(now, table, -END_MS, clock_ms), table
     assert site_difference(after, given, clock_ms).operations == []
+
+
+@pytest.mark.parametrize("seed", seeds(150))
+def test_what_takes_the_place_of_one_row_ends_it(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A put by itself comes to what an end and a put come to, at the clock and a while later."""
+    world = World(seed)
+    now, given = _grown(world), _grown(world)
+    clock_ms = START_MS + world.random.randint(0, 60) * 3_600_000
+    short = site_difference(now, given, clock_ms)
+    monkeypatch.setattr(site_difference_module, "_is_replaced", lambda *_: False)
+    long = site_difference(now, given, clock_ms)
+    assert (short.changes, short.notes) == (long.changes, long.notes)
+    for later_ms in (0, 1, 1_800_000):
+        edits = [_edits(now, found.operations, clock_ms + later_ms) for found in (short, long)]
+        assert edits[1] is None or edits[0] == edits[1]
+
+
+def _edits(now: SiteDocuments, operations: list[Any], clock_ms: int) -> Any:
+    """What operations come to, in no order; None where they are refused."""
+    try:
+        edits = resolved(IndexedSite(now), operations, clock_ms) if operations else None
+    except ChangeRefused:
+        return None
+    return [] if edits is None else (sorted(map(json.dumps, edits.edits)), edits.earliest_ms)
 
 
 def _of_two_lives(fault: Any) -> bool:
