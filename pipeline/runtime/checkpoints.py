@@ -9,8 +9,7 @@ column. Rows are durable before the state that counts them is. Nothing is read b
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,40 +17,27 @@ from threading import Event
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.checkpoint import Checkpoint, Growing, Rows, Stored
-from pipeline.engine.state_code import array_of
-from pipeline.errors import PipelineError
 from pipeline.host.disk import put_file, sync_directory, sync_file
 from pipeline.host.framed import FrameDamaged, frame_sum, framed, read_frame
+from pipeline.runtime.row_files import (
+    CheckpointDamaged,
+    FoundRows,
+    RowFile,
+    blocks,
+    found_rows,
+    joined_sum,
+    read_rows,
+    said,
+)
 
-#: Rows of a frame.
-_BLOCK_ROWS = 1 << 18
 #: As much of what a thing has gained is copied, to be written behind; more (at a start) is written at once.
 _COPIED_BYTES_MOST = 64 << 20
 #: Parts of an epoch are taken down within so many seconds of each other.
 _TAKING_S = 0.1
 #: How the number within a token looks, as a pattern of file names: ten digits.
 _NUMBER = "[0-9]" * 10
-
-
-class CheckpointDamaged(PipelineError):  # noqa: N818 - the name says what is the matter
-    """A state that was durable cannot be read; the message begins with the file."""
-
-    def __init__(self, path: Path, wrong: object) -> None:
-        super().__init__(f"{path}: {wrong}; `fencewatch data verify` looks at all that is kept")
-        self.path = path
-        self.wrong = str(wrong)
-
-
-class RowFile(msgspec.Struct):
-    """Rows of a growing thing: how many count (-1: not begun yet) and the checksum of their frames."""
-
-    name: str
-    count: int = -1
-    sum: int = 0
 
 
 class StateFile(msgspec.Struct):
@@ -110,11 +96,34 @@ class CheckpointStore:
         self._writer: ThreadPoolExecutor | None = None
         self._taken_s = 0.0
         self._is_awaited = Event()
+        self._ahead: dict[str, Future[dict[str, FoundRows]]] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
     def write_behind(self) -> None:
         """From now on ``keep`` waits for no disk."""
         self._writer = ThreadPoolExecutor(1, "checkpoints")
+
+    def read_ahead(self, part: str, take: Callable[[Mapping[str, Rows]], object] = lambda _: None) -> None:
+        """Reads the rows of a part's newest state beside other work, for ``get`` of it or of one before.
+
+        ``take`` is given them by the thread that reads. What cannot be read is left to ``get``, which says
+        why.
+        """
+        reader = ThreadPoolExecutor(1, "state")
+        self._ahead[part] = reader.submit(self._newest_rows, part, take)
+        reader.shutdown(wait=False)
+
+    def _newest_rows(self, part: str, take: Callable[[Mapping[str, Rows]], object]) -> dict[str, FoundRows]:
+        number = max(self._numbers(part), default=None)
+        if number is None:
+            return {}
+        try:
+            state, _ = read_state(self._directory / f"{part}-{number:010d}.state")
+            found = {name: found_rows(self._directory, file) for name, file in state.files.items()}
+        except CheckpointDamaged:
+            return {}
+        take({name: rows.columns for name, rows in found.items()})
+        return {file.name: found[name] for name, file in state.files.items()}
 
     def put(self, part: str, checkpoint: Checkpoint) -> str:
         """Store a part's state; returns the token to get it by, once it is durable."""
@@ -206,11 +215,17 @@ class CheckpointStore:
         state, found = read_state(self._directory / f"{stem}.state")
         if recorded != f"{found:08x}":
             raise CheckpointDamaged(self._directory / f"{stem}.state", f"is not the state of token {token!r}")
-        part = self._parts.setdefault(stem.rpartition("-")[0], _Part())
+        name = stem.rpartition("-")[0]
+        part = self._parts.setdefault(name, _Part())
         part.handed = part.kept = token
         part.held[stem] = {file.name for file in state.files.values()}
-        rows = {name: read_rows(self._directory, file) for name, file in state.files.items()}
+        ahead = self._ahead.pop(name).result() if name in self._ahead else {}
+        rows = {name: self._rows(file, ahead.get(file.name)) for name, file in state.files.items()}
         return Stored(state.whole, rows, state.place, state.others)
+
+    def _rows(self, file: RowFile, ahead: FoundRows | None) -> Rows:
+        found = None if ahead is None else ahead.first(file)
+        return read_rows(self._directory, file) if found is None else found
 
     def _grow(self, stem: str, part: _Part, name: str, gain: _Gain) -> None:
         """Make durable what a growing thing has gained."""
@@ -222,10 +237,10 @@ class CheckpointStore:
             return
         total = file.sum
         with (self._directory / file.name).open("wb" if gain.is_new else "ab") as rows:
-            for block in _blocks(gain.rows):
+            for block in blocks(gain.rows):
                 frame = framed(block, file.name)
                 rows.write(frame)
-                total = _joined_sum(total, frame_sum(frame))
+                total = joined_sum(total, frame_sum(frame))
             rows.flush()
             sync_file(rows.fileno())
         if gain.is_new:
@@ -273,72 +288,4 @@ def read_state(path: Path) -> tuple[StateFile, int]:
                 raise FrameDamaged("it is longer than what was written")
         return msgspec.msgpack.decode(content, type=StateFile), recorded
     except (FrameDamaged, msgspec.MsgspecError, OSError) as error:
-        raise CheckpointDamaged(path, _said(error)) from None
-
-
-def read_rows(directory: Path, recorded: RowFile) -> Rows:
-    """The first rows of a file; what a killed process wrote behind them is not looked at.
-
-    Raises CheckpointDamaged.
-    """
-    path = directory / recorded.name
-    blocks: list[dict[str, NDArray[Any]]] = []
-    found, total = 0, 0
-    try:
-        with path.open("rb") as file:
-            while not blocks or found < recorded.count:
-                content, frame = read_frame(file, recorded.name)
-                blocks.append(_rows_of(content))
-                found += len(next(iter(blocks[-1].values())))
-                total = _joined_sum(total, frame)
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, OSError) as error:
-        raise CheckpointDamaged(path, _said(error)) from None
-    if found != recorded.count or total != recorded.sum:
-        raise CheckpointDamaged(path, "its rows are not those of the state that names it")
-    return {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
-
-
-def _said(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _joined_sum(total: int, more: int) -> int:
-    return zlib.crc32(more.to_bytes(4, "little"), total)
-
-
-def _blocks(rows: Rows) -> Iterator[bytes]:
-    """Rows as bytes, so many at a time that little memory is needed beside them; at least one block."""
-    count = len(next(iter(rows.values())))
-    for first in range(0, max(count, 1), _BLOCK_ROWS):
-        part = {name: _cells(cells[first : first + _BLOCK_ROWS]) for name, cells in rows.items()}
-        yield msgspec.msgpack.encode(part)
-
-
-def _cells(cells: NDArray[Any]) -> dict[str, Any]:
-    """A column as plain values; texts one by one, as there are few of them."""
-    if cells.dtype.hasobject:
-        return {
-            "texts": [
-                None if cell is None else cell.encode("utf-8", "surrogatepass") for cell in cells.tolist()
-            ]
-        }
-    dtype = cells.dtype.str if cells.dtype.names is None else cells.dtype.descr
-    return {"dtype": dtype, "cells": cells.tobytes()}
-
-
-def _rows_of(block: bytes) -> dict[str, NDArray[Any]]:
-    columns: dict[str, Any] = msgspec.msgpack.decode(block)
-    return {name: _column(cells) for name, cells in columns.items()}
-
-
-def _column(recorded: dict[str, Any]) -> NDArray[Any]:
-    if "texts" in recorded:
-        texts = np.empty(len(recorded["texts"]), object)
-        texts[:] = [
-            None if cell is None else cell.decode("utf-8", "surrogatepass") for cell in recorded["texts"]
-        ]
-        return texts
-    dtype = recorded["dtype"]
-    return array_of(
-        dtype if isinstance(dtype, str) else [tuple(part) for part in dtype], [-1], recorded["cells"]
-    )
+        raise CheckpointDamaged(path, said(error)) from None

@@ -81,11 +81,14 @@ class LiveEngine:
         self.intake = Intake(request.policies, self._challenges, devices=request.sites.devices)
         self.log: DecodedLog | None = None
         self._resumed = 0
+        self._store = CheckpointStore(request.state / "checkpoints")
+        # While the site is compiled: what the intake knows is the largest part of the state.
+        self._store.read_ahead("intake", self.intake.expect)
 
     def run(self) -> None:
         """Judge what the log has and gets, until it is to stop."""
         request, halt, agreement = self._request, Halt(commits=True), Agreement()
-        store = CheckpointStore(request.state / "checkpoints")
+        store = self._store
         store.write_behind()
         parts = Parts(
             source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement, store.catch_up),

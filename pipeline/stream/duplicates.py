@@ -69,11 +69,27 @@ def room_for(seen: SeenRows, more: int, oldest_ms: int) -> SeenRows:
     return seen_rows(kept, 2 * len(kept) + more)
 
 
+def first_rows(seen: SeenRows, count: int) -> SeenRows:
+    """A table with the first so many of its known rows alone, which uses the other up.
+
+    Rows stand where they did when there were no more: each was put behind all that it met.
+    """
+    if count < seen.used[0]:
+        seen.slots[seen.slots >= count] = -1
+        seen.used[0] = count
+    return seen
+
+
 @njit(cache=True, nogil=True)
 def _fill(entries: Entries, slots: NDArray[np.int32], used: int) -> None:
+    """Gives each row a slot of its own, one that is the same as another too: that finds the first."""
     entries, slots = bare(entries), bare(slots)
+    last = len(slots) - 1
     for number in range(used):
-        slots[slot_of(entries, slots, entries[number])] = number
+        slot = _hash(entries[number]) & last
+        while slots[slot] >= 0:
+            slot = (slot + 1) & last
+        slots[slot] = number
 
 
 @njit(cache=True, nogil=True, forceinline=True)
