@@ -86,6 +86,8 @@ class Drafts:
         self.from_ms, self.to_ms, self.holds = plain.valid_from_ms, plain.valid_to_ms, plain.holds
         self.shape = np.empty(len(plain.is_plain), np.object_)
         self.shape[plain.is_plain] = shapely.points(plain.position[plain.is_plain])
+        if not plain.is_plain.all():  # what was noted of these names holds no longer
+            self.fence_id = [*plain.fence_id]
         for at in np.flatnonzero(~plain.is_plain).tolist():
             self._take(at, single.get(at))
 
@@ -139,7 +141,7 @@ def read_drafts(features: Sequence[Any], known: KnownNames, file: str, findings:
 def fences_of(drafts: Drafts, policy: Policy) -> RowColumns[Fence]:
     """Drafts without fault as fences on WGS-84 ground; one that the shift bends into a knot is a fault."""
     _move(drafts)
-    is_keep_in = np.array([rule == "keep_in" for rule in drafts.rule], np.bool_)
+    is_keep_in = np.fromiter(map("keep_in".__eq__, drafts.rule), np.bool_, len(drafts.rule))
     by_policy = np.isnan(drafts.tolerance_m)
     groups = zip(drafts.group, drafts.fence_id, is_keep_in.tolist(), strict=True)
     columns: dict[str, Column] = {
