@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -97,11 +98,16 @@ class CheckpointStore:
         self._taken_s = 0.0
         self._is_awaited = Event()
         self._ahead: dict[str, Future[dict[str, FoundRows]]] = {}
+        self._following: dict[str, str] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
     def write_behind(self) -> None:
         """From now on ``keep`` waits for no disk."""
         self._writer = ThreadPoolExecutor(1, "checkpoints")
+
+    def read_in_turn(self, parts: Sequence[str]) -> None:
+        """Parts that are got one after the other: where one is got, the next is read ahead."""
+        self._following = dict(pairwise(parts))
 
     def read_ahead(self, part: str, take: Callable[[Mapping[str, Rows]], object] = lambda _: None) -> None:
         """Reads the rows of a part's newest state beside other work, for ``get`` of it or of one before.
@@ -220,6 +226,8 @@ class CheckpointStore:
         part.handed = part.kept = token
         part.held[stem] = {file.name for file in state.files.values()}
         ahead = self._ahead.pop(name).result() if name in self._ahead else {}
+        if name in self._following:
+            self.read_ahead(self._following[name])
         rows = {name: self._rows(file, ahead.get(file.name)) for name, file in state.files.items()}
         return Stored(state.whole, rows, state.place, state.others)
 

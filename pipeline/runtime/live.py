@@ -30,6 +30,7 @@ from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import LiveLog
 from pipeline.sites.policies import Policies
+from pipeline.stream.division import SHARDS
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.bearing import SealedFile
@@ -84,6 +85,7 @@ class LiveEngine:
         self._store = CheckpointStore(request.state / "checkpoints")
         # While the site is compiled: what the intake knows is the largest part of the state.
         self._store.read_ahead("intake", self.intake.expect)
+        self._store.read_in_turn(["intake", *(f"shard-{number}" for number in range(SHARDS))])
 
     def run(self) -> None:
         """Judge what the log has and gets, until it is to stop."""

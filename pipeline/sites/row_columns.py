@@ -146,10 +146,13 @@ class Picked(Sequence[Row]):
     def __init__(self, rows: Sequence[Row], indexes: NDArray[np.int64]) -> None:
         self._rows = rows
         self.indexes = indexes
+        self._are_all = len(indexes) == len(rows) and np.array_equal(indexes, np.arange(len(rows)))
 
     def column(self, name: str) -> Column:
-        """A field of these rows, shape (n,)."""
-        cells = cells_of(self._rows, name)
+        """A field of these rows, shape (n,); nothing may change it."""
+        cells: Column = cells_of(self._rows, name)
+        if self._are_all:
+            return cells
         if isinstance(cells, np.ndarray):
             return cells[self.indexes]
         return list(map(cells.__getitem__, self.indexes.tolist()))
