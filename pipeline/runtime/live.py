@@ -153,7 +153,8 @@ class LiveEngine:
     def _open_log(self, offset: int) -> DecodedLog:
         offset = offset or self._begin()
         compiled = self._request.sites.begin(offset)
-        decoder = RowDecoder(DeviceIds(compiled.division.device_ids), self._challenges)
+        division = compiled.division
+        decoder = RowDecoder(DeviceIds(division.device_ids, division.device_number), self._challenges)
         self._resumed = offset
         consumers = self._request.log.consumers
         if (consumed := consumers.of(READER)) > offset:
