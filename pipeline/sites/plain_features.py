@@ -138,7 +138,8 @@ class PlainFeatures:
     ) -> None:
         count = len(found)
         given = _columns(list(map(attrgetter("properties"), found)))
-        self.fence_id: list[str | None] = _names(given["fence_id"])
+        self.fence_id = Names()
+        self.fence_id.take(given["fence_id"])
         self.rule: list[str | None] = given["rule"]
         names, groups = given["name"], given["group"]
         self.name = _or(names, given["fence_id"])
@@ -185,12 +186,6 @@ class PlainFeatures:
             else:
                 cells.extend(chain.from_iterable(more))
         return self
-
-
-def _names(texts: list[Any]) -> Any:
-    names = Names()
-    names.take(texts)
-    return names
 
 
 def _or(cells: list[Any], others: list[Any]) -> list[Any]:

@@ -63,6 +63,15 @@ class Names(list[str]):
             self._hashes += other._hashes
             self.are_plain = self.are_plain and other.are_plain
 
+    def changed(self, cells: Mapping[int, Any]) -> Names:
+        """The same with others at some places, which may be none."""
+        made, of = Names(), self.hashes.copy()
+        made.extend(self)
+        for place, cell in cells.items():
+            made[place], of[place] = cell, hash(cell)
+        made._hashes, made.are_plain = [of], False
+        return made
+
     @cached_property
     def hashes(self) -> NDArray[np.int64]:
         """The hash of each, shape (n,)."""
