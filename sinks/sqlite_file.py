@@ -48,10 +48,6 @@ class SqliteFile:
                 self._all.append(connection)
         return connection
 
-    def opened(self) -> sqlite3.Connection:
-        """A connection of the caller's own, who closes it. Raises as ``reading``."""
-        return self.connected(_BUSY_S)
-
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, durable when the block is left, undone where an error leaves it.

@@ -15,7 +15,6 @@ from pipeline.errors import PipelineError
 from pipeline.json_text import json_text, json_value
 from pipeline.log.site_record import SiteRecord
 from pipeline.registry import site_rows
-from pipeline.registry.coming_lines import OutOfOrder, coming_lines
 from pipeline.registry.history import HistoryEntry, HistoryFilter, entries, entry_of
 from pipeline.registry.schema import embedded_script
 from pipeline.sites.documents import POLICIES, Document, SiteDocuments
@@ -159,11 +158,7 @@ class Registry:
 
     def site_at(self, record: int) -> Site:
         """The same read and checked, by columns. Raises RegistryEmpty, and SiteError where it is unsound."""
-        try:
-            with coming_lines(self.file.opened, max(record, 0)) as lines:
-                return sound_site(lines)
-        except OutOfOrder:
-            return sound_site(self.lines_at(record))
+        return sound_site(self.lines_at(record))
 
     def lines_at(self, record: int) -> SiteLines:
         """``documents_at`` as what the registry holds of each row."""

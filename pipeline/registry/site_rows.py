@@ -170,13 +170,8 @@ def versions_of_many(
 
 def all_of(connection: sqlite3.Connection, kind: str, record: int = NOW) -> list[Document]:
     """All rows of a table as they were when a record had been taken."""
-    return list(map(json_value, lines_of(connection, kind, record)))
-
-
-def lines_of(connection: sqlite3.Connection, kind: str, record: int = NOW) -> list[str]:
-    """The same as lines of JSON."""
     asked = f"SELECT document FROM site_row WHERE kind = ? AND {_at(record)} ORDER BY place"
-    return [line for (line,) in connection.execute(asked, (kind,))]
+    return [json_value(row[0]) for row in connection.execute(asked, (kind,))]
 
 
 def of_other_classes(connection: sqlite3.Connection, classes: Set[str], record: int = NOW) -> list[Key]:
@@ -240,39 +235,21 @@ def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
     Years of holidays are only ever added, and of a year that a table lacks nothing was judged.
     """
     texts = texts_at(connection, record)
-    _, last = ends(connection)
-    lines = {kind: in_order(found) for kind, found in joined_rows(connection, record, 0, last).items()}
+    lines = {kind: in_order(found) for kind, found in _joined_rows(connection, record).items()}
     policies = tuple(map(json_value, lines[POLICIES]))
     return SiteLines({kind: lines[kind] for kind in TABLES}, lines[FENCES], policies=policies, **texts)
 
 
-def ends(connection: sqlite3.Connection) -> tuple[int, int]:
-    """The numbers in the file of the last row that was imported, and of the last row."""
-    imported = f"SELECT coalesce(max(rowid), 0) FROM site_row WHERE kind = '{_TEXT}' AND made_by = 0"
-    last = "SELECT coalesce(max(rowid), 0) FROM site_row"
-    return _number(connection, imported), _number(connection, last)
-
-
-def _number(connection: sqlite3.Connection, asked: str) -> int:
-    return int(connection.execute(asked).fetchone()[0])
-
-
-def joined_rows(
-    connection: sqlite3.Connection, record: int, after: int, last: int
-) -> dict[str, list[Placed]]:
-    """The rows of each table whose numbers in the file are among these, with their places."""
-    found: dict[str, list[Placed]] = {kind: [] for kind in KEPT_BY_ROW}
-    for kind, rows in parts(connection, record, after, last):
-        found[kind].append(rows)
-    return found
-
-
-def parts(connection: sqlite3.Connection, record: int, after: int, last: int) -> Iterator[tuple[str, Placed]]:
-    """The same part by part: SQLite joins the rows of each, so that none is an object by itself."""
+def _joined_rows(connection: sqlite3.Connection, record: int) -> dict[str, list[Placed]]:
+    """The rows of each table with their places: SQLite joins them, so that none is an object by itself."""
     # In the order in which they were written, which nearly always is that of their places: an index by
     # place would be a look-up for each row.
-    for first in range(after, last, AT_ONCE):
-        yield from _rows_between(connection, record, first, min(first + AT_ONCE, last))
+    found: dict[str, list[Placed]] = {kind: [] for kind in KEPT_BY_ROW}
+    (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM site_row").fetchone()
+    for first in range(0, last, AT_ONCE):
+        for kind, rows in _rows_between(connection, record, first, first + AT_ONCE):
+            found[kind].append(rows)
+    return found
 
 
 def _rows_between(
@@ -297,8 +274,7 @@ def _rows_between(
         yield from _rows_between(connection, record, after, half)
         yield from _rows_between(connection, record, half, upto)
         return
-    # As they follow each other in an import, not by name.
-    for kind, count, places, documents in sorted(found, key=lambda one: KEPT_BY_ROW.index(one[0])):
+    for kind, count, places, documents in found:
         yield kind, Placed(np.array(msgspec.json.decode(f"[{places}]"), np.int64), Part(count, documents))
 
 

@@ -57,9 +57,6 @@ class JoinedLines(Sequence[str]):
     @classmethod
     def of(cls, lines: Sequence[str]) -> JoinedLines:
         """The same rows, if they are not joined already."""
-        joined = getattr(lines, "joined", None)
-        if joined is not None:
-            lines = joined()
         if isinstance(lines, JoinedLines):
             return lines
         starts = range(0, len(lines), AT_ONCE)

@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from site_operations import NOW_MS
 
 from pipeline.log.site_record import SiteChange, SiteRecord
 from pipeline.registry import site_rows
-from pipeline.registry.coming_lines import OutOfOrder, coming_lines
 from pipeline.registry.registry import Registry
 from pipeline.registry.site_rows import lines_at
 from pipeline.sites.documents import TABLES
@@ -77,48 +75,6 @@ def test_rows_at_each_record(
         for kind in TABLES:
             assert list(map(json.loads, found.rows[kind])) == standing(registry.file.reading(), kind, record)
         assert list(map(json.loads, found.fences)) == standing(registry.file.reading(), "fences", record)
-        opened = partial(opened_narrow, registry, longest)
-        with coming_lines(opened, record) as coming:  # type: ignore[arg-type]
-            for kind in dice.sample([*TABLES], len(TABLES)):
-                assert list(coming.rows[kind]) == list(found.rows[kind])
-            assert (list(coming.fences), coming.policies) == (list(found.fences), found.policies)
-            assert (coming.policy, coming.holidays, coming.places) == (
-                found.policy, found.holidays, found.places,
-            )  # fmt: skip
-
-
-def opened_narrow(registry: Registry, longest: int) -> Narrow:
-    return Narrow(registry.file.opened(), longest)
-
-
-def test_rows_that_stand_in_another_order_than_an_import_has(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after a repair by hand: they are read all the same."""
-    monkeypatch.setattr(site_rows, "AT_ONCE", 1)
-    whole = registry.site_at(FIRST)
-    with registry.file.writing() as connection:
-        connection.execute("UPDATE site_row SET rowid = -rowid WHERE kind = 'offices'")
-        connection.execute("UPDATE site_row SET rowid = rowid + 1000 WHERE kind IN ('offices', 'text')")
-    with pytest.raises(OutOfOrder), coming_lines(registry.file.opened, FIRST) as coming:
-        assert list(coming.rows["offices"]) == []
-    again = registry.site_at(FIRST)
-    assert (again.offices, again.people) == (whole.offices, whole.people)
-    assert [fence.fence_id for fence in again.fences] == [fence.fence_id for fence in whole.fences]
-
-
-def test_a_reader_that_fails_tells_whoever_waits(registry: Registry) -> None:
-    class Broken(Narrow):
-        def execute(self, asked: str, values: tuple[Any, ...] = ()) -> Any:
-            if "group_concat" in asked:
-                raise sqlite3.OperationalError("disk I/O error")
-            return super().execute(asked, values)
-
-    def opened() -> Any:
-        return Broken(registry.file.opened(), 1)
-
-    with coming_lines(opened, FIRST) as coming, pytest.raises(sqlite3.OperationalError, match="disk I/O"):
-        list(coming.fences)
 
 
 class Narrow:
@@ -136,6 +92,3 @@ class Narrow:
         if any(row[-3] > self._longest for row in rows):
             raise sqlite3.DataError("string or blob too big")
         return self._connection.execute(asked, values)
-
-    def close(self) -> None:
-        self._connection.close()
