@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -32,6 +34,8 @@ Flags = NDArray[np.bool_]
 
 #: So many shared fences may be newer than the packed index before it is packed anew.
 _NEWER_MOST = 512
+#: So many fences are worth a thread of their own.
+_MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ class CompiledFences:
         self.class_code = {name: code for code, name in enumerate(classes)}
         circles = [circle_of(leave) for leave in site.leaves if leave.radius_m is not None]
         fences = Chained([site.fences, circles])
-        self._take(fences, ActiveIntervals(fences, site), None)
+        with packed_beside(fences) as pack:
+            self._take(fences, ActiveIntervals(fences, site), None)
+            self.pack: AreaPack = pack()
         self.leave_places = self.places_of(site.leaves, len(site.fences))
 
     def _take(
@@ -92,8 +98,8 @@ class CompiledFences:
             *(() if before is None else before._keep_in_for_many), *for_many.tolist()
         ]  # fmt: skip
         self._keep_in_by_selector: dict[str, list[int]] | None = None
-        areas = Areas(cells_of(fences, "area.shape"), cells_of(fences, "area.reach_m"))
-        self.pack: AreaPack = AreaPack(areas) if before is None else before.pack.also(areas)
+        if before is not None:
+            self.pack = before.pack.also(_areas_of(fences))
         shared = [(number, fences[number]) for number in np.flatnonzero(is_shared).tolist()]
         self._set_zones([(known + number, fence) for number, fence in shared], before)
         self._set_reach(len(fences), shared, before)
@@ -249,6 +255,21 @@ class CompiledFences:
                 circle += 1
             places.append(tuple(named))
         return places
+
+
+def _areas_of(fences: Sequence[Fence]) -> Areas:
+    return Areas(cells_of(fences, "area.shape"), cells_of(fences, "area.reach_m"))
+
+
+@contextmanager
+def packed_beside(fences: Sequence[Fence]) -> Iterator[Callable[[], AreaPack]]:
+    """What gives the areas of fences, packed while the block runs: arrays let other threads work."""
+    areas = _areas_of(fences)
+    if len(fences) < _MANY:
+        yield lambda: AreaPack(areas)
+        return
+    with ThreadPoolExecutor(1, "areas") as beside:
+        yield beside.submit(AreaPack, areas).result
 
 
 def stream_index(zones: Sequence[tuple[int, Fence]]) -> StreamIndex | None:

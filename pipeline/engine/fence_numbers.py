@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
-from operator import is_not
+from operator import is_, is_not
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
@@ -151,14 +151,14 @@ class Scopes(Sequence[Scope]):
         begun = (number for number in self._begun.get(name) if self.keep_in[number] == keep_in)
         return next(begun, self._numbers.get((keep_in, name), -1))
 
-    def begin(self, keep_in: list[bool], names: list[str]) -> Ints:
+    def begin(self, keep_in: list[bool], names: Column) -> Ints:
         """``number`` of all of these, shape (n,); before any other."""
         first, kind = first_places(names), np.array(keep_in, np.bool_)
         if (kind[first] != kind).any():  # a name is of both kinds
             first = first_places(list(zip(keep_in, names, strict=True)))
         is_first = first == np.arange(len(names))
         self.names, self.keep_in = list(compress(names, is_first)), list(compress(keep_in, is_first))
-        self._begun = NamesByHash([*self.names])
+        self._begun = NamesByHash(names if is_first.all() else [*self.names])
         numbers: Ints = (np.cumsum(is_first) - 1)[first]
         return numbers
 
@@ -221,7 +221,7 @@ class FenceNumbers:
         scope = self._scopes_of(ids, groups, selectors, count)
         if known == 0:
             self.fences = Chained([fences])
-            self._begin(scope[:count], ids[:count], selectors[:count])
+            self._begin(scope[:count], _first(ids, count), _first(selectors, count))
             self._add(scope[count:], ids[count:], selectors[count:], count)
         else:
             self.fences.add(fences)
@@ -237,9 +237,11 @@ class FenceNumbers:
 
     def _scopes_of(self, ids: Column, groups: Column, selectors: Column, count: int) -> list[int]:
         """The scope of each; up to ``count`` all apply to somebody."""
-        names = [group or fence_id for fence_id, group in zip(ids, groups, strict=True)]
+        names: Column = [group or fence_id for fence_id, group in zip(ids, groups, strict=True)]
+        if all(map(is_, names, ids)):  # of which more is known
+            names = ids
         keep_in = list(map(is_not, groups, repeat(None)))
-        begun = [] if self.scopes else self.scopes.begin(keep_in[:count], names[:count]).tolist()
+        begun = [] if self.scopes else self.scopes.begin(keep_in[:count], _first(names, count)).tolist()
         number, first = self.scopes.number, len(begun)
         return begun + [
             number(keeps_in, name) if applies_to else -1
@@ -262,3 +264,8 @@ class FenceNumbers:
                 self.by_id.add(fence_id, number)
                 for selector in applies_to:
                     self.by_selector.add(selector, number)
+
+
+def _first(cells: Column, count: int) -> Column:
+    """The first so many cells: nearly always all, of which more may be known."""
+    return cells if count == len(cells) else cells[:count]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engine.intervals import ranges
-from pipeline.sites.row_columns import Column, hashes
+from pipeline.sites.row_columns import Column, hashes, order_by_hash
 
 Ints = NDArray[np.int64]
 
@@ -20,7 +20,7 @@ class NamesByHash:
     def __init__(self, names: Column) -> None:
         self._names = names
         of = hashes(names)
-        self._places = np.argsort(of, kind="stable")
+        self._places = order_by_hash(names)
         of = of[self._places]
         is_first = np.ones(len(of), np.bool_)
         is_first[1:] = of[1:] != of[:-1]

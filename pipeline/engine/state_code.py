@@ -189,7 +189,7 @@ class _Decoder:
         raise StateCodeError(f"{tag!r} is no form that this version knows")
 
 
-def array_of(dtype: DTypeLike, shape: list[int], content: bytes) -> NDArray[Any]:
+def array_of(dtype: DTypeLike, shape: list[int], content: bytes | memoryview) -> NDArray[Any]:
     """A look at bytes as an array; raises ValueError where they do not fit, or it would hold objects."""
     kind = np.dtype(dtype)
     if kind.hasobject:

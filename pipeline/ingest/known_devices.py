@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pipeline.reading.device_ids import DeviceIds
 from pipeline.sites.records import Binding, Site
-from pipeline.sites.row_columns import cells_of
+from pipeline.sites.row_columns import cells_of, repeated_places
 from pipeline.sites.rows import as_rows
 
 
@@ -16,7 +16,8 @@ def known_devices(site: Site, before: tuple[Site, DeviceIds] | None = None) -> D
     After a change it costs what is new, but for a copy of some bytes for each device.
     """
     if before is None:
-        return DeviceIds(list(dict.fromkeys(cells_of(site.bindings, "device_id"))))
+        names = cells_of(site.bindings, "device_id")
+        return DeviceIds(list(dict.fromkeys(names)) if repeated_places(names) else names)
     old, known = before
     more = {row.device_id for row in _new_bindings(site, old) if row.device_id not in known.numbers}
     return known.also(sorted(more)) if more else known

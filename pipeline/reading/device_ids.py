@@ -45,9 +45,13 @@ class DeviceIds:
     an earlier one may know the ids of a later one as well; ``words`` has those of its own alone.
     """
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, ids: Sequence[str], numbers: dict[str, int] | None = None) -> None:
+        """``numbers`` of these very ids, where somebody has them: to copy them is much sooner done."""
         self.ids = list(ids)
-        self.numbers = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        if numbers is None or len(numbers) != len(self.ids):
+            self.numbers = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        else:
+            self.numbers = numbers.copy()
         assert len(self.numbers) == len(self.ids), "device ids are distinct"
         groups = {COLUMN_WORD: COLUMN_NAMES, SOURCE_WORD: SOURCES, CRS_WORD: CRS, DEVICE_WORD: self.ids}
         letters = "".join(chr(group) + chr(group).join(of) for group, of in groups.items() if of)

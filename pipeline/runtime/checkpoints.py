@@ -1,16 +1,19 @@
 """Durable checkpoints in a directory, named by a small token: what only grows is written as it grows.
 
-How they stand in files says ``pipeline/runtime/state_files.py``. Rows are durable before the state that
-counts them is.
+Everything stands in frames with checksums (``pipeline/host/framed.py``), sealed with the file's
+name. A state file is one frame: whatever is written whole, the row files that belong to it, how many of
+their rows, and the checksum of these. A row file is a sequence of frames, each with some rows of every
+column. Rows are durable before the state that counts them is. Nothing is read back that could run.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,15 +22,16 @@ import msgspec
 
 from pipeline.checkpoint import Checkpoint, Growing, Rows, Stored
 from pipeline.host.disk import put_file, sync_directory, write_in_pieces
-from pipeline.host.framed import frame_sum, framed
-from pipeline.runtime.state_files import (
+from pipeline.host.framed import FrameDamaged, frame_sum, framed, read_frame
+from pipeline.runtime.row_files import (
     CheckpointDamaged,
+    FoundRows,
     RowFile,
-    StateFile,
     blocks,
+    found_rows,
     joined_sum,
     read_rows,
-    read_state,
+    said,
 )
 
 #: As much of what a thing has gained is copied, to be written behind; more (at a start) is written at once.
@@ -39,6 +43,15 @@ _TAKING_S = 0.1
 _REST_S = 1e-8
 #: How the number within a token looks, as a pattern of file names: ten digits.
 _NUMBER = "[0-9]" * 10
+
+
+class StateFile(msgspec.Struct):
+    """What the frame of a state file holds."""
+
+    files: dict[str, RowFile]
+    place: int
+    others: dict[str, int]
+    whole: bytes
 
 
 @dataclass(slots=True)
@@ -88,11 +101,39 @@ class CheckpointStore:
         self._writer: ThreadPoolExecutor | None = None
         self._taken_s = 0.0
         self._is_awaited = Event()
+        self._ahead: dict[str, Future[dict[str, FoundRows]]] = {}
+        self._following: dict[str, str] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
     def write_behind(self) -> None:
         """From now on ``keep`` waits for no disk."""
         self._writer = ThreadPoolExecutor(1, "checkpoints")
+
+    def read_in_turn(self, parts: Sequence[str]) -> None:
+        """Parts that are got one after the other: where one is got, the next is read ahead."""
+        self._following = dict(pairwise(parts))
+
+    def read_ahead(self, part: str, take: Callable[[Mapping[str, Rows]], object] = lambda _: None) -> None:
+        """Reads the rows of a part's newest state beside other work, for ``get`` of it or of one before.
+
+        ``take`` is given them by the thread that reads. What cannot be read is left to ``get``, which says
+        why.
+        """
+        reader = ThreadPoolExecutor(1, "state")
+        self._ahead[part] = reader.submit(self._newest_rows, part, take)
+        reader.shutdown(wait=False)
+
+    def _newest_rows(self, part: str, take: Callable[[Mapping[str, Rows]], object]) -> dict[str, FoundRows]:
+        number = max(self._numbers(part), default=None)
+        if number is None:
+            return {}
+        try:
+            state, _ = read_state(self._directory / f"{part}-{number:010d}.state")
+            found = {name: found_rows(self._directory, file) for name, file in state.files.items()}
+        except CheckpointDamaged:
+            return {}
+        take({name: rows.columns for name, rows in found.items()})
+        return {file.name: found[name] for name, file in state.files.items()}
 
     def put(self, part: str, checkpoint: Checkpoint) -> str:
         """Store a part's state; returns the token to get it by, once it is durable."""
@@ -184,11 +225,19 @@ class CheckpointStore:
         state, found = read_state(self._directory / f"{stem}.state")
         if recorded != f"{found:08x}":
             raise CheckpointDamaged(self._directory / f"{stem}.state", f"is not the state of token {token!r}")
-        part = self._parts.setdefault(stem.rpartition("-")[0], _Part())
+        name = stem.rpartition("-")[0]
+        part = self._parts.setdefault(name, _Part())
         part.handed = part.kept = token
         part.held[stem] = {file.name for file in state.files.values()}
-        rows = {name: read_rows(self._directory, file) for name, file in state.files.items()}
+        ahead = self._ahead.pop(name).result() if name in self._ahead else {}
+        if name in self._following:
+            self.read_ahead(self._following[name])
+        rows = {name: self._rows(file, ahead.get(file.name)) for name, file in state.files.items()}
         return Stored(state.whole, rows, state.place, state.others)
+
+    def _rows(self, file: RowFile, ahead: FoundRows | None) -> Rows:
+        found = None if ahead is None else ahead.first(file)
+        return read_rows(self._directory, file) if found is None else found
 
     def _grow(self, stem: str, part: _Part, name: str, gain: _Gain) -> None:
         """Make durable what a growing thing has gained."""
@@ -243,3 +292,15 @@ def _copied(rows: Rows) -> Rows:
 
 def _stem_of(token: str) -> str:
     return token.partition(".")[0]
+
+
+def read_state(path: Path) -> tuple[StateFile, int]:
+    """What a state file holds, and its checksum. Raises CheckpointDamaged."""
+    try:
+        with path.open("rb") as file:
+            content, recorded = read_frame(file, path.name)
+            if file.read(1):
+                raise FrameDamaged("it is longer than what was written")
+        return msgspec.msgpack.decode(content, type=StateFile), recorded
+    except (FrameDamaged, msgspec.MsgspecError, OSError) as error:
+        raise CheckpointDamaged(path, said(error)) from None

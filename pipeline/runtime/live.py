@@ -30,6 +30,7 @@ from pipeline.runtime.halt import Halt
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.sources import LiveLog
 from pipeline.sites.policies import Policies
+from pipeline.stream.division import SHARDS
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.bearing import SealedFile
@@ -81,11 +82,15 @@ class LiveEngine:
         self.intake = Intake(request.policies, self._challenges, devices=request.sites.devices)
         self.log: DecodedLog | None = None
         self._resumed = 0
+        self._store = CheckpointStore(request.state / "checkpoints")
+        # While the site is compiled: what the intake knows is the largest part of the state.
+        self._store.read_ahead("intake", self.intake.expect)
+        self._store.read_in_turn(["intake", *(f"shard-{number}" for number in range(SHARDS))])
 
     def run(self) -> None:
         """Judge what the log has and gets, until it is to stop."""
         request, halt, agreement = self._request, Halt(commits=True), Agreement()
-        store = CheckpointStore(request.state / "checkpoints")
+        store = self._store
         store.write_behind()
         parts = Parts(
             source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement, store.catch_up),
@@ -148,7 +153,8 @@ class LiveEngine:
     def _open_log(self, offset: int) -> DecodedLog:
         offset = offset or self._begin()
         compiled = self._request.sites.begin(offset)
-        decoder = RowDecoder(DeviceIds(compiled.division.device_ids), self._challenges)
+        division = compiled.division
+        decoder = RowDecoder(DeviceIds(division.device_ids, division.device_number), self._challenges)
         self._resumed = offset
         consumers = self._request.log.consumers
         if (consumed := consumers.of(READER)) > offset:

@@ -40,6 +40,8 @@ class TableForm:
     file: str
     columns: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    #: Whether rows of other tables name those of this one.
+    is_named: bool = True
 
     @property
     def id_column(self) -> str:
@@ -51,8 +53,8 @@ class TableForm:
 TABLES = {
     "offices": TableForm(OFFICES, OFFICE_COLUMNS, VALIDITY),
     "people": TableForm(PEOPLE, PEOPLE_COLUMNS, (PHONE,)),
-    "devices": TableForm(DEVICES, DEVICE_COLUMNS),
-    "leaves": TableForm(LEAVES, LEAVE_COLUMNS),
+    "devices": TableForm(DEVICES, DEVICE_COLUMNS, is_named=False),
+    "leaves": TableForm(LEAVES, LEAVE_COLUMNS, is_named=False),
 }
 
 

@@ -80,18 +80,20 @@ class Drafts:
         self.single = single
         self._file, self._findings = file, findings
         self.is_plain = plain.is_plain
-        self.fence_id, self.name, self.rule, self.group = plain.fence_id, plain.name, plain.rule, plain.group
+        self.name, self.rule, self.group = plain.name, plain.rule, plain.group
         self.applies_to, self.crs, self.schedule = plain.applies_to, plain.crs, plain.schedule
         self.severity, self.tolerance_m, self.reach_m = plain.severity, plain.tolerance_m, plain.reach_m
         self.from_ms, self.to_ms, self.holds = plain.valid_from_ms, plain.valid_to_ms, plain.holds
         self.shape = np.empty(len(plain.is_plain), np.object_)
         self.shape[plain.is_plain] = shapely.points(plain.position[plain.is_plain])
-        for at in np.flatnonzero(~plain.is_plain).tolist():
+        odd = np.flatnonzero(~plain.is_plain).tolist()
+        ids = {at: single[at].fence_id if at in single else None for at in odd}
+        self.fence_id: Sequence[str | None] = plain.fence_id.changed(ids) if odd else plain.fence_id
+        for at in odd:
             self._take(at, single.get(at))
 
     def _take(self, at: int, draft: Draft | None) -> None:
         self.holds[at] = draft is not None and draft.span is not None
-        self.fence_id[at] = None if draft is None else draft.fence_id
         self.applies_to[at] = () if draft is None else draft.applies_to
         self.rule[at] = None if draft is None else draft.rule
         if draft is None:
@@ -139,7 +141,7 @@ def read_drafts(features: Sequence[Any], known: KnownNames, file: str, findings:
 def fences_of(drafts: Drafts, policy: Policy) -> RowColumns[Fence]:
     """Drafts without fault as fences on WGS-84 ground; one that the shift bends into a knot is a fault."""
     _move(drafts)
-    is_keep_in = np.array([rule == "keep_in" for rule in drafts.rule], np.bool_)
+    is_keep_in = np.fromiter(map("keep_in".__eq__, drafts.rule), np.bool_, len(drafts.rule))
     by_policy = np.isnan(drafts.tolerance_m)
     groups = zip(drafts.group, drafts.fence_id, is_keep_in.tolist(), strict=True)
     columns: dict[str, Column] = {

@@ -260,8 +260,10 @@ def _leaves(
     source: _Source, known: KnownNames, drafts: Drafts | None, findings: Findings
 ) -> dict[int, Leave]:
     table = source.table("leaves", findings)
+    if table is None or not len(table.numbers):  # of which there may be none, and very many fences
+        return {}
     fence_ids = None if drafts is None else {name for name in drafts.fence_id if name}
-    return read_leaves(table, known.people, fence_ids, findings) if table else {}
+    return read_leaves(table, known.people, fence_ids, findings)
 
 
 def _policy(source: _Source, findings: Findings) -> Policy | None:

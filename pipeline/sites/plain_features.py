@@ -21,6 +21,7 @@ from pipeline.sites.applies_to import KnownNames, read_selectors
 from pipeline.sites.findings import Findings, Place
 from pipeline.sites.instants import Instants
 from pipeline.sites.joined_lines import AT_ONCE, JoinedLines, Part
+from pipeline.sites.row_columns import Names
 from pipeline.sites.sound_rows import Flags, are_ids, are_texts
 
 VALIDITY = ("valid_from", "valid_to")
@@ -137,15 +138,16 @@ class PlainFeatures:
     ) -> None:
         count = len(found)
         given = _columns(list(map(attrgetter("properties"), found)))
-        self.fence_id: list[str | None] = given["fence_id"]
+        self.fence_id = Names()
+        self.fence_id.take(given["fence_id"])
         self.rule: list[str | None] = given["rule"]
         names, groups = given["name"], given["group"]
-        self.name = [name or fence_id for name, fence_id in zip(names, self.fence_id, strict=True)]
+        self.name = _or(names, given["fence_id"])
         self.group = groups if not any(groups) else _of_keep_in(groups, self.rule)
-        self.crs: list[str | None] = [crs or "wgs84" for crs in given["crs"]]
+        self.crs: list[str | None] = _or(given["crs"], ["wgs84"] * count)
         self.severity: list[int | None] = given["severity"]
-        from_texts, to_texts = ([text or "" for text in given[name]] for name in VALIDITY)
-        self.valid_from_ms, self.valid_to_ms, self.holds = instants.spans(from_texts, to_texts)
+        texts = (_or(given[name], [""] * count) for name in VALIDITY)
+        self.valid_from_ms, self.valid_to_ms, self.holds = instants.spans(*texts)
         self.tolerance_m = np.array(given["tolerance_m"], np.float64)
         self.reach_m = np.array(given["radius_m"], np.float64)
         degrees = chain.from_iterable(map(attrgetter("geometry.coordinates"), found))
@@ -156,18 +158,22 @@ class PlainFeatures:
         self.schedule = [None if schedule is False else schedule for schedule in opened]
         self.is_plain: Flags = (
             _flags(map(is_not, found, repeat(_NONE)))
-            & are_ids(given["fence_id"])
+            & are_ids(self.fence_id)
             & are_texts(names)
             & are_texts(groups)
-            & _flags(map(ne, groups, repeat("")))
             & self.holds
-            & (_flags(map(is_, given["tolerance_m"], repeat(None))) | _are_finite(self.tolerance_m, 0.0))
             & _are_finite(self.reach_m, np.nextafter(0.0, 1.0))
-            & _flags(map(is_, given["buffer_m"], repeat(None)))
             & (np.abs(self.position) <= (180.0, 90.0)).all(axis=1)
             & _flags(map(is_not, selected, repeat(None)))
             & _flags(map(is_not, opened, repeat(False)))
         )
+        if not _are_none(groups):
+            self.is_plain &= _flags(map(ne, groups, repeat("")))
+        if not _are_none(given["tolerance_m"]):
+            is_none = _flags(map(is_, given["tolerance_m"], repeat(None)))
+            self.is_plain &= is_none | _are_finite(self.tolerance_m, 0.0)
+        if not _are_none(given["buffer_m"]):
+            self.is_plain &= _flags(map(is_, given["buffer_m"], repeat(None)))
 
     def joined(self, others: Sequence[PlainFeatures]) -> PlainFeatures:
         """This one with the columns of others behind its own."""
@@ -175,9 +181,22 @@ class PlainFeatures:
             more = [getattr(other, name) for other in others]
             if isinstance(cells, np.ndarray):
                 setattr(self, name, np.concatenate([cells, *more]))
+            elif isinstance(cells, Names):
+                cells.join(more)
             else:
                 cells.extend(chain.from_iterable(more))
         return self
+
+
+def _or(cells: list[Any], others: list[Any]) -> list[Any]:
+    """Of each cell itself where there is anything, else the other one."""
+    if any(cells):
+        return [cell or other for cell, other in zip(cells, others, strict=True)]
+    return others
+
+
+def _are_none(cells: list[Any]) -> bool:
+    return cells.count(None) == len(cells)
 
 
 def _columns(given: Sequence[_Properties]) -> dict[str, list[Any]]:
@@ -208,12 +227,16 @@ def _plain(feature: Any) -> _Feature:
 def _selected(given: list[tuple[str, ...]], known: KnownNames) -> list[tuple[str, ...] | None]:
     """The selectors of each fence, None where anything is wrong with them; nearly always one person."""
     if all(map((1).__eq__, map(len, given))):
-        selectors = list(chain.from_iterable(given))
-        names = [selector[7:] for selector in selectors]
-        are_people = all(map(str.startswith, selectors, repeat("person:"))) and all(names)
+        text = "".join(map("\n".__add__, chain.from_iterable(given)))
+        before, *names = text.split(_PERSON)
+        are_people = not before and len(names) == len(given) == text.count("\n") and all(names)
         if are_people and (known.people is None or known.people.issuperset(names)):
             return [*given]
     return [_selectors(selectors, known) for selectors in given]
+
+
+#: What selectors of people begin with, behind one another.
+_PERSON = "\nperson:"
 
 
 def _selectors(given: tuple[str, ...], known: KnownNames) -> tuple[str, ...] | None:

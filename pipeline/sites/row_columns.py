@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
@@ -33,6 +34,60 @@ def column_of(name: str, cells: Iterable[Any]) -> Column:
     made = np.empty(len(held), _ARRAYS[name])
     made[:] = held
     return made
+
+
+class Names(list[str]):
+    """A column of texts that stays as it is, with what was noted of each while it was read.
+
+    Later each look at a million texts is a look at a million places of memory, which costs more than reading.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hashes: list[NDArray[np.int64]] = []
+        #: Whether none is empty or has a space or an odd sign in it; one that has may be sound all the same.
+        self.are_plain = True
+
+    def take(self, texts: Sequence[str]) -> None:
+        """Further texts, which were read just now."""
+        self.extend(texts)
+        self._hashes.append(np.fromiter(map(hash, texts), np.int64, len(texts)))
+        together = "".join(texts)
+        is_plain = together.isascii() and together.isprintable() and " " not in together and all(texts)
+        self.are_plain = self.are_plain and is_plain
+
+    def join(self, others: Sequence[Names]) -> None:
+        """The texts of others behind these."""
+        for other in others:
+            self.extend(other)
+            self._hashes += other._hashes
+            self.are_plain = self.are_plain and other.are_plain
+
+    def changed(self, cells: Mapping[int, Any]) -> Names:
+        """The same with others at some places, which may be none."""
+        made, of = Names(), self.hashes.copy()
+        made.extend(self)
+        for place, cell in cells.items():
+            made[place], of[place] = cell, hash(cell)
+        made._hashes, made.are_plain = [of], False
+        return made
+
+    @cached_property
+    def hashes(self) -> NDArray[np.int64]:
+        """The hash of each, shape (n,)."""
+        return np.concatenate([np.empty(0, np.int64), *self._hashes])
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The places by hash, those of one hash in order, shape (n,)."""
+        return in_order_of(self.hashes)
+
+
+def in_order_of(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places of numbers in the order of these, of equal ones as they stand, shape (n,)."""
+    order = np.argsort(numbers)  # much sooner than a stable one, which only equal numbers need
+    ordered = numbers[order]
+    return np.argsort(numbers, kind="stable") if (ordered[1:] == ordered[:-1]).any() else order
 
 
 class ByName:
@@ -100,10 +155,13 @@ class Picked(Sequence[Row]):
     def __init__(self, rows: Sequence[Row], indexes: NDArray[np.int64]) -> None:
         self._rows = rows
         self.indexes = indexes
+        self._are_all = len(indexes) == len(rows) and np.array_equal(indexes, np.arange(len(rows)))
 
     def column(self, name: str) -> Column:
-        """A field of these rows, shape (n,)."""
-        cells = cells_of(self._rows, name)
+        """A field of these rows, shape (n,); nothing may change it."""
+        cells: Column = cells_of(self._rows, name)
+        if self._are_all:
+            return cells
         if isinstance(cells, np.ndarray):
             return cells[self.indexes]
         return list(map(cells.__getitem__, self.indexes.tolist()))
@@ -135,13 +193,18 @@ def _cell(cells: Column, place: int) -> Any:
 
 def hashes(names: Iterable[Hashable]) -> NDArray[np.int64]:
     """The hash of each, shape (n,); texts bear theirs once somebody has asked."""
-    return np.fromiter(map(hash, names), np.int64)
+    return names.hashes if isinstance(names, Names) else np.fromiter(map(hash, names), np.int64)
+
+
+def order_by_hash(names: Column) -> NDArray[np.int64]:
+    """The places by hash, those of one hash in order, shape (n,)."""
+    return names.order if isinstance(names, Names) else in_order_of(hashes(names))
 
 
 def repeated_places(names: Column) -> list[int]:
     """The places of the names that stand at another place too, in order; costs no table of all of them."""
     of = hashes(names)
-    ordered = np.sort(of)
+    ordered = of[names.order] if isinstance(names, Names) else np.sort(of)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(twice):
         return []

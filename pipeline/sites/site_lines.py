@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.sites.documents import Document, SiteDocuments, TableForm, table_of
 from pipeline.sites.joined_lines import JoinedLines
+from pipeline.sites.row_columns import Names
 from pipeline.sites.table import Table
 
 
@@ -36,17 +37,48 @@ class SiteLines:
 def table_of_lines(lines: Sequence[str], form: TableForm) -> Table:
     """Lines as if they had been read from their file."""
     names = (*form.columns, *form.optional)
-    columns: tuple[list[str], ...] = tuple([] for _ in names)
+    columns = tuple(
+        _Shared() if name in _REPEATED else Names() if name in _IDS else _Texts() for name in names
+    )
     try:
         for part in JoinedLines.of(lines).parts:  # rows are objects for no longer than their part is read
             rows = _decoder(names).decode(f"[{part.text}]")
-            for column, cells in zip(
-                columns, zip(*map(msgspec.structs.astuple, rows), strict=True), strict=True
-            ):
-                column += cells
+            cells_of = zip(*map(msgspec.structs.astuple, rows), strict=True)
+            for column, cells in zip(columns, cells_of, strict=True):
+                column.take(cells)
     except msgspec.MsgspecError:  # cells of other types, which the checks will name
         return table_of(tuple(map(json.loads, lines)), form)
-    return Table(form.file, range(1, len(lines) + 1), columns, frozenset(columns[0]))
+    ids = frozenset(columns[0]) if form.is_named else None
+    return Table(form.file, range(1, len(lines) + 1), columns, ids)
+
+
+def _column(name: str) -> Names | _Texts | _Shared:
+    return Names() if name in _IDS else _Shared() if name in _REPEATED else _Texts()
+
+
+#: Columns by which rows are found, and those in which many rows have the same few texts.
+_IDS = frozenset(("person_id", "device_id"))
+_REPEATED = frozenset(("office_id", "class", "kind", "valid_from", "valid_to"))
+
+
+class _Texts(list[str]):
+    """A column of any texts."""
+
+    def take(self, texts: Sequence[str]) -> None:
+        """Further texts."""
+        self.extend(texts)
+
+
+class _Shared(list[str]):
+    """A column in which equal texts are one object: the others go at once, and later looks find few."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[str, str] = {}
+
+    def take(self, texts: Sequence[str]) -> None:
+        """Further texts."""
+        self.extend(map(self._known.setdefault, texts, texts) if any(texts) else texts)
 
 
 @cache

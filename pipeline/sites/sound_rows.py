@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sites.cells import is_unicode
-from pipeline.sites.row_columns import Column, RowColumns, repeated_places
+from pipeline.sites.row_columns import Column, Names, RowColumns, repeated_places
 
 Row = TypeVar("Row")
 Flags = NDArray[np.bool_]
@@ -45,6 +45,8 @@ def _picked(cells: Column, chosen: Flags) -> Column:
 
 def are_ids(texts: Sequence[str]) -> Flags:
     """Which of these are ids: texts that can be written, with no spaces around them."""
+    if isinstance(texts, Names) and texts.are_plain:
+        return np.ones(len(texts), np.bool_)
     together = " ".join(texts)
     if is_unicode(together) and together.split() == list(texts):
         return np.ones(len(texts), np.bool_)

@@ -20,7 +20,7 @@ class Table:
     ``numbers`` are those of the rows, counted from 1; ``columns`` the cells of the columns asked for, then of
     the optional ones, empty where the file has none; ``ids`` are
     the first cells of all rows, the unsound ones too: others may name them without a second fault
-    (None where the file broke off, and there may be more).
+    (None where the file broke off, and there may be more, or where nothing names them).
     """
 
     file: str

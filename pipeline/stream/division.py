@@ -28,8 +28,9 @@ def shard_of_person(person_id: str, shards: int) -> int:
 class Division:
     """Rows by shard in the site's order; devices numbered as in ``PingBatch.device``.
 
-    ``person_ids`` are all people in the order of their first rows; ``of_people`` and ``of_bindings`` are the
-    numbers, by shard, of the people that these rows are about, and ``devices`` those of the devices.
+    ``person_ids`` are all people in the order of their first rows, ``person_number`` their numbers, which
+    nobody may change; ``of_people`` and ``of_bindings`` are the numbers, by shard, of the people that these
+    rows are about, and ``devices`` those of the devices.
     """
 
     shards: int
@@ -38,6 +39,7 @@ class Division:
     people: list[Picked[Person]]
     bindings: list[Picked[Binding]]
     person_ids: list[str]
+    person_number: dict[str, int]
     of_people: list[Ints]
     of_bindings: list[Ints]
     devices: list[Ints]
@@ -86,6 +88,7 @@ def divided(
         people=[Picked(people, mine) for mine in rows],
         bindings=[Picked(bindings, mine) for mine in bound],
         person_ids=list(person),
+        person_number=person,
         of_people=[of_people[mine] for mine in rows],
         of_bindings=[of_bindings[mine] for mine in bound],
         devices=[device[mine] for mine in bound],

@@ -58,9 +58,9 @@ class KnownRows:
     A checkpoint takes its rows; another ``generation`` is another table.
     """
 
-    def __init__(self, entries: Entries | None = None, generation: int = 0) -> None:
+    def __init__(self, seen: SeenRows | None = None, generation: int = 0) -> None:
         self.generation = generation
-        self.seen = _table_of(np.zeros(0, ENTRY) if entries is None else entries)
+        self.seen = SeenRows.with_room(1) if seen is None else seen
         self._next: SeenRows | None = None
         #: So many rows of the table at work were looked at for the next one.
         self._looked_at = 0
@@ -82,7 +82,7 @@ class KnownRows:
             self._move(self._next, max(_MOVED_FOR_EACH * more, _MOVED_LEAST), oldest_ms)
         if len(self) + more > len(self.seen.entries):  # a batch as large as all before it
             kept_rows = self.seen.entries[: len(self)]
-            self._take_over(_table_of(kept_rows[kept_rows["event_ms"] >= oldest_ms], more))
+            self._take_over(seen_rows(kept_rows[kept_rows["event_ms"] >= oldest_ms], more))
 
     def _move(self, following: SeenRows, most: int, oldest_ms: int) -> None:
         beyond = min(self._looked_at + most, len(self))
@@ -100,21 +100,39 @@ class KnownRows:
         self.seen, self._next = following, None
 
 
-def _table_of(entries: Entries, more: int = 0) -> SeenRows:
-    table = SeenRows.with_room(2 * len(entries) + more)
+def seen_rows(entries: Entries, more: int = 0) -> SeenRows:
+    """The table of some rows, with room for others."""
+    table = SeenRows.with_room(len(entries) + len(entries) // 2 + more + 1)
     _put(entries, *table, BEGIN_MS)
     return table
+
+
+def first_rows(seen: SeenRows, count: int) -> SeenRows:
+    """A table with the first so many of its known rows alone, which uses the other up.
+
+    Rows stand where they did when there were no more: each was put behind all that it met.
+    """
+    if count < seen.known:
+        seen.slots[seen.slots > count] = 0
+        seen.used[0] = count
+    return seen
 
 
 @njit(cache=True, nogil=True)
 def _put(
     rows: Entries, entries: Entries, slots: NDArray[np.int32], used: NDArray[np.int64], oldest_ms: int
 ) -> None:
-    """Rows that are not known yet, those from an instant on, into a table that has room for all."""
+    """Rows, those from an instant on, into a table that has room for all.
+
+    Each gets a slot of its own, one that is the same as another too: that finds the first.
+    """
     rows, entries, slots = bare(rows), bare(entries), bare(slots)
+    last = len(slots) - 1
     for row in range(len(rows)):
         if rows[row]["event_ms"] >= oldest_ms:
-            slot = slot_of(entries, slots, rows[row])
+            slot = _hash(rows[row]) & last
+            while slots[slot] > 0:
+                slot = (slot + 1) & last
             entries[used[0]] = rows[row]
             used[0] += 1
             slots[slot] = used[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any, Protocol
@@ -13,10 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geofences.crs import CRS, to_wgs84
 from geofences.instant import BEGIN_MS
 from pipeline.bare import bare
-from pipeline.checkpoint import Checkpoint, Growing, Stored
+from pipeline.checkpoint import Checkpoint, Growing, Rows, Stored
 from pipeline.ping import PingBatch
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.raw_batch import RawBatch
@@ -29,16 +28,19 @@ from pipeline.reading.rows import (
     REASONS,
     TOO_LATE,
     USABLE,
-    RawRows,
 )
 from pipeline.sites.policies import Policies
-from pipeline.stream.duplicates import ENTRY, Entries, KnownRows, slot_of
+from pipeline.stream.accepted_rows import accepted_rows
+from pipeline.stream.duplicates import (
+    ENTRY,
+    Entries,
+    KnownRows,
+    SeenRows,
+    first_rows,
+    seen_rows,
+    slot_of,
+)
 from pipeline.stream.readings import judged_readings, readings_of
-
-#: Systems whose positions need no conversion.
-_SAME_AS_WGS84 = 2
-assert CRS[:_SAME_AS_WGS84] == ("wgs84", "cgcs2000")
-
 
 #: Gets each batch with the final reasons and the effective arrivals of its rows, shape (n,) each.
 BatchObserver = Callable[[RawBatch, NDArray[np.int8], NDArray[np.int64]], None]
@@ -108,6 +110,8 @@ class Intake:
         self.follow(policies)
         self._floor_ms = BEGIN_MS
         self._known = KnownRows()
+        #: The rows of a state that may be restored, and the table of them.
+        self._expected: tuple[Entries, SeenRows] | None = None
 
     def follow(self, policies: Policies) -> None:
         """The policies that the rows to come are taken by."""
@@ -154,7 +158,7 @@ class Intake:
         self._count(reason[refused], arrival_ms[places])
         listed = refused.tolist() if list_rejects else []
         rejects = [_reject(batch, place, int(reason[place])) for place in listed]
-        accepted = _accepted(batch, places, arrival_ms, self.challenges.texts)
+        accepted = accepted_rows(batch, places, arrival_ms, self.challenges.texts)
         if names := judged_readings():
             accepted = replace(accepted, others=readings_of(batch, places, names))
         return IntakeResult(accepted, places, rejects)
@@ -177,30 +181,51 @@ class Intake:
             growing["devices"] = self._devices
         return Checkpoint(json.dumps(facts).encode(), growing)
 
+    def expect(self, rows: Mapping[str, Rows]) -> None:
+        """These are the rows of a state that is probably gone on from: what costs most is made now.
+
+        Another thread may call it, before ``restore``.
+        """
+        if "seen" in rows:
+            entries = rows["seen"]["entries"]
+            self._expected = entries, seen_rows(entries)
+
     def restore(self, stored: Stored) -> None:
         """Goes on where a checkpoint was taken, also where rows were decoded since.
 
         Challenge ids are numbered by whoever reads first, so a state names them.
         """
-        facts, seen = json.loads(stored.whole), stored.rows["seen"]["entries"].copy()
+        facts, kept = json.loads(stored.whole), stored.rows["seen"]["entries"]
+        seen = kept
         texts = stored.rows["challenges"]["texts"].tolist()
         codes = np.array([self.challenges.code(text) for text in texts], np.int32)
-        named = seen["challenge"] >= 0
-        seen["challenge"][named] = codes[seen["challenge"][named]]
+        if not np.array_equal(codes, np.arange(len(codes))):
+            seen = kept.copy()
+            named = seen["challenge"] >= 0
+            seen["challenge"][named] = codes[seen["challenge"][named]]
         if self._devices is not None and "devices" in stored.rows:
-            self._renumber(seen, stored.rows["devices"]["id"].tolist(), self._devices.ids)
-        self._known = KnownRows(seen, self._known.generation + 1)
+            seen = self._renumbered(seen, stored.rows["devices"]["id"].tolist(), self._devices.ids)
+        self._known = KnownRows(self._table_of(seen), self._known.generation + 1)
         self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
 
+    def _table_of(self, seen: NDArray[Any]) -> SeenRows:
+        """The table of a state's rows: the one made already where they are the first rows of that."""
+        expected, self._expected = self._expected, None
+        if expected is not None and (seen is expected[0] or seen.base is expected[0]):
+            return first_rows(expected[1], len(seen))
+        return seen_rows(seen)
+
     @staticmethod
-    def _renumber(seen: NDArray[Any], before: list[str], now: Sequence[str]) -> None:
+    def _renumbered(seen: NDArray[Any], before: list[str], now: Sequence[str]) -> NDArray[Any]:
         """Rows of devices have the numbers of now; -1 where one has none, as where they had none before."""
         if before == list(now[: len(before)]):
-            return
+            return seen
         number = dict(zip(now, range(len(now)), strict=True))
         places = np.fromiter(map(number.get, before, repeat(-1)), np.int32, len(before))
+        seen = seen.copy()
         seen["device"] = np.append(places, np.int32(-1))[seen["device"]]
+        return seen
 
     def _count(self, reason: NDArray[np.int8], arrival_ms: NDArray[np.int64]) -> None:
         by_code = np.bincount(reason, minlength=len(REASONS)).tolist()
@@ -280,51 +305,6 @@ def _judge_rows(
         used[0] += 1
         slots[slot] = used[0]
         clock_ms = arrival
-
-
-def _accepted(
-    batch: RawBatch, places: NDArray[np.int64], arrival_ms: NDArray[np.int64], texts: list[str]
-) -> PingBatch:
-    """The accepted rows, positions in WGS-84."""
-    all_usable = len(places) == len(batch)
-    rows = batch.rows if all_usable else batch.rows.select(places)
-    given_lon, given_lat = rows.lon + 0.0, rows.lat + 0.0  # no -0.0, which would order before 0.0
-    lon, lat = _in_wgs84(rows, given_lon, given_lat)
-    return PingBatch(
-        device=rows.device,
-        kind=batch.kind[places],
-        event_ms=rows.event_ms,
-        arrival_ms=arrival_ms[places],
-        given_arrival_ms=rows.given_arrival_ms,
-        lon=lon,
-        lat=lat,
-        given_lon=given_lon,
-        given_lat=given_lat,
-        accuracy_m=rows.accuracy_m,
-        source=rows.source,
-        face_ok=rows.face_ok,
-        challenge=_named(rows.challenge, texts),
-    )
-
-
-def _named(code: NDArray[np.int32], texts: list[str]) -> NDArray[np.object_]:
-    named = np.full(len(code), None, np.object_)
-    for row in np.flatnonzero(code >= 0).tolist():
-        named[row] = texts[code[row]]
-    return named
-
-
-def _in_wgs84(
-    rows: RawRows, given_lon: NDArray[np.float64], given_lat: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    shifted = np.flatnonzero((rows.crs >= _SAME_AS_WGS84) & ~np.isnan(given_lon))
-    if not len(shifted):
-        return given_lon, given_lat
-    lon, lat = given_lon.copy(), given_lat.copy()
-    for code in np.unique(rows.crs[shifted]).tolist():
-        chosen = shifted[rows.crs[shifted] == code]
-        lon[chosen], lat[chosen] = to_wgs84(given_lon[chosen], given_lat[chosen], CRS[code])
-    return lon, lat
 
 
 def _reject(batch: RawBatch, place: int, reason: int) -> Reject:

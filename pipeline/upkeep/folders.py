@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from pipeline.runtime.state_files import CheckpointDamaged, read_rows, read_state
+from pipeline.runtime.checkpoints import read_state
+from pipeline.runtime.row_files import CheckpointDamaged, read_rows
 from pipeline.upkeep.copying import DATABASES, BackupFailed, Copy, kept_files
 from pipeline.upkeep.databases import database_findings
 from pipeline.upkeep.store import REPAIR, Finding, Seen, Store

@@ -18,8 +18,8 @@ from pipeline.checkpoint import Checkpoint
 from pipeline.engine.growing_columns import Columns
 from pipeline.host.disk import put_file
 from pipeline.runtime import checkpoints
-from pipeline.runtime.checkpoints import CheckpointStore
-from pipeline.runtime.state_files import CheckpointDamaged, read_state
+from pipeline.runtime.checkpoints import CheckpointStore, read_state
+from pipeline.runtime.row_files import CheckpointDamaged
 from sinks.durable import Rest
 
 

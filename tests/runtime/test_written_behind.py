@@ -16,9 +16,8 @@ from pipeline.log.journal import ConsumerOffsets, JournalReader
 from pipeline.log.journal.embedded import EmbeddedLog
 from pipeline.log.protocol import LogReader
 from pipeline.log.record import Record
-from pipeline.runtime.checkpoints import CheckpointStore
+from pipeline.runtime.checkpoints import CheckpointStore, read_state
 from pipeline.runtime.live import READER
-from pipeline.runtime.state_files import read_state
 
 MINUTES, STOPS = 180, 8
 #: Polls of a process that nobody stops.

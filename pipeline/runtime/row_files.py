@@ -1,14 +1,10 @@
-"""How states stand in files: frames with checksums, sealed with the name (``pipeline/host/framed.py``).
-
-A state file is one frame: whatever is written whole, the row files that belong to it, how many of their
-rows, and the checksum of these. A row file is a sequence of frames, each with some rows of every column.
-Nothing is read back that could run.
-"""
+"""The files that hold the rows of a state: frames with a checksum, each with some rows of every column."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.checkpoint import Rows
 from pipeline.engine.state_code import array_of
 from pipeline.errors import PipelineError
-from pipeline.host.framed import FrameDamaged, read_frame
+from pipeline.host.framed import read_frame
 
 #: Rows of a frame.
 _BLOCK_ROWS = 1 << 18
@@ -42,25 +38,29 @@ class RowFile(msgspec.Struct):
     sum: int = 0
 
 
-class StateFile(msgspec.Struct):
-    """What the frame of a state file holds."""
+class _Cells(msgspec.Struct):
+    """A column in a frame: texts, or cells of a type."""
 
-    files: dict[str, RowFile]
-    place: int
-    others: dict[str, int]
-    whole: bytes
+    dtype: Any = None
+    cells: memoryview = memoryview(b"")
+    texts: list[bytes | None] | None = None
 
 
-def read_state(path: Path) -> tuple[StateFile, int]:
-    """What a state file holds, and its checksum. Raises CheckpointDamaged."""
-    try:
-        with path.open("rb") as file:
-            content, recorded = read_frame(file, path.name)
-            if file.read(1):
-                raise FrameDamaged("it is longer than what was written")
-        return msgspec.msgpack.decode(content, type=StateFile), recorded
-    except (FrameDamaged, msgspec.MsgspecError, OSError) as error:
-        raise CheckpointDamaged(path, _said(error)) from None
+_decoder = msgspec.msgpack.Decoder(dict[str, _Cells])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundRows:
+    """The rows of a file, by column, and the checksum of the frames up to each row that ends one."""
+
+    columns: Rows
+    sums: Mapping[int, int]
+
+    def first(self, recorded: RowFile) -> Rows | None:
+        """The rows of an earlier state of the same file, as views; None where they do not begin these."""
+        if self.sums.get(recorded.count) != recorded.sum:
+            return None
+        return {name: cells[: recorded.count] for name, cells in self.columns.items()}
 
 
 def read_rows(directory: Path, recorded: RowFile) -> Rows:
@@ -68,28 +68,43 @@ def read_rows(directory: Path, recorded: RowFile) -> Rows:
 
     Raises CheckpointDamaged.
     """
+    return found_rows(directory, recorded).columns
+
+
+def found_rows(directory: Path, recorded: RowFile) -> FoundRows:
+    """The same, with where earlier states end. Raises CheckpointDamaged."""
     path = directory / recorded.name
-    blocks: list[dict[str, NDArray[Any]]] = []
+    columns: dict[str, NDArray[Any]] = {}
+    sums: dict[int, int] = {}
     found, total = 0, 0
     try:
+        # No row takes less than a byte: a count that is wrong takes no memory that the file does not have.
+        count = min(recorded.count, path.stat().st_size)
         with path.open("rb") as file:
-            while not blocks or found < recorded.count:
+            while not columns or found < count:
                 content, frame = read_frame(file, recorded.name)
-                blocks.append(_rows_of(content))
-                found += len(next(iter(blocks[-1].values())))
+                part = _rows_of(content)
+                columns = columns or {name: np.empty(count, cells.dtype) for name, cells in part.items()}
+                rows = len(next(iter(part.values())))
+                for name, cells in part.items():
+                    columns[name][found : found + rows] = cells
+                found += rows
                 total = joined_sum(total, frame)
+                sums[found] = total
     except (msgspec.MsgspecError, LookupError, TypeError, ValueError, OSError) as error:
-        raise CheckpointDamaged(path, _said(error)) from None
+        raise CheckpointDamaged(path, said(error)) from None
     if found != recorded.count or total != recorded.sum:
         raise CheckpointDamaged(path, "its rows are not those of the state that names it")
-    return {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
+    return FoundRows(columns, sums)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """What is wrong, as a fault of a state says it."""
     return str(getattr(error, "strerror", None) or error)
 
 
 def joined_sum(total: int, more: int) -> int:
+    """The checksum of frames and one more behind them."""
     return zlib.crc32(more.to_bytes(4, "little"), total)
 
 
@@ -114,18 +129,17 @@ def _cells(cells: NDArray[Any]) -> dict[str, Any]:
 
 
 def _rows_of(block: bytes) -> dict[str, NDArray[Any]]:
-    columns: dict[str, Any] = msgspec.msgpack.decode(block)
-    return {name: _column(cells) for name, cells in columns.items()}
+    """The columns of a frame, which look at its bytes."""
+    return {name: _column(cells) for name, cells in _decoder.decode(block).items()}
 
 
-def _column(recorded: dict[str, Any]) -> NDArray[Any]:
-    if "texts" in recorded:
-        texts = np.empty(len(recorded["texts"]), object)
+def _column(recorded: _Cells) -> NDArray[Any]:
+    if recorded.texts is not None:
+        texts = np.empty(len(recorded.texts), object)
         texts[:] = [
-            None if cell is None else cell.decode("utf-8", "surrogatepass") for cell in recorded["texts"]
+            None if text is None else text.decode("utf-8", "surrogatepass") for text in recorded.texts
         ]
         return texts
-    dtype = recorded["dtype"]
-    return array_of(
-        dtype if isinstance(dtype, str) else [tuple(part) for part in dtype], [-1], recorded["cells"]
-    )
+    dtype = recorded.dtype
+    kind = dtype if isinstance(dtype, str) else [tuple(part) for part in dtype]
+    return array_of(kind, [-1], recorded.cells)
