@@ -20,9 +20,8 @@ from sinks.alert import instant_text
 from sinks.disposal import QueueItem
 
 Victims = list[tuple[str, ...]]
-#: Who is killed, twenty times or six; the order is the seed's.
+#: Who is killed, twenty times; the order is the seed's.
 VICTIMS: Victims = [(RUN,)] * 9 + [(SERVE,)] * 7 + [(RUN, SERVE)] * 4
-FEW_VICTIMS: Victims = [(RUN,)] * 3 + [(SERVE,)] * 2 + [(RUN, SERVE)]
 Moment = Literal["start", "work", "kept"]
 MOMENTS: tuple[Moment, ...] = ("start", "work", "work", "work", "kept")
 #: So fast a clock is meant that no lease lapses within the hours of the stream.

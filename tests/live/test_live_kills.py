@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from live.eventful_hours import START_MS, eventful_hours, write_eventful_site
-from live.killed_stream import FEW_VICTIMS, SPEED, VICTIMS, Killer, Victims, lived, replayed
+from live.killed_stream import SPEED, VICTIMS, Killer, lived, replayed
 from live.officers import Life, standing
 from live_system import LiveSystem
 
@@ -19,11 +19,9 @@ from sinks.disposal import QueueItem
 SEEDS = range(1, 1 + int(os.environ.get("FENCEWATCH_LIVE_SEEDS", "1")))
 
 
-@pytest.mark.parametrize(
-    "victims", [FEW_VICTIMS, pytest.param(VICTIMS, marks=pytest.mark.soak)], ids=["six", "twenty"]
-)
+@pytest.mark.soak  # in every run tests/live/test_living_worlds.py kills both processes
 @pytest.mark.parametrize("seed", SEEDS)
-def test_kills_in_one_stream(seed: int, victims: Victims, tmp_path: Path) -> None:
+def test_kills_in_one_stream(seed: int, tmp_path: Path) -> None:
     """Alerts are those of ``replay`` and of an undisturbed run, and what people did stands."""
     steps, site = eventful_hours(seed), write_eventful_site(tmp_path / "site")
     expected = replayed(tmp_path, site, steps)
@@ -31,7 +29,7 @@ def test_kills_in_one_stream(seed: int, victims: Victims, tmp_path: Path) -> Non
         lived(peace, steps, expected, None)
         undisturbed = peace.items()
     with LiveSystem(tmp_path / "killed", site, START_MS, SPEED) as killed:
-        lived(killed, steps, expected, Killer(killed, seed, victims))
+        lived(killed, steps, expected, Killer(killed, seed, VICTIMS))
         disturbed = killed.items()
     check_that_all_occurs(undisturbed)
     assert people_of(disturbed) == people_of(undisturbed), f"seed {seed}"
