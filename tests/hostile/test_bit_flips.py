@@ -22,7 +22,7 @@ from sinks.errors import SinkFailed
 TOLD = (PipelineError, GeofenceError, SinkFailed, OSError)
 #: Flips of files that can be read by themselves, and of the state by way of a whole start of the engine.
 SHORT, SHORT_STARTS = 150, 12
-LONG, LONG_STARTS = 2_000, 80
+LONG, LONG_STARTS = 2_000, 50
 
 
 @pytest.fixture(scope="module")

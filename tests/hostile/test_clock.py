@@ -157,6 +157,7 @@ def test_a_wrong_clock_at_boot_is_not_believed(system: DrivenSystem) -> None:
     system.start(SERVE, RUN)
     until(lambda: any("clock confirm" in line for line in problems(system)), "a problem told")
     assert sent(system, system.true_ms()) == {"accepted": 1, "rejected": []}
+    until(lambda: system.figures().clock_ms is not None, "the engine, which goes on from its state")
     assert abs(engine_ahead_s(system)) < 600
     assert kept(system) == before
     system.set_wall(0)

@@ -21,7 +21,7 @@ from pipeline.host.clock import system_now_ms
 
 #: Streams have no end that could be waited for; tests/console/test_server.py and its like read them.
 ENDLESS = ("/v1/alerts/stream", "/v1/positions/stream")
-SHORT, LONG = 3, 40
+SHORT, LONG = 3, 30
 #: What is asked follows from this alone.
 SEED = 20_261_129
 

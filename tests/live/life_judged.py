@@ -52,7 +52,7 @@ class Seen:
 
 def seeds_of(share: int) -> list[Any]:
     """A quarter of the seeds; in every run of the suite the first two of the first."""
-    long = range(share, int(os.environ.get("FENCEWATCH_WORLDS", "80")), SHARES)
+    long = range(share, int(os.environ.get("FENCEWATCH_WORLDS", "48")), SHARES)
     short = SHORT if share == 0 else 0
     return [n if place < short else pytest.param(n, marks=pytest.mark.soak) for place, n in enumerate(long)]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 from case_files import SHARED_CASES
 from replay.traces_site import geolife, write_traces_site
@@ -70,9 +71,12 @@ def test_a_simulated_county(tmp_path: Path) -> None:
 @pytest.mark.skipif(not TRACES.exists(), reason=f"no ../shared/data/{TRACES.name} beside the checkout")
 def test_recorded_traces(tmp_path: Path) -> None:
     """Years of strangers' lives at one fix a second or so: real gaps, real jumps, real crowds of fixes."""
-    recording = Recording(write_traces_site(geolife(TRACES), tmp_path / "site"), [TRACES])
+    rows = geolife(TRACES)
+    every_other = rows["device_id"].unique().sort()[::2]
+    rows = rows.filter(pl.col("device_id").is_in(every_other.implode()))
+    recording = Recording(write_traces_site(rows, tmp_path / "site"), [TRACES])
     alerts = assert_one_file(recording, tmp_path, [(100, 1), (100_000, 2)])
     found = kinds(alerts)
-    assert all(found[kind] > 40 for kind in ("boundary_violation", "zone_entry", "silent_device")), found
+    assert all(found[kind] > 20 for kind in ("boundary_violation", "zone_entry", "silent_device")), found
     assert any(len(alert.evidence) == 20 for alert in alerts), "no run was long"
     assert sum(alert.cleared_ms is not None for alert in alerts) > len(alerts) / 2
