@@ -82,6 +82,15 @@ class Names(list[str]):
         """The places by hash, those of one hash in order, shape (n,)."""
         return in_order_of(self.hashes)
 
+    @cached_property
+    def _ordered(self) -> NDArray[np.int64]:
+        return self.hashes[self.order]
+
+    def places_of(self, name: str) -> list[int]:
+        """Where a name stands, in order."""
+        begin, end = (int(np.searchsorted(self._ordered, hash(name), side)) for side in ("left", "right"))
+        return [place for place in self.order[begin:end].tolist() if self[place] == name]
+
 
 def in_order_of(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """The places of numbers in the order of these, of equal ones as they stand, shape (n,)."""
@@ -104,7 +113,10 @@ class ByName:
         """Where the rows are whose column ``by`` holds a name, in order."""
         found = self._found.get(by)
         if found is None:
-            found = self._found[by] = places_by_name(self.column(by))
+            column = self.column(by)
+            if isinstance(column, Names):  # a table of them would hold up all else for a second a million
+                return column.places_of(name)
+            found = self._found[by] = places_by_name(column)
         places = found.get(name, ())
         return (places,) if isinstance(places, int) else places
 

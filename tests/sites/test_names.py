@@ -54,6 +54,8 @@ def test_what_was_noted_is_what_there_is(seed: int) -> None:
     if texts == plain:
         single = [bool(text.strip() == text != "" and "\ud800" not in text) for text in texts]
         assert are_ids(names).tolist() == are_ids(plain).tolist() == single
+    for name in choice:
+        assert names.places_of(name) == [place for place, text in enumerate(plain) if text == name]
     by_hash, long = NamesByHash(names), NamesByHash(plain)
     assert [by_hash.get(name) for name in choice] == [long.get(name) for name in choice]
     assert [part.tolist() for part in by_hash.pairs(choice)] == [part.tolist() for part in long.pairs(choice)]
