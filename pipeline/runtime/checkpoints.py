@@ -137,10 +137,8 @@ class CheckpointStore:
 
     def put(self, part: str, checkpoint: Checkpoint) -> str:
         """Store a part's state; returns the token to get it by, once it is durable."""
-        parts = self._settled(part)
-        stem, before = self._next(part, parts), parts.handed
-        gains = {name: _gain(parts, name, growing) for name, growing in checkpoint.growing.items()}
-        parts.handed = parts.kept = self._write(stem, parts, checkpoint, gains, [before])
+        parts, stem, gains = self._begun(part, checkpoint)
+        parts.handed = parts.kept = self._write(stem, parts, checkpoint, gains, [parts.handed])
         return parts.handed
 
     def keep(self, part: str, checkpoint: Checkpoint) -> str | None:
@@ -152,14 +150,12 @@ class CheckpointStore:
         """
         if self._writer is None:
             return self.put(part, checkpoint)
-        parts = self._settled(part)
-        stem, before = self._next(part, parts), parts.handed
-        gains = {name: _gain(parts, name, growing) for name, growing in checkpoint.growing.items()}
+        parts, stem, gains = self._begun(part, checkpoint)
         for name in [name for name, gain in gains.items() if gain.bytes > _COPIED_BYTES_MOST]:
             self._grow(stem, parts, name, gains.pop(name))
         gains = {name: replace(gain, rows=_copied(gain.rows)) for name, gain in gains.items()}
         copied = replace(checkpoint, growing={}, others=dict(checkpoint.others))
-        parts.handed = parts.kept
+        before, parts.handed = parts.handed, parts.kept
         asked = [before, parts.handed]
         self._taken_s = time.monotonic()
         parts.writing = self._writer.submit(self._write_later, stem, parts, copied, gains, asked)
@@ -182,12 +178,14 @@ class CheckpointStore:
             self._is_awaited.clear()
         return parts
 
-    def _next(self, part: str, parts: _Part) -> str:
-        """The name of a part's next state."""
+    def _begun(self, part: str, checkpoint: Checkpoint) -> tuple[_Part, str, dict[str, _Gain]]:
+        """A part of which nothing is being written, the name of its next state, and what that has gained."""
+        parts = self._settled(part)
         if parts.number is None:
             parts.number = max(self._numbers(part), default=-1)
         parts.number += 1
-        return f"{part}-{parts.number:010d}"
+        gains = {name: _gain(parts, name, growing) for name, growing in checkpoint.growing.items()}
+        return parts, f"{part}-{parts.number:010d}", gains
 
     def _write_later(self, *state: Any) -> str:
         """As ``_write``, once the other parts are taken down as well, which it would slow down."""

@@ -26,8 +26,20 @@ for _kind, _letters in (
     (_CLOSING, b"}]"),
 ):
     _KINDS[list(_letters)] = _kind
+#: Where a byte stands: outside of texts, in one, or behind a backslash in one.
+_OUTSIDE, _INSIDE, _ESCAPED = range(3)
 #: How deep the elements stand in the array of an object.
 _ELEMENTS = 2
+
+
+@compiled
+def _behind(byte: int, where: int) -> int:
+    """Where the byte behind one stands that stands in a text."""
+    if where == _ESCAPED:
+        return _INSIDE
+    if byte == _BACKSLASH:
+        return _ESCAPED
+    return _OUTSIDE if byte == _QUOTE else _INSIDE
 
 
 @compiled
@@ -39,18 +51,13 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
     afterwards, was JSON with the same tokens before.
     """
     count, depth, last = 0, 0, _BETWEEN
-    was_gap, is_text, is_escaped = False, False, False
+    was_gap, where = False, _OUTSIDE
     for byte in text:
         is_between = False
-        if is_text:
+        if where != _OUTSIDE:
             if byte < _SPACE:
                 return -1
-            if is_escaped:
-                is_escaped = False
-            elif byte == _BACKSLASH:
-                is_escaped = True
-            elif byte == _QUOTE:
-                is_text = False
+            where = _behind(byte, where)
         else:
             kind = _KINDS[byte]
             if kind == _GAP:
@@ -60,7 +67,7 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
                 return -1
             last, was_gap = kind, False
             if kind == _QUOTED:
-                is_text = True
+                where = _INSIDE
             elif kind == _OPENING:
                 depth += 1
             elif kind == _CLOSING:
@@ -74,7 +81,7 @@ def compact_elements(text: Bytes, into: Bytes) -> int:
             return -1
         into[count] = _LINE_FEED if is_between else byte
         count += 1
-    return -1 if is_text or depth else count
+    return -1 if where != _OUTSIDE or depth else count
 
 
 @compiled
@@ -108,20 +115,15 @@ def _find_members(text: Bytes, begin: int, end: int, names: Bytes, ends: Ints, m
     if end - begin < 3 or text[begin] != _OPEN_BRACE or text[end - 1] != _CLOSE_BRACE:
         return False
     members[:] = -1
-    first, depth, number, is_text, is_escaped = begin + 1, 0, -1, False, False
+    first, depth, number, where = begin + 1, 0, -1, _OUTSIDE
     for place in range(begin + 1, end):
         byte = text[place]
-        if is_text:
-            if is_escaped:
-                is_escaped = False
-            elif byte == _BACKSLASH:
-                is_escaped = True
-            elif byte == _QUOTE:
-                is_text = False
+        if where != _OUTSIDE:
+            where = _behind(byte, where)
             continue
         kind = _KINDS[byte]
         if kind == _QUOTED:
-            is_text = True
+            where = _INSIDE
         elif depth == 0 and (byte == _COMMA or place == end - 1):
             number = _number_of(text, first, place, names, ends, number + 1)
             if number < 0 or members[number, 0] >= 0:

@@ -83,13 +83,9 @@ class Names(list[str]):
         return in_order_of(self.hashes)
 
     @cached_property
-    def _ordered(self) -> NDArray[np.int64]:
+    def hashes_in_order(self) -> NDArray[np.int64]:
+        """The hashes of the places in that order, shape (n,)."""
         return self.hashes[self.order]
-
-    def places_of(self, name: str) -> list[int]:
-        """Where a name stands, in order."""
-        begin, end = (int(np.searchsorted(self._ordered, hash(name), side)) for side in ("left", "right"))
-        return [place for place in self.order[begin:end].tolist() if self[place] == name]
 
 
 def in_order_of(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -115,7 +111,7 @@ class ByName:
         if found is None:
             column = self.column(by)
             if isinstance(column, Names):  # a table of them would hold up all else for a second a million
-                return column.places_of(name)
+                return places_of(name, column, *by_hash(column))
             found = self._found[by] = places_by_name(column)
         places = found.get(name, ())
         return (places,) if isinstance(places, int) else places
@@ -208,15 +204,27 @@ def hashes(names: Iterable[Hashable]) -> NDArray[np.int64]:
     return names.hashes if isinstance(names, Names) else np.fromiter(map(hash, names), np.int64)
 
 
-def order_by_hash(names: Column) -> NDArray[np.int64]:
-    """The places by hash, those of one hash in order, shape (n,)."""
-    return names.order if isinstance(names, Names) else in_order_of(hashes(names))
+def by_hash(names: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places by hash, those of one hash in order, and the hashes in that order, shape (n,) each."""
+    if isinstance(names, Names):
+        return names.order, names.hashes_in_order
+    of = hashes(names)
+    order = in_order_of(of)
+    return order, of[order]
+
+
+def places_of(
+    name: Hashable, names: Column, order: NDArray[np.int64], hashes_in_order: NDArray[np.int64]
+) -> list[int]:
+    """Where a name stands in a column, in order; the last two are what ``by_hash`` gives."""
+    begin, end = (int(np.searchsorted(hashes_in_order, hash(name), side)) for side in ("left", "right"))
+    return [place for place in order[begin:end].tolist() if names[place] == name]
 
 
 def repeated_places(names: Column) -> list[int]:
     """The places of the names that stand at another place too, in order; costs no table of all of them."""
     of = hashes(names)
-    ordered = of[names.order] if isinstance(names, Names) else np.sort(of)
+    ordered = names.hashes_in_order if isinstance(names, Names) else np.sort(of)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(twice):
         return []

@@ -37,9 +37,7 @@ class SiteLines:
 def table_of_lines(lines: Sequence[str], form: TableForm) -> Table:
     """Lines as if they had been read from their file."""
     names = (*form.columns, *form.optional)
-    columns = tuple(
-        _Shared() if name in _REPEATED else Names() if name in _IDS else _Texts() for name in names
-    )
+    columns = tuple(map(_column, names))
     try:
         for part in JoinedLines.of(lines).parts:  # rows are objects for no longer than their part is read
             rows = _decoder(names).decode(f"[{part.text}]")

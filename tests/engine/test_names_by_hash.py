@@ -31,7 +31,7 @@ def hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
     for module in (names_by_hash, row_columns, renumbering):
         monkeypatch.setattr(module, "hashes", few)
-    monkeypatch.setattr(names_by_hash, "hash", lambda name: hash(name) % kinds, raising=False)
+    monkeypatch.setattr(row_columns, "hash", lambda name: hash(name) % kinds, raising=False)
 
 
 @pytest.mark.parametrize("seed", range(30))

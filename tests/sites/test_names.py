@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.engine.names_by_hash import NamesByHash
-from pipeline.sites.row_columns import Names, first_places, hashes, order_by_hash, repeated_places
+from pipeline.sites.row_columns import Names, by_hash, first_places, hashes, places_of, repeated_places
 from pipeline.sites.sound_rows import are_ids
 
 TEXTS = [
@@ -47,15 +47,19 @@ def test_what_was_noted_is_what_there_is(seed: int) -> None:
     plain = [*names]
     texts = [text or "" for text in plain]
     assert np.array_equal(hashes(names), hashes(plain))
-    assert np.array_equal(order_by_hash(names), np.argsort(hashes(plain), kind="stable"))
-    assert np.array_equal(order_by_hash(plain), order_by_hash(names))
+    order, in_order = by_hash(names)
+    assert np.array_equal(order, np.argsort(hashes(plain), kind="stable"))
+    assert np.array_equal(in_order, hashes(plain)[order])
+    assert np.array_equal(by_hash(plain), by_hash(names))
     assert repeated_places(names) == repeated_places(plain)
     assert np.array_equal(first_places(names), first_places(plain))
     if texts == plain:
         single = [bool(text.strip() == text != "" and "\ud800" not in text) for text in texts]
         assert are_ids(names).tolist() == are_ids(plain).tolist() == single
     for name in choice:
-        assert names.places_of(name) == [place for place, text in enumerate(plain) if text == name]
-    by_hash, long = NamesByHash(names), NamesByHash(plain)
-    assert [by_hash.get(name) for name in choice] == [long.get(name) for name in choice]
-    assert [part.tolist() for part in by_hash.pairs(choice)] == [part.tolist() for part in long.pairs(choice)]
+        assert places_of(name, names, order, in_order) == [
+            place for place, text in enumerate(plain) if text == name
+        ]
+    found, long = NamesByHash(names), NamesByHash(plain)
+    assert [found.get(name) for name in choice] == [long.get(name) for name in choice]
+    assert [part.tolist() for part in found.pairs(choice)] == [part.tolist() for part in long.pairs(choice)]

@@ -28,6 +28,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+#: The columns that say where a binding was screened and how far and long it may move unseen, as they are
+#: where nothing is known of that.
+UNSCREENED = {
+    "_anchor_lon": 0.0, "_anchor_lat": 0.0, "_safe_m": -1.0, "_since_ms": END_MS, "_until_ms": BEGIN_MS,
+}  # fmt: skip
 #: Where no more fences open at once, the people whom they name are looked up.
 _OPENED_FEW = 100
 
@@ -45,6 +50,12 @@ class BoundaryEngine:
         "_trackers", "_hot", "_tracked", "_due_ms", "_anchor_lon", "_anchor_lat", "_safe_m", "_since_ms",
         "_until_ms", "_past_ms",
     )  # fmt: skip
+
+    _anchor_lon: NDArray[np.float64]
+    _anchor_lat: NDArray[np.float64]
+    _safe_m: NDArray[np.float64]
+    _since_ms: Ints
+    _until_ms: Ints
 
     def __init__(self, assignment: Assignment, context: TrackerContext) -> None:
         bindings = len(assignment.subjects.binding_person)
@@ -77,10 +88,8 @@ class BoundaryEngine:
 
     def _set_unscreened(self, bindings: int) -> None:
         """Nothing is known of where a binding may move without being looked at."""
-        self._anchor_lon, self._anchor_lat = np.zeros(bindings), np.zeros(bindings)
-        self._safe_m = np.full(bindings, -1.0)
-        self._since_ms = np.full(bindings, END_MS, np.int64)
-        self._until_ms = np.full(bindings, BEGIN_MS, np.int64)
+        for name, cell in UNSCREENED.items():
+            setattr(self, name, np.full(bindings, cell))
 
     def process(self, fixes: PingBatch, binding: Ints, row: Ints) -> list[Alert]:
         """Fixes in order of arrival, each with its binding and its person's row at its event time."""

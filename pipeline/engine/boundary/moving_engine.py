@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from geofences.box import area_boxes, grown
 from geofences.fence import Fence
-from geofences.instant import BEGIN_MS, END_MS
-from pipeline.engine.boundary.boundary_engine import BoundaryEngine
+from geofences.instant import END_MS
+from pipeline.engine.boundary.boundary_engine import UNSCREENED, BoundaryEngine
 from pipeline.engine.boundary.distance_screen import SEARCH_RADIUS_M
 from pipeline.engine.boundary.family import History
 from pipeline.engine.moved_columns import NewNumbers
@@ -18,11 +18,6 @@ from pipeline.engine.renumbering import Renumbering
 from sinks.alert import Alert
 
 Ints = NDArray[np.int64]
-
-#: The columns that say where a binding was screened, and what they say where it was not.
-_UNSCREENED = {
-    "_anchor_lon": 0.0, "_anchor_lat": 0.0, "_safe_m": -1.0, "_since_ms": END_MS, "_until_ms": BEGIN_MS,
-}  # fmt: skip
 
 
 class MovingBoundaryEngine(BoundaryEngine):
@@ -34,13 +29,15 @@ class MovingBoundaryEngine(BoundaryEngine):
         The log of fixes has moved already. The sites differ from the clock on and in leaves approved later,
         and only for the bindings ``concerned``, where it is known; then all others keep their numbers.
         """
-        to, bindings = numbers.bindings, len(self._assignment.subjects.binding_person)
-        self._hot = to.moved(self._hot, bindings, False)
-        self._tracked = to.moved(self._tracked, bindings, False)
-        self._due_ms = to.moved(self._due_ms, bindings, END_MS)
-        self._move_anchors(to, bindings, concerned)
-        gone = [] if concerned is None else np.flatnonzero(to.to < 0).tolist()
-        moving = list(self._trackers) if concerned is None else [*concerned.tolist(), *gone]
+        of_bindings, count = numbers.bindings, len(self._assignment.subjects.binding_person)
+        self._hot = of_bindings.moved(self._hot, count, False)
+        self._tracked = of_bindings.moved(self._tracked, count, False)
+        self._due_ms = of_bindings.moved(self._due_ms, count, END_MS)
+        self._move_anchors(of_bindings, count, concerned)
+        moving = list(self._trackers)
+        if concerned is not None:
+            assert of_bindings.unused is not None, "all others keep their numbers"
+            moving = [*concerned.tolist(), *of_bindings.unused.tolist()]
         self.raised.move(numbers, None if concerned is None else moving)
         trackers = [self._trackers.pop(binding) for binding in moving if binding in self._trackers]
         earliest_ms = min((tracker.earliest_ms for tracker in trackers), default=END_MS)
@@ -118,5 +115,5 @@ class MovingBoundaryEngine(BoundaryEngine):
             self._set_unscreened(bindings)
             return
         kept = numbers.but(concerned[concerned < len(numbers.to)])
-        for name, cell in _UNSCREENED.items():
+        for name, cell in UNSCREENED.items():
             setattr(self, name, kept.moved(getattr(self, name), bindings, cell))
