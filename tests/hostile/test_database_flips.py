@@ -28,7 +28,7 @@ from sinks.positions import Contact, Position, PositionStore
 from sinks.rejects import RejectedRow, RejectStore
 from sinks.sqlite import sqlite3
 
-SHORT, LONG = 40, 1_000
+SHORT, LONG = 40, 2_000
 
 
 @pytest.fixture(scope="module")
