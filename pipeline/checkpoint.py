@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 
 Rows = Mapping[str, NDArray[Any]]
 
+#: The generation of what grows on from the rows of a stored state, as long as these stay as they were.
+STORED = -1
+
 
 class Growing(Protocol):
-    """Equal-length columns that rows are added to; ``generation`` changes when other rows change or go."""
+    """Equal-length columns that rows are added to; ``generation`` changes when other rows change or go.
+
+    It is ``STORED`` while they begin with the rows of the state that they were restored from.
+    """
 
     @property
     def generation(self) -> int: ...
@@ -20,7 +26,7 @@ class Growing(Protocol):
     def __len__(self) -> int: ...
 
     def rows_from(self, first: int) -> Rows:
-        """All columns from a row on."""
+        """All columns from a row on; their cells never change, whatever becomes of the rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ _AT_ONCE = 1 << 14
 class Columns:
     """Equal-length columns by name; ``columns["name"]`` is a view of the rows there are.
 
-    ``generation`` counts how often rows that were there have changed (``keep``, ``changed``).
+    ``generation`` counts how often rows that were there have changed (``keep``, ``put``). A cell that was
+    handed out never does: those that are others come in an array of their own.
     """
 
     def __init__(self, dtypes: Mapping[str, DTypeLike]) -> None:
@@ -33,10 +34,13 @@ class Columns:
         self.generation = 0
 
     @classmethod
-    def of(cls, rows: Mapping[str, NDArray[Any]]) -> Self:
-        """Columns that hold these rows."""
+    def of(cls, rows: Mapping[str, NDArray[Any]], generation: int = 0) -> Self:
+        """Columns that hold these rows, with room for more."""
         made = cls({name: cells.dtype for name, cells in rows.items()})
+        count = len(next(iter(rows.values())))
+        made._reserve(count + count // 3)
         made.append(rows)
+        made.generation = generation
         return made
 
     def __len__(self) -> int:
@@ -63,10 +67,16 @@ class Columns:
         for name, held in self._held.items():
             self._held[name] = held[: self._rows][rows]
         self._rows = int(rows.sum())
-        self.changed()
+        self._changed()
 
-    def changed(self) -> None:
-        """Cells of rows that were there already have been changed."""
+    def put(self, name: str, cells: NDArray[Any]) -> None:
+        """Another column in the place of one, of all rows that there are."""
+        held = np.empty(self._capacity, self._held[name].dtype)
+        held[: self._rows] = cells
+        self._held[name] = held
+        self._changed()
+
+    def _changed(self) -> None:
         self.generation += 1
         self._next = None
 

@@ -131,6 +131,11 @@ def name_columns(assignment: Assignment) -> Columns:
     return made
 
 
+def are_same_names(one: Rows, other: Rows) -> bool:
+    """Whether two columns of names say the same in the same order."""
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
 def _devices(subjects: SubjectTable, spans: Spans) -> NDArray[np.object_]:
     return _texts(list(map(subjects.device_ids.__getitem__, spans.owner.tolist())))
 

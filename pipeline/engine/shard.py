@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geofences.fence import Fence
 from geofences.instant import BEGIN_MS
-from pipeline.checkpoint import Checkpoint, Stored
+from pipeline.checkpoint import STORED, Checkpoint, Stored
 from pipeline.engine.alert_writer import AlertWriter
 from pipeline.engine.assignment import Assignment
 from pipeline.engine.boundary.binding_tracker import BindingTracker
@@ -28,7 +28,14 @@ from pipeline.engine.detectors import DETECTORS
 from pipeline.engine.detectors.detector import Finding, Kept, ShardRows
 from pipeline.engine.grafting import Counts, Grafted, ShardGraft, graft
 from pipeline.engine.growing_columns import Columns
-from pipeline.engine.names import Names, ScopeName, name_columns, scope_numbers, scopes_in_columns
+from pipeline.engine.names import (
+    Names,
+    ScopeName,
+    are_same_names,
+    name_columns,
+    scope_numbers,
+    scopes_in_columns,
+)
 from pipeline.engine.policy_table import UNKNOWN_SOURCE
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.state_code import Form, Forms, decoded, taken_down
@@ -107,14 +114,17 @@ class Shard:
         for name, part in self._stateful().items():
             for attribute in part.KEPT if name in kept else ():
                 setattr(part, attribute, kept[name][_NAME_ON_DISK.get(attribute, attribute)])
-        growing = {name: Columns.of(rows) for name, rows in stored.rows.items()}
+        growing = {name: Columns.of(rows, STORED) for name, rows in stored.rows.items()}
         # The first version kept no names: its state is of this very site.
         names = growing.pop(_NAMES) if _NAMES in growing else None
         self._writer.log.grown(growing)
         scopes = kept.get(_SCOPES)
         if scopes is None and names is not None:  # of a version that named all scopes of the site
             scopes = scopes_in_columns(names.rows_from(0))
-        return self._move(names, scopes, start_ms, kept.keys())
+        alerts = self._move(names, scopes, start_ms, kept.keys())
+        if names is not None and are_same_names(names.rows_from(0), self._name_columns.rows_from(0)):
+            self._name_columns.generation = STORED
+        return alerts
 
     def moved_to(self, compiled: CompiledSite, at_ms: int, start_ms: int) -> tuple[Shard, list[Alert]]:
         """This shard under a site that differs from an instant on, which the clock has come to.

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.checkpoint import Checkpoint, Growing, Rows, Stored
+from pipeline.checkpoint import STORED, Checkpoint, Growing, Rows, Stored
 from pipeline.host.disk import put_file, sync_directory, write_in_pieces
 from pipeline.host.framed import FrameDamaged, frame_sum, framed, read_frame
 from pipeline.runtime.row_files import (
@@ -34,8 +34,6 @@ from pipeline.runtime.row_files import (
     said,
 )
 
-#: As much of what a thing has gained is copied, to be written behind; more (at a start) is written at once.
-_COPIED_BYTES_MOST = 64 << 20
 #: Parts of an epoch are taken down within so many seconds of each other.
 _TAKING_S = 0.1
 #: Seconds of rest for each byte written behind, as the log is on the same disk, whose sync took 0.3 s
@@ -80,11 +78,6 @@ class _Gain:
     generation: int
     is_new: bool
     rows: Rows
-
-    @property
-    def bytes(self) -> int:
-        """How much of it there is."""
-        return sum(cells.nbytes for cells in self.rows.values())
 
 
 class CheckpointStore:
@@ -151,15 +144,21 @@ class CheckpointStore:
         if self._writer is None:
             return self.put(part, checkpoint)
         parts, stem, gains = self._begun(part, checkpoint)
-        for name in [name for name, gain in gains.items() if gain.bytes > _COPIED_BYTES_MOST]:
-            self._grow(stem, parts, name, gains.pop(name))
-        gains = {name: replace(gain, rows=_copied(gain.rows)) for name, gain in gains.items()}
         copied = replace(checkpoint, growing={}, others=dict(checkpoint.others))
         before, parts.handed = parts.handed, parts.kept
         asked = [before, parts.handed]
         self._taken_s = time.monotonic()
         parts.writing = self._writer.submit(self._write_later, stem, parts, copied, gains, asked)
         return parts.handed
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether states that were taken down are not on disk yet, for which ``keep`` would wait."""
+        return any(part.writing is not None and not part.writing.done() for part in self._parts.values())
+
+    def skips(self, keeps: bool) -> bool:
+        """Whether an epoch that began like this leaves the states as they are; the last of all never does."""
+        return not keeps and self._writer is not None
 
     def catch_up(self) -> None:
         """No epoch follows this one: a state is durable again when ``keep`` returns."""
@@ -203,17 +202,17 @@ class CheckpointStore:
         asked: Sequence[str | None],
     ) -> str:
         """Make a state durable, and remove those that a restart can no longer ask for."""
+        part, named = stem.rpartition("-")[0], {_stem_of(token) for token in asked if token is not None}
+        if named:  # first, as rows of a state that was never told of may stand where these go
+            self._drop(part, named)
         for name, gain in gains.items():
             self._grow(stem, parts, name, gain)
         state = StateFile(parts.files, checkpoint.place, dict(checkpoint.others), checkpoint.whole)
         frame = framed(msgspec.msgpack.encode(state), f"{stem}.state")
         put_file(self._directory / f"{stem}.state", frame, self._rest)
         parts.held[stem] = {file.name for file in parts.files.values()}
-        stems = {stem, *(_stem_of(token) for token in asked if token is not None)}
-        if len(stems) > 1:
-            part = stem.rpartition("-")[0]
-            self._drop(part, stems)
-            parts.held = {held: files for held, files in parts.held.items() if held in stems}
+        if named:
+            parts.held = {held: files for held, files in parts.held.items() if held in {stem, *named}}
             self._drop_rows(part, set().union(*parts.held.values()))
         return f"{stem}.{frame_sum(frame):08x}"
 
@@ -227,6 +226,9 @@ class CheckpointStore:
         part = self._parts.setdefault(name, _Part())
         part.handed = part.kept = token
         part.held[stem] = {file.name for file in state.files.values()}
+        begun = {each: file for each, file in state.files.items() if file.size >= 0}
+        part.files = {each: msgspec.structs.replace(file) for each, file in begun.items()}
+        part.generations = dict.fromkeys(part.files, STORED)
         ahead = self._ahead.pop(name).result() if name in self._ahead else {}
         if name in self._following:
             self.read_ahead(self._following[name])
@@ -240,20 +242,23 @@ class CheckpointStore:
     def _grow(self, stem: str, part: _Part, name: str, gain: _Gain) -> None:
         """Make durable what a growing thing has gained."""
         if gain.is_new:
-            part.files[name] = RowFile(f"{stem}.{name}.rows")
+            part.files[name] = RowFile(f"{stem}.{name}.rows", size=0)
             part.generations[name] = gain.generation
         file = part.files[name]
         if gain.count == file.count:
             return
-        total = file.sum
-        with (self._directory / file.name).open("wb" if gain.is_new else "ab", buffering=0) as rows:
+        total, size = file.sum, file.size
+        with (self._directory / file.name).open("wb" if gain.is_new else "r+b", buffering=0) as rows:
+            if rows.seek(0, os.SEEK_END) > size:  # of a process that was killed before it told of these
+                sync_directory(self._directory)  # no state counts them any more
+                rows.truncate(size)
             for block in blocks(gain.rows):
                 frame = framed(block, file.name)
-                write_in_pieces(rows.fileno(), frame, rows.seek(0, os.SEEK_END), self._rest)
-                total = joined_sum(total, frame_sum(frame))
+                write_in_pieces(rows.fileno(), frame, size, self._rest)
+                total, size = joined_sum(total, frame_sum(frame)), size + len(frame)
         if gain.is_new:
             sync_directory(self._directory)
-        file.count, file.sum = gain.count, total
+        file.count, file.sum, file.size = gain.count, total, size
 
     def _rest(self, size: int) -> None:
         """Lets others have the disk, unless somebody waits for what is written."""
@@ -282,10 +287,6 @@ def _gain(part: _Part, name: str, growing: Growing) -> _Gain:
     is_new = file is None or part.generations[name] != growing.generation
     first = 0 if file is None or is_new else file.count
     return _Gain(len(growing), growing.generation, is_new, growing.rows_from(first))
-
-
-def _copied(rows: Rows) -> Rows:
-    return {name: cells.copy() for name, cells in rows.items()}
 
 
 def _stem_of(token: str) -> str:

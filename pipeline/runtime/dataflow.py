@@ -78,6 +78,7 @@ def build(parts: Parts) -> Dataflow:
             made,
             parts.until_ms,
             keeping,
+            token,
             state,
             list_rejects=listed,
             read_batteries=parts.write_rows is not None,
@@ -92,7 +93,7 @@ def build(parts: Parts) -> Dataflow:
 
     def route(item: Taken) -> Sequence[ShardItem | EpochStart]:
         if isinstance(item, EpochStart):
-            return [EpochStart(shard) for shard in range(parts.router.shards)]
+            return [EpochStart(shard, item.keeps) for shard in range(parts.router.shards)]
         return parts.router.route(item) if isinstance(item, Accepted) else []
 
     flow = Dataflow("fencewatch")

@@ -93,7 +93,7 @@ class LiveEngine:
         store = self._store
         store.write_behind()
         parts = Parts(
-            source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement, store.catch_up),
+            source=LiveLog(self._open_log, halt, self._stop, self._done_with, agreement, store),
             make_intake=self._make_intake,
             router=request.sites.router,
             make_shard=request.sites.make_shard,

@@ -31,11 +31,15 @@ class CheckpointDamaged(PipelineError):  # noqa: N818 - the name says what is th
 
 
 class RowFile(msgspec.Struct):
-    """Rows of a growing thing: how many count (-1: not begun yet) and the checksum of their frames."""
+    """Rows of a growing thing: how many count (-1: not begun), and the checksum and bytes of their frames.
+
+    ``size`` is -1 in states of versions that did not note it.
+    """
 
     name: str
     count: int = -1
     sum: int = 0
+    size: int = -1
 
 
 class _Cells(msgspec.Struct):

@@ -11,6 +11,7 @@ from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourc
 from pipeline.log.decoded import DecodedLog
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.runtime.agreement import Agreement, place_of, sealed_place
+from pipeline.runtime.checkpoints import CheckpointStore
 from pipeline.runtime.halt import Halt
 from pipeline.stream.items import EpochStart, LogEnd, LogItem
 
@@ -75,13 +76,13 @@ class LiveLog(FixedPartitionedSource[LogItem, str]):
         stop: Event,
         done_with: Callable[[int], None],
         agreement: Agreement,
-        catch_up: Callable[[], None],
+        store: CheckpointStore,
     ) -> None:
         """``done_with`` gets the earliest offset from which a restart may ask for the log.
 
-        States are written behind until ``catch_up`` was called, before the last epoch is closed.
+        States are written behind to the ``store`` until the last epoch is to be closed.
         """
-        self._catch_up = catch_up
+        self._store = store
         self._agreement = agreement
         self._open_log = open_log
         self._halt = halt
@@ -97,7 +98,7 @@ class LiveLog(FixedPartitionedSource[LogItem, str]):
             offset = place_of(resume_state)
             self._agreement.source(offset)
             log = self._open_log(offset)
-        return _LivePart(log, offset, self._halt, self._stop, self._done_with, self._catch_up)
+        return _LivePart(log, offset, self._halt, self._stop, self._done_with, self._store)
 
 
 class _LivePart(StatefulSourcePartition[LogItem, str]):
@@ -108,19 +109,20 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
         halt: Halt,
         stop: Event,
         done_with: Callable[[int], None],
-        catch_up: Callable[[], None],
+        store: CheckpointStore,
     ) -> None:
         """Without a log, for which there is a fault, it only ends. ``resumed``: what it went on from."""
         self._log = log
         self._halt = halt
         self._stop = stop
         self._done_with = done_with
-        self._catch_up = catch_up
+        self._store = store
         self._is_behind = True
         #: Where the last epoch that had items ended, which is what the next one such tells the runtime.
         self._ended = resumed
         self._told = resumed
         self._is_begun = False
+        self._keeps = True
         self._kept = 0 if log is None else log.offset
         self._awake: datetime | None = None
 
@@ -129,15 +131,15 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
             raise AbortExecution  # the end of the input would commit what the fault left undone
         if self._stop.is_set():
             self._is_behind = False
-            self._catch_up()
+            self._store.catch_up()
             raise StopIteration
         items: list[LogItem] = []
         with self._halt.at_fault():
             items += self._log.poll()
         # Where nothing comes any more, one epoch more tells of what was written behind.
         if not self._is_begun and (items or self._ended != self._told):
-            self._is_begun = True
-            items.insert(0, EpochStart())
+            self._is_begun, self._keeps = True, not self._store.is_writing
+            items.insert(0, EpochStart(keeps=self._keeps))
         # The runtime compares with the machine's clock; no judgement depends on it.
         self._awake = None if items else datetime.now(UTC) + _REST
         return items
@@ -149,7 +151,8 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
         """Where a restart goes on; the offset returned the last time is committed by now.
 
         It is where the states of the other steps are that are told of in the same epoch: those of the end of
-        the epoch before. Where nothing came in an epoch, none of them is kept, and nothing is told anew.
+        the last epoch before in which any were kept. Where nothing came in an epoch, or states were still
+        being written when it began, none of them is kept, and nothing is told anew.
         """
         with self._halt.at_fault():
             self._done_with(self._kept)
@@ -157,7 +160,7 @@ class _LivePart(StatefulSourcePartition[LogItem, str]):
         assert self._log is not None, "a fault says why"
         if not self._is_behind:
             self._told = self._log.offset
-        elif self._is_begun:
+        elif self._is_begun and self._keeps:
             self._told, self._ended = self._ended, self._log.offset
         self._is_begun = False
         self._kept = max(self._kept, self._told)

@@ -67,13 +67,16 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
         intake: Intake,
         until_ms: int | None,
         keeping: Keeping,
+        token: str | None,
         stored: Stored | None,
         *,
         list_rejects: bool = True,
         read_batteries: bool = False,
         sites: SiteHistory | None = None,
     ) -> None:
-        """``stored`` is what the intake goes on from; ``read_batteries``: somebody asks for them.
+        """``stored``, named by ``token``, is what the intake goes on from.
+
+        ``read_batteries``: somebody asks for them.
 
         ``sites`` takes the changes of the site, where there may be any.
         """
@@ -86,6 +89,8 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
         self._keeping = keeping
         self._place = 0 if stored is None else stored.place
         self._sent = {} if stored is None else dict(stored.others)
+        self._token = token
+        self._epoch = EpochStart()
 
     def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Taken], bool]:
         emitted: list[Taken] = []
@@ -110,6 +115,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
     def _receive(self, item: LogItem) -> list[Taken]:
         match item:
             case EpochStart():
+                self._epoch = item
                 return [item]
             case LogEnd():
                 return self._end(item)
@@ -180,10 +186,11 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
 
     def snapshot(self) -> str | None:
         self._halt.forbid_commit()
-        if self._keeping.store is None:
-            return None
+        if self._keeping.store is None or self._keeping.store.skips(self._epoch.keeps):
+            return self._token
         kept = replace(self._intake.checkpoint(), place=self._place, others=self._sent)
-        return self._keeping.store.keep("intake", kept)
+        self._token = self._keeping.store.keep("intake", kept)
+        return self._token
 
 
 class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardReport, str | None]):
@@ -199,6 +206,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
         self._halt = keeping.halt
         self._keeping = keeping
         self._token = token
+        self._epoch = EpochStart()
         self._number = -1
         self._place = 0
         self._shard: Shard | None = None
@@ -215,6 +223,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
         with self._halt.at_fault():
             for item in [] if self._halt else values:
                 if isinstance(item, EpochStart):
+                    self._epoch = item
                     continue
                 place = item.accepted.offset, item.accepted.clock_ms
                 updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in self._judge(item)}
@@ -258,15 +267,18 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
             if stored is not None:
                 self._of_the_site = shard.restore(stored, item.accepted.start_ms)
             shard.start(item.accepted.start_ms)
+            if self._keeping.store is not None:
+                shard.checkpoint()  # the first takes longest: better now than while rows wait
             self._shard = shard
         return self._shard
 
     def snapshot(self) -> str | None:
         self._halt.forbid_commit()
-        if self._keeping.store is None or self._shard is None:
+        store = self._keeping.store
+        if store is None or self._shard is None or store.skips(self._epoch.keeps):
             return self._token
         kept = replace(self._shard.checkpoint(), place=self._place)
-        self._token = self._keeping.store.keep(f"shard-{self._number}", kept)
+        self._token = store.keep(f"shard-{self._number}", kept)
         return self._token
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS
 from pipeline.bare import bare
-from pipeline.checkpoint import Checkpoint, Growing, Rows, Stored
+from pipeline.checkpoint import STORED, Checkpoint, Growing, Rows, Stored
 from pipeline.ping import PingBatch
 from pipeline.reading.challenges import Challenges
 from pipeline.reading.raw_batch import RawBatch
@@ -82,6 +82,8 @@ class Counts:
 
 class Named(Growing, Protocol):
     """Things by number, with their names."""
+
+    generation: int
 
     @property
     def ids(self) -> Sequence[str]: ...
@@ -199,13 +201,16 @@ class Intake:
         seen = kept
         texts = stored.rows["challenges"]["texts"].tolist()
         codes = np.array([self.challenges.code(text) for text in texts], np.int32)
-        if not np.array_equal(codes, np.arange(len(codes))):
+        if np.array_equal(codes, np.arange(len(codes))):
+            self.challenges.generation = STORED
+        else:
             seen = kept.copy()
             named = seen["challenge"] >= 0
             seen["challenge"][named] = codes[seen["challenge"][named]]
         if self._devices is not None and "devices" in stored.rows:
-            seen = self._renumbered(seen, stored.rows["devices"]["id"].tolist(), self._devices.ids)
-        self._known = KnownRows(self._table_of(seen), self._known.generation + 1)
+            seen = self._renumbered(seen, stored.rows["devices"]["id"].tolist(), self._devices)
+        generation = STORED if seen is kept else self._known.generation + 1
+        self._known = KnownRows(self._table_of(seen), generation)
         self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
         self.start_ms, self.clock_ms = facts["start_ms"], facts["clock_ms"]
 
@@ -217,9 +222,11 @@ class Intake:
         return seen_rows(seen)
 
     @staticmethod
-    def _renumbered(seen: NDArray[Any], before: list[str], now: Sequence[str]) -> NDArray[Any]:
+    def _renumbered(seen: NDArray[Any], before: list[str], devices: Named) -> NDArray[Any]:
         """Rows of devices have the numbers of now; -1 where one has none, as where they had none before."""
+        now = devices.ids
         if before == list(now[: len(before)]):
+            devices.generation = STORED
             return seen
         number = dict(zip(now, range(len(now)), strict=True))
         places = np.fromiter(map(number.get, before, repeat(-1)), np.int32, len(before))

@@ -30,13 +30,15 @@ class LogEnd:
 class EpochStart:
     """The first item of an epoch that has any. It reaches every step that keeps state, and changes nothing.
 
-    ``shard``: the one it goes to; -1 before that.
+    ``shard``: the one it goes to; -1 before that. ``keeps``: states are kept at the end of the epoch; not
+    where those before are still being written, for which the stream would wait.
 
-    The runtime keeps the state of what got something in an epoch, and of nothing else; where states are
+    The runtime asks for the state of what got something in an epoch, and of nothing else; where states are
     written behind (``CheckpointStore.write_behind``), all have to be kept in the same epochs.
     """
 
     shard: int = -1
+    keeps: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,14 +11,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from pipeline.checkpoint import Checkpoint
+from pipeline.checkpoint import STORED, Checkpoint
 from pipeline.engine.growing_columns import Columns
 from pipeline.host.disk import put_file
 from pipeline.runtime import checkpoints
-from pipeline.runtime.checkpoints import CheckpointStore, read_state
+from pipeline.runtime.checkpoints import CheckpointStore, StateFile, read_state
 from pipeline.runtime.row_files import CheckpointDamaged
 from sinks.durable import Rest
 
@@ -40,7 +41,8 @@ def add(columns: Columns, *rows: int) -> None:
 
 
 def stored_numbers(store: CheckpointStore, token: str) -> list[int]:
-    rows = store.get(token).rows["log"]
+    """What another process finds: whoever gets a state goes on from it."""
+    rows = CheckpointStore(store._directory).get(token).rows["log"]
     assert rows["name"].tolist() == [str(number) for number in rows["number"].tolist()]
     return list(rows["number"].tolist())
 
@@ -121,6 +123,55 @@ def test_rows_behind_the_last_state_do_not_count(tmp_path: Path) -> None:
     assert stored_numbers(resumed, token) == [1, 2]
 
 
+def test_a_new_process_goes_on_with_the_rows_of_the_one_before(tmp_path: Path) -> None:
+    """What that one had written and not told of gives way, its state first."""
+    store, log = CheckpointStore(tmp_path), numbers(*range(10_000))
+    told = store.put("shard-1", Checkpoint(b"0", {"log": log}))
+    (name, size), *_ = row_bytes(tmp_path).items()
+    add(log, *range(90_000, 100_000))
+    untold = store.put("shard-1", Checkpoint(b"1", {"log": log}))
+    resumed = CheckpointStore(tmp_path)
+    again = Columns.of(resumed.get(told).rows["log"], STORED)
+    add(again, 10_000)
+    tokens = [resumed.put("shard-1", Checkpoint(b"2", {"log": again})) for _ in range(2)]
+    assert list(row_bytes(tmp_path)) == [name]
+    assert row_bytes(tmp_path)[name] - size < 1_000, "one row, not all of them"
+    for token in tokens:
+        assert stored_numbers(CheckpointStore(tmp_path), token) == [*range(10_001)]
+    with pytest.raises(CheckpointDamaged):
+        resumed.get(untold)
+
+
+def test_rows_that_were_changed_as_they_were_restored_are_written_anew(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    token = store.put("shard-1", Checkpoint(b"0", {"log": numbers(1, 2, 3)}))
+    resumed = CheckpointStore(tmp_path)
+    again = Columns.of(resumed.get(token).rows["log"], STORED)
+    again.keep(again["number"] > 1)
+    following = resumed.put("shard-1", Checkpoint(b"1", {"log": again}))
+    assert [stored_numbers(CheckpointStore(tmp_path), each) for each in (token, following)] == [
+        [1, 2, 3],
+        [2, 3],
+    ]
+
+
+def test_rows_of_a_version_that_did_not_say_where_they_end_are_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "StateFile", before := lambda files, *rest: StateFile(
+        {name: msgspec.structs.replace(file, size=-1) for name, file in files.items()}, *rest
+    ))  # fmt: skip
+    assert before is not StateFile
+    token = CheckpointStore(tmp_path).put("shard-1", Checkpoint(b"0", {"log": numbers(1, 2)}))
+    monkeypatch.setattr(checkpoints, "StateFile", StateFile)
+    resumed = CheckpointStore(tmp_path)
+    again = Columns.of(resumed.get(token).rows["log"], STORED)
+    add(again, 3)
+    following = resumed.put("shard-1", Checkpoint(b"1", {"log": again}))
+    assert len(row_bytes(tmp_path)) == 2
+    assert stored_numbers(CheckpointStore(tmp_path), following) == [1, 2, 3]
+
+
 def test_written_behind_a_token_is_that_of_the_state_before(tmp_path: Path) -> None:
     """Until no epoch follows; a process that goes on begins with the token it got."""
     store = CheckpointStore(tmp_path)
@@ -152,8 +203,7 @@ def test_what_is_taken_down_does_not_change_while_it_is_written(
     monkeypatch.setattr(CheckpointStore, "_write", late)
     store.write_behind()
     store.keep("intake", Checkpoint(b"0", {"log": log}, 1, others))
-    log["number"][0] = 9
-    log.changed()
+    log.put("number", np.array([9, 2]))
     others["shard-1"] = 2
     may_write.set()
     store.catch_up()

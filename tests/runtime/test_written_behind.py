@@ -65,7 +65,13 @@ def test_stopped_dead_anywhere(seed: int, tmp_path: Path, monkeypatch: pytest.Mo
             raise OSError("the process is dead")
         return write(self, *arguments)
 
+    def asked(self: CheckpointStore, keeps: bool) -> bool:
+        skipped.append(skips(self, keeps))
+        return skipped[-1]
+
+    skips, skipped = CheckpointStore.skips, list[bool]()
     monkeypatch.setattr(CheckpointStore, "_write", late)
+    monkeypatch.setattr(CheckpointStore, "skips", asked)
     disturbed, beside = data_of(tmp_path / "disturbed"), data_of(tmp_path / "beside")
     write_log(disturbed / "journal", 0, MINUTES)
     found: dict[str, bytes] = {}
@@ -79,6 +85,7 @@ def test_stopped_dead_anywhere(seed: int, tmp_path: Path, monkeypatch: pytest.Mo
     write_log(beside / "journal", MINUTES, MINUTES + 10)
     assert found == judged(beside, {})
     assert len(found) > 2
+    assert 20 < sum(skipped) < len(skipped) - 20, "epochs in which states were still written, and others"
 
 
 def test_an_engine_told_to_end_has_kept_all(tmp_path: Path) -> None:

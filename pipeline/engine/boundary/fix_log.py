@@ -124,8 +124,7 @@ class FixLog:
             self._keep(kept)
         if numbers.unused is not None:  # the others keep their numbers
             return
-        self._rows["binding"][:] = numbers.to[self._rows["binding"]]
-        self._rows.changed()
+        self._rows.put("binding", numbers.to[self._rows["binding"]])
 
     def columns(self, rows: Ints, *names: str) -> list[NDArray[Any]]:
         """Some columns at some rows."""
@@ -196,8 +195,9 @@ class FixLog:
             return
         radius_m = self.radii_m(rows, table, self._rows["event_ms"][rows])
         if not np.array_equal(radius_m, self._rows["radius_m"][rows]):
-            self._rows["radius_m"][rows] = radius_m
-            self._rows.changed()
+            radii_m = self._rows["radius_m"].copy()
+            radii_m[rows] = radius_m
+            self._rows.put("radius_m", radii_m)
 
     def forget(self, horizon_ms: int, lateness_ms: int) -> None:
         """Drop what is older than the horizon and than each binding's own lateness window."""
@@ -215,7 +215,7 @@ class FixLog:
         number = np.cumsum(kept) - 1
         before = self._rows["before"].copy()
         _relink(before, self._rows["before"], kept)
-        self._rows["before"][:] = np.where(before >= 0, number[before], _NONE)
+        self._rows.put("before", np.where(before >= 0, number[before], _NONE))
         last = self.last.copy()
         while (gone := (last >= 0) & ~kept[last]).any():
             last[gone] = before[last[gone]]
