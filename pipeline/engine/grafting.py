@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,11 +97,16 @@ class SubjectGraft:
             for name, count in zip(rows.devices, had, strict=True)
             if count or name in mine.devices
         }
-        bearers = mine.bearers
-        self.part = build_subject_table(_part({**bearers, **self.people}, self._devices), 0, trees)
+        self._bearers = mine.bearers
+        self._trees = trees
 
     def __bool__(self) -> bool:
         return bool(self.people or self._devices)
+
+    @cached_property
+    def part(self) -> SubjectTable:
+        """What the change is about, compiled as a small site of its own."""
+        return build_subject_table(_part({**self._bearers, **self.people}, self._devices), 0, self._trees)
 
     def make(self) -> Grafted:
         """Makes the change."""

@@ -101,31 +101,11 @@ class SilenceWatch:
         """All deadlines before an instant: silences begun, grown graver, or ended with their episode."""
         if self._due_ms >= past_ms:
             return Silences(*(np.empty(0, np.int64) for _ in range(5)))
-        deadline_ms = self._deadlines_ms()
-        fires = (deadline_ms < past_ms) & (deadline_ms < self._to_ms[:, None])
-        level = np.maximum(fires.sum(axis=1), self.level)
-        begun = (level > 0) & (self.level == 0)
-        self.raised_ms[begun] = deadline_ms[begun, 0]
-        over = self._to_ms < past_ms
-        changed = np.flatnonzero((level > self.level) | (over & (level > 0)))
-        cleared_ms = np.where(over, self._to_ms, END_MS)[changed]
-        found = Silences(changed, self.last_ms[changed], self.raised_ms[changed], level[changed], cleared_ms)
-        self.level = level
-        self.last_ms[over], self.level[over] = END_MS, 0
-        self._due_ms = self._next_due_ms(past_ms)
-        return found
-
-    def _deadlines_ms(self) -> Ints:
-        levels_ms = self._table.silence_ms[self._table.numbers_at(self.last_ms), self.kind]
-        deadlines_ms: Ints = (self.last_ms + self.gap_ms)[:, None] + levels_ms
-        return deadlines_ms
-
-    def _next_due_ms(self, past_ms: int) -> int:
-        """No deadline of those heard of so far lies before this."""
-        deadline_ms = self._deadlines_ms()
-        ahead = deadline_ms[deadline_ms >= past_ms]
-        ends = self._to_ms[self.level > 0]
-        return int(min(ahead.min(initial=END_MS), ends.min(initial=END_MS)))
+        found, self._due_ms = _advance(
+            past_ms, self.last_ms, self.kind, self.level, self.raised_ms, self.gap_ms, self._to_ms,
+            self._table.from_ms, self._table.silence_ms,
+        )  # fmt: skip
+        return Silences(*found)
 
 
 class SilentDevices(Detector):
@@ -183,6 +163,44 @@ class SilentDevices(Detector):
         cleared_ms = [None if ms == END_MS else ms for ms in found.cleared_ms.tolist()]
         columns = zip(person, device, onset_ms, raised_ms, cleared_ms, level, strict=True)
         return [Finding(SILENT_DEVICE, *column) for column in columns]
+
+
+@njit(cache=True, nogil=True)
+def _advance(  # type: ignore[no-untyped-def]  # numba infers the arrays
+    past_ms, last_ms, kind, level, raised_ms, gap_ms, to_ms, policy_from_ms, silence_ms
+):
+    """Columns of ``Silences``, shape (5, k), and before when no deadline of those heard of so far lies."""
+    found = np.empty((5, 16), np.int64)
+    count, due_ms = 0, END_MS
+    for e in range(len(last_ms)):
+        policy = len(policy_from_ms) - 1
+        while policy_from_ms[policy] > last_ms[e]:
+            policy -= 1
+        levels_ms = silence_ms[policy, kind[e]]
+        since_ms, fired, ahead_ms = last_ms[e] + gap_ms[e], 0, END_MS
+        for threshold in range(len(levels_ms)):
+            deadline_ms = since_ms + levels_ms[threshold]
+            if deadline_ms >= past_ms:
+                ahead_ms = min(ahead_ms, deadline_ms)
+            elif deadline_ms < to_ms[e]:
+                fired += 1
+        is_over, reached = to_ms[e] < past_ms, max(fired, level[e])
+        if reached and not level[e]:
+            raised_ms[e] = since_ms + levels_ms[0]
+        if reached > level[e] or (is_over and reached):
+            if count == found.shape[1]:
+                found = np.concatenate((found, np.empty((5, count), np.int64)), axis=1)
+            found[0, count], found[1, count], found[2, count] = e, last_ms[e], raised_ms[e]
+            found[3, count], found[4, count] = reached, to_ms[e] if is_over else END_MS
+            count += 1
+        level[e] = 0 if is_over else reached
+        if is_over:
+            last_ms[e] = END_MS
+            continue
+        due_ms = min(due_ms, ahead_ms)
+        if reached:
+            due_ms = min(due_ms, to_ms[e])
+    return (found[0, :count], found[1, :count], found[2, :count], found[3, :count], found[4, :count]), due_ms
 
 
 @njit(cache=True, nogil=True)
