@@ -42,7 +42,7 @@ class SqliteFile:
         """The thread's connection; every statement sees what is committed by then."""
         connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
         if connection is None:
-            connection = self.connected(_BUSY_S)
+            connection = self.connected()
             self._of_thread.connection = connection
             with self._mutex:
                 self._all.append(connection)
@@ -100,7 +100,7 @@ class SqliteFile:
         except sqlite3.Error as error:
             raise SinkFailed(f"{self._path}: cannot be used: {why(error)}") from error
 
-    def connected(self, wait_s: float) -> sqlite3.Connection:
+    def connected(self, wait_s: float = _BUSY_S) -> sqlite3.Connection:
         """A connection of the caller's own, who closes it; ``wait_s`` is how long it waits for others."""
         connection = sqlite3.connect(
             self._path, timeout=wait_s, isolation_level=None, check_same_thread=False

@@ -110,25 +110,24 @@ def scope_numbers(old: Mapping[int, ScopeName], fences: CompiledFences) -> Ints:
 def name_columns(assignment: Assignment) -> Columns:
     """``Names.of(assignment).columns()``, without a tuple for everything there is."""
     subjects, leaves = assignment.subjects, assignment.leaves
-    people, none = _texts(subjects.person_ids), np.empty(0, np.object_)
+    people, ids = _texts(subjects.person_ids), _texts([one.leave_id for one in leaves])
+    nobody = np.zeros(len(people), np.int64), np.full(len(people), None, np.object_)
+    begun_ms = np.array([one.valid_from_ms for one in leaves], np.int64)
+    bound = _devices(subjects, subjects.bindings), people[subjects.binding_person]
+    # Nearly always each binding is one episode.
+    are_alike = np.array_equal(subjects.episode_binding, np.arange(len(bound[0])))
     bearer = subjects.binding_person[subjects.episode_binding]
+    followed = bound if are_alike else (_devices(subjects, subjects.episodes), people[bearer])
     lists = (
-        (people, none, np.zeros(len(people), np.int64)),
-        (_devices(subjects, subjects.bindings), people[subjects.binding_person], subjects.bindings.from_ms),
-        (_devices(subjects, subjects.episodes), people[bearer], subjects.episodes.from_ms),
-        (
-            _texts([one.leave_id for one in leaves]),
-            none,
-            np.array([o.valid_from_ms for o in leaves], np.int64),
-        ),
+        (people, nobody[1], nobody[0]),
+        (*bound, subjects.bindings.from_ms),
+        (*followed, subjects.episodes.from_ms),
+        (ids, np.full(len(ids), None, np.object_), begun_ms),
     )
-    made = _no_columns()
-    for number, (name, person, of) in zip(LISTS, lists, strict=True):
-        whose = person if len(person) == len(name) else np.full(len(name), None, np.object_)
-        made.append(
-            {"list": np.full(len(name), number, np.int8), "name": name, "person": whose, "number": of}
-        )
-    return made
+    counts = [len(name) for name, _, _ in lists]
+    name, person, number = (np.concatenate(cells) for cells in zip(*lists, strict=True))
+    which = np.repeat(np.array(LISTS, np.int8), counts)
+    return Columns.of({"list": which, "name": name, "person": person, "number": number})
 
 
 def are_same_names(one: Rows, other: Rows) -> bool:

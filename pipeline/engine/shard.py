@@ -121,10 +121,9 @@ class Shard:
         scopes = kept.get(_SCOPES)
         if scopes is None and names is not None:  # of a version that named all scopes of the site
             scopes = scopes_in_columns(names.rows_from(0))
-        alerts = self._move(names, scopes, start_ms, kept.keys())
         if names is not None and are_same_names(names.rows_from(0), self._name_columns.rows_from(0)):
-            self._name_columns.generation = STORED
-        return alerts
+            self._name_columns.generation, names = STORED, None
+        return self._move(names, scopes, start_ms, kept.keys())
 
     def moved_to(self, compiled: CompiledSite, at_ms: int, start_ms: int) -> tuple[Shard, list[Alert]]:
         """This shard under a site that differs from an instant on, which the clock has come to.

@@ -55,7 +55,9 @@ def differing_rows(registry: Registry, files: PlainFiles) -> DifferingRows | Non
     there: dict[str, Rows] = {}
     given: dict[str, Rows] = {}
     changed: dict[Key, list[Document]] = {}
-    for table, known in site_rows.row_lines_at(connection, record).items():
+    with registry.paired() as pair:
+        standing = site_rows.row_lines_at(pair, record)
+    for table, known in standing.items():
         found = _differing(known, files.rows[table])
         if found is None:
             return None

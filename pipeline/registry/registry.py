@@ -6,7 +6,8 @@ each is taken once and in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -161,7 +162,14 @@ class Registry:
 
     def lines_at(self, record: int) -> SiteLines:
         """``documents_at`` as what the registry holds of each row."""
-        return site_rows.lines_at(self.file.reading(), max(record, 0))
+        with self.paired() as pair:
+            return site_rows.lines_at(pair, max(record, 0))
+
+    @contextmanager
+    def paired(self) -> Iterator[site_rows.Pair]:
+        """Two connections, for what reads the whole registry."""
+        with closing(self.file.connected()) as other:
+            yield site_rows.Pair(self.file.reading(), other)
 
     def versions(self, key: Key) -> Sequence[Document]:
         """All rows about an id as they are now, in the order of the file."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -246,34 +247,55 @@ def replaced_after(connection: sqlite3.Connection, record: int) -> Iterator[tupl
         yield (kind, name), json_value(line)
 
 
-def lines_at(connection: sqlite3.Connection, record: int) -> SiteLines:
+class Pair(NamedTuple):
+    """Two connections to one registry: half of its rows is read through each, at the same time."""
+
+    one: sqlite3.Connection
+    other: sqlite3.Connection
+
+
+def lines_at(pair: Pair, record: int) -> SiteLines:
     """The whole site as it was when a record had been taken; its holidays are those of now.
 
     Years of holidays are only ever added, and of a year that a table lacks nothing was judged.
     """
-    texts = texts_at(connection, record)
-    lines = {kind: in_order(found) for kind, found in _joined_rows(connection, record).items()}
+    texts = texts_at(pair.one, record)
+    lines = {kind: in_order(found) for kind, found in _joined_rows(pair, record).items()}
     policies = tuple(map(json_value, lines[POLICIES]))
     return SiteLines({kind: lines[kind] for kind in TABLES}, lines[FENCES], policies=policies, **texts)
 
 
-def _joined_rows(connection: sqlite3.Connection, record: int) -> dict[str, list[Placed]]:
+def _joined_rows(pair: Pair, record: int) -> dict[str, list[Placed]]:
     """The rows of each table with their places: SQLite joins them, so that none is an object by itself."""
     # In the order in which they were written, which nearly always is that of their places: an index by
     # place would be a look-up for each row.
     of = "count(*), group_concat(place), group_concat(document)"
     found: dict[str, list[Placed]] = {kind: [] for kind in KEPT_BY_ROW}
-    for kind, count, places, documents in _joined(connection, record, of):
+    for kind, count, places, documents in _joined(pair, record, of):
         if kind in found:
             places = np.array(msgspec.json.decode(f"[{places}]"), np.int64)
             found[kind].append(Placed(places, Part(count, documents)))
     return found
 
 
-def _joined(connection: sqlite3.Connection, record: int, of: str) -> Iterator[Sequence[Any]]:
-    """The kind of rows that stand together and what is asked ``of`` them, in the order of the file."""
-    (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM site_row").fetchone()
-    for first in range(0, last, AT_ONCE):
+def _joined(pair: Pair, record: int, of: str) -> Iterator[Sequence[Any]]:
+    """The kind of rows that stand together and what is asked ``of`` them, in the order of the file.
+
+    Both connections find the same, whatever is written meanwhile: rows of a record that was taken stay.
+    """
+    (last,) = pair.one.execute("SELECT coalesce(max(rowid), 0) FROM site_row").fetchone()
+    starts = range(0, last, AT_ONCE)
+    half = len(starts) // 2
+    with ThreadPoolExecutor(1, "registry") as beside:
+        second = beside.submit(list, _joined_from(pair.other, record, of, starts[half:]))
+        yield from _joined_from(pair.one, record, of, starts[:half])
+        yield from second.result()
+
+
+def _joined_from(
+    connection: sqlite3.Connection, record: int, of: str, starts: Iterable[int]
+) -> Iterator[Sequence[Any]]:
+    for first in starts:
         yield from _joined_between(connection, record, of, first, first + AT_ONCE)
 
 
@@ -300,12 +322,12 @@ def _joined_between(
     yield from found
 
 
-def row_lines_at(connection: sqlite3.Connection, record: int) -> dict[str, Lines]:
+def row_lines_at(pair: Pair, record: int) -> dict[str, Lines]:
     """The rows of the tables of files and the fences as they were when a record had been taken."""
     # As bytes, which nobody has to read as letters.
     of = "CAST(group_concat(document, char(10)) || char(10) AS BLOB)"
     found: dict[str, list[bytes]] = {kind: [] for kind in VERSIONED}
-    for kind, text in _joined(connection, record, of):
+    for kind, text in _joined(pair, record, of):
         if kind in found:
             found[kind].append(text)
     return {kind: Lines(b"".join(texts)) for kind, texts in found.items()}

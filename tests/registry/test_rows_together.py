@@ -16,7 +16,7 @@ from site_operations import NOW_MS
 from pipeline.log.site_record import SiteChange, SiteRecord
 from pipeline.registry import site_rows
 from pipeline.registry.registry import Registry
-from pipeline.registry.site_rows import lines_at
+from pipeline.registry.site_rows import Pair, lines_at
 from pipeline.sites.documents import TABLES
 from pipeline.sites.edits import Edit
 from pipeline.sites.load import load_documents
@@ -69,9 +69,14 @@ def test_rows_at_each_record(
     for number in range(FIRST, FIRST + 12):
         edits = tuple(edit(dice, name) for name in dice.sample(PEOPLE, dice.randrange(1, 8)))
         assert registry.take(SiteRecord(number, NOW_MS, SiteChange(f"c{number}", "li", "", (), edits)))
-    connection = Narrow(registry.file.reading(), longest)
+    with registry.paired() as (one, other):
+        pair = Pair(Narrow(one, longest), Narrow(other, longest))  # type: ignore[arg-type]
+        _every_record_is_read(registry, pair)
+
+
+def _every_record_is_read(registry: Registry, pair: Pair) -> None:
     for record in range(FIRST - 1, FIRST + 12):
-        found = lines_at(connection, record)  # type: ignore[arg-type]
+        found = lines_at(pair, record)
         for kind in TABLES:
             assert list(map(json.loads, found.rows[kind])) == standing(registry.file.reading(), kind, record)
         assert list(map(json.loads, found.fences)) == standing(registry.file.reading(), "fences", record)
