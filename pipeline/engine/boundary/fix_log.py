@@ -190,7 +190,10 @@ class FixLog:
 
     def judge_radii_again(self, from_ms: int, table: PolicyTable) -> None:
         """Work out the radii of fixes from an event time on by other policies."""
-        rows = np.flatnonzero(self._rows["event_ms"] >= from_ms)
+        ahead = np.flatnonzero(self.newest_ms >= from_ms).tolist()  # few: not all rows need be looked at
+        walked = [row for binding in ahead for row in self._walk(binding, from_ms, len(self))]
+        rows = np.array(walked, np.int64)
+        rows = rows[self._rows["event_ms"][rows] >= from_ms]
         if not len(rows):
             return
         radius_m = self.radii_m(rows, table, self._rows["event_ms"][rows])
