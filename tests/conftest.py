@@ -14,6 +14,10 @@ RECORDINGS = Path(__file__).resolve().parents[2] / "shared"
 #: The long form of a test may take so long before it is taken for one that hangs.
 SOAK_S = 2_400.0
 
+#: The files that take longest are begun first, or everybody would wait for them in the end. Arguments cannot
+#: say so: of two paths pytest drops the one that lies within the other.
+LONGEST = ("test_kills_soak.py", "test_docs.py")
+
 _skipped: list[str] = []
 
 
@@ -23,6 +27,11 @@ def patience(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("soak") is not None:
         faulthandler.cancel_dump_traceback_later()
         faulthandler.dump_traceback_later(SOAK_S, exit=True, file=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

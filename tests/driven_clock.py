@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
+import driven_wall
+from fork_server import FIRST
+from forked import ForkedCommand, run_forked
 from live_system import LiveSystem, Process
 from replay.command_line import surroundings
-
-#: Runs `fencewatch` with the wall clock of this machine set by so many milliseconds as a file says.
-_PROGRAM = """\
-import os, sys, time
-import pipeline.host.clock
-handle = os.open(sys.argv.pop(1), os.O_RDONLY)
-class Driven:
-    def __getattr__(self, name):
-        return getattr(time, name)
-    def time_ns(self):
-        return time.time_ns() + int(os.pread(handle, 32, 0)) * 1_000_000
-pipeline.host.clock.time = Driven()
-from fencewatch.cli import main
-main()
-"""
 
 
 class DrivenSystem(LiveSystem):
@@ -41,15 +27,15 @@ class DrivenSystem(LiveSystem):
         return self
 
     def begun(self, *words: str | Path) -> Process:
-        return subprocess.Popen(self._called(words), env=surroundings(), stdout=subprocess.DEVNULL, text=True)
+        return ForkedCommand(*words, environment=self._environment, stdout=subprocess.DEVNULL)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``fencewatch …`` on that clock and this data, to its end."""
-        called = self._called((*words, "--data", self.data))
-        return subprocess.run(called, env=surroundings(), capture_output=True, text=True, timeout=240)
+        return run_forked(*words, "--data", self.data, environment=self._environment)
 
-    def _called(self, words: Sequence[str | Path]) -> list[str]:
-        return [sys.executable, "-P", "-c", _PROGRAM, str(self._wall), *map(str, words)]
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**surroundings(), FIRST: driven_wall.__name__, driven_wall.FILE: str(self._wall)}
 
     def set_wall(self, ahead_s: float) -> None:
         """From now on the machine's clock is so far ahead of the true time; at once, for every process."""

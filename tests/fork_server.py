@@ -35,6 +35,8 @@ _PARTS = (
 _FREE_FD = 300
 #: In the environment of a command: a module of the tests to import before it begins.
 FIRST = "FORKED_FIRST"
+#: Likewise: a module of the tests whose ``main`` is given the arguments, instead of a command.
+INSTEAD = "FORKED_INSTEAD"
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,13 @@ def become(asked: Asked) -> None:
     os.environ.clear()
     os.environ.update(asked.environment)
     sys.argv = ["fencewatch", *asked.arguments]
+    sys.path.insert(0, os.path.dirname(__file__))
+    if INSTEAD in os.environ:
+        import_module(os.environ[INSTEAD]).main(*asked.arguments)
+        sys.exit()
     if FIRST in os.environ:
-        sys.path.insert(0, os.path.dirname(__file__))
         import_module(os.environ[FIRST])
-        sys.path.pop(0)
+    sys.path.pop(0)
 
 
 @cache

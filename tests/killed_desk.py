@@ -1,10 +1,9 @@
-"""A process that writes a log and takes changes of its site, and kills itself at a stage of one of them."""
+"""A forked process (``fork_server``) that takes changes of a site, and kills itself at a stage of one."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,8 +56,8 @@ class KilledDesk(ChangeDesk):
         self.killer.reached("registered")
 
 
-def main(home: Path, stage: str, nth: int) -> None:
-    killer = Killer(stage, nth)
+def main(directory: str, stage: str, nth: str) -> None:
+    home, killer = Path(directory), Killer(stage, int(nth))
     registry, journal = Registry.open(home / "registry.sqlite"), KilledJournal(home / "journal")
     journal.killer = killer
     catch_up(registry, embedded(home / "journal"))
@@ -70,7 +69,3 @@ def main(home: Path, stage: str, nth: int) -> None:
     print("ready", flush=True)
     while True:
         time.sleep(60)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

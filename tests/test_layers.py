@@ -82,6 +82,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), path.name)
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All of a file's syntax; most of these tests look through all files."""
+    return list(ast.walk(tree(path)))
+
+
 def sources(*tops: str) -> list[Path]:
     return sorted(path for top in tops for path in (CHECKOUT / top).rglob("*.py"))
 
@@ -90,9 +96,14 @@ def shown(path: Path) -> str:
     return path.relative_to(CHECKOUT).as_posix()
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imports(path: Path) -> list[tuple[int, str]]:
     """Line and full name of every import wherever it stands, under TYPE_CHECKING and by import_module too."""
-    for node in ast.walk(tree(path)):
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in nodes(path):
         match node:
             case ast.Import():
                 yield from ((node.lineno, alias.name) for alias in node.names)
@@ -114,7 +125,7 @@ def top(name: str) -> str:
 
 def function_lines(path: Path) -> Iterator[tuple[str, int]]:
     """Name and length of every function: its body's lines without the docstring."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) is not None else node.body
             lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
@@ -185,7 +196,7 @@ def test_modules_import_each_other_in_no_circle() -> None:
 def imported_modules(path: Path, modules: Collection[str]) -> set[str]:
     """The modules of ours that one imports, where a name is a module's that one rather than its package."""
     found = set()
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -184,6 +184,7 @@ def test_what_is_open_cannot_be_picked(visitor: Visit) -> None:
     assert visitor.page.locator("ol#alerts li[data-state=open] input").count() == 0
 
 
+@pytest.mark.soak
 def test_all_that_cleared_themselves_are_settled_together(world: World, visitor: Visit) -> None:
     """The last test of the file. One is claimed by a colleague meanwhile: it is left, and named."""
     queue = world.parts.queue

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import console_server
 import httpx2
 import pytest
 from console_world import World, apply, console_world, violation
+from fork_server import INSTEAD
+from forked import PIPE, ForkedCommand
 from replay.command_line import surroundings
 from uvicorn import Config, Server
 
@@ -30,7 +30,6 @@ from pipeline.log.rows import RowDecoder
 from pipeline.reading import Challenges, DeviceIds
 from sinks.alert import instant_text
 
-TESTS = Path(__file__).parents[1]
 CLIENTS = 40
 KILLS = 3
 
@@ -147,11 +146,9 @@ def test_a_stream_that_saw_another_queue_is_told_to_begin_anew(served: Served) -
 
 
 @contextmanager
-def process(directory: Path, who: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
-    path = os.pathsep.join([str(TESTS), surroundings()["PYTHONPATH"]])
-    command = [sys.executable, str(TESTS / "console_server.py"), str(directory)]
-    environment = surroundings() | {"PYTHONPATH": path}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+def process(directory: Path, who: str) -> Iterator[tuple[ForkedCommand, httpx2.Client]]:
+    environment = {**surroundings(), INSTEAD: console_server.__name__}
+    with ForkedCommand(directory, environment=environment, stdout=PIPE) as server:
         assert server.stdout is not None
         try:
             said = json.loads(server.stdout.readline())

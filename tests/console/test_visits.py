@@ -12,8 +12,9 @@ import pytest
 from console_world import NOW_MS, World, apply, console_world, violation
 from starlette.testclient import TestClient
 
+from console import visits
 from console.app import create_app
-from console.visits import FURTHER, PURPOSE_HEADER, REFUSED_MOST, VISIT_MS
+from console.visits import FURTHER, PURPOSE_HEADER, VISIT_MS
 from sinks.access_log import Look
 from sinks.errors import SinkFailed
 from sinks.positions import Position
@@ -126,11 +127,14 @@ def test_reads_that_were_refused_are_on_record(world: World, client: TestClient)
     ]
 
 
-def test_refusals_without_end_fill_no_disk(world: World, client: TestClient) -> None:
-    for number in range(REFUSED_MOST + 50):
+def test_refusals_without_end_fill_no_disk(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visits, "REFUSED_MOST", few := 100)
+    for number in range(few + 50):
         client.get(f"/v1/alerts/{number}", headers=world.bearer("officer"))
     entries = world.parts.accesses.entries(limit=10_000)
-    assert len(entries) == REFUSED_MOST + 1
+    assert len(entries) == few + 1
     assert entries[-1].route == FURTHER
 
 

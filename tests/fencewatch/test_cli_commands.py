@@ -11,8 +11,9 @@ import click
 import pytest
 import typer
 from case_files import OWN_CASES, cases_in
+from forked import run_forked
 from minimal_site import write_site
-from replay.command_line import invoked, run_fencewatch
+from replay.command_line import invoked
 
 from fencewatch.commands import app
 from geofences.instant import instant_ms
@@ -172,7 +173,7 @@ def test_a_check_warns_of_what_is_odd(here: Path) -> None:
 
 def test_simulated_files_are_replayed_from_another_directory(tmp_path: Path) -> None:
     """Nothing may depend on the directory one stands in; relative paths are of that directory."""
-    made = run_fencewatch(
+    made = run_forked(
         "simulate", "--scenario", "county", "--people", 8, "--hours", 2, "--seed", 3, "--out", "fleet",
         "--json", cwd=tmp_path,
     )  # fmt: skip
@@ -180,7 +181,7 @@ def test_simulated_files_are_replayed_from_another_directory(tmp_path: Path) -> 
     told = json.loads(made.stdout)
     aside = tmp_path / "aside"
     aside.mkdir()
-    done = run_fencewatch(
+    done = run_forked(
         "replay", "--site", "../fleet/site", "--pings", "../fleet/pings.parquet", "--confirmations",
         "../fleet/confirmations.parquet", "--alerts", "alerts.ndjson", "--json", cwd=aside,
     )  # fmt: skip
@@ -197,7 +198,7 @@ def test_no_command_ends_in_a_traceback(tmp_path: Path) -> None:
     line = case.pings[0].read_text().splitlines()[0]
     late = json.loads(line) | {"event_time": "2077-07-01T00:00:00Z", "arrival_time": "2077-07-01T00:00:00Z"}
     (tmp_path / "pings.ndjson").write_text(f"{line}\n{json.dumps(late)}\n")
-    done = run_fencewatch(
+    done = run_forked(
         "replay",
         "--site",
         case.site,

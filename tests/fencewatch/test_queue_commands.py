@@ -24,7 +24,7 @@ from fencewatch.opened_tokens import opened_tokens
 from fencewatch.terminal_user import keep_token
 from pipeline.host.clock import SimulatedClock
 from sinks.alert import instant_text
-from sinks.disposal import LEASE_MS, DisposalQueue, State
+from sinks.disposal import LEASE_MS, AlertChange, DisposalQueue, State
 from sinks.run_metrics import RunMetrics
 
 SPEED = 60.0
@@ -373,8 +373,7 @@ def test_a_watcher_ends_without_a_trace(data: Path, how: str) -> None:
 
 def test_a_reader_who_leaves_a_long_list_early(data: Path) -> None:
     with queue_of(data) as queue:
-        for n in range(100, 1100):
-            told(queue, 1, n)
+        queue.apply([AlertChange(alert(n), 1) for n in range(100, 1100)])
     words = ("queue", "list", "--limit", "500", "--json", "--data", data)
     with ForkedCommand(*words, stdout=PIPE, stderr=PIPE) as lister:
         assert lister.stdout is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -11,8 +9,11 @@ from typing import Any
 
 import killed_desk
 import pytest
+from fork_server import INSTEAD
+from forked import PIPE, ForkedCommand
 from killed_desk import STAGES
 from minimal_site import write_site
+from replay.command_line import surroundings
 from site_operations import person, put
 
 from pipeline.host.clock import system_now_ms
@@ -37,7 +38,7 @@ class Owner:
         self._home = home
         self._stages = stages
         self._random = random
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkedCommand | None = None
         self.kills = 0
 
     def keep(self) -> None:
@@ -46,14 +47,9 @@ class Owner:
             return
         self.kills += self._process is not None
         stage = self._stages.pop() if self._stages else "never"
-        words = [
-            sys.executable,
-            killed_desk.__file__,
-            str(self._home),
-            stage,
-            str(self._random.randint(1, 3)),
-        ]
-        self._process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        words = (self._home, stage, self._random.randint(1, 3))
+        environment = {**surroundings(), INSTEAD: killed_desk.__name__}
+        self._process = ForkedCommand(*words, environment=environment, stdout=PIPE)
         assert self._process.stdout is not None
         with self._process.stdout as said:
             assert said.readline() == "ready\n"

@@ -7,6 +7,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from forked import run_forked
 from live.eventful_hours import START_MS, eventful_hours, write_eventful_site
 from live.killed_stream import AFTERMATH_MS, SPEED, check_facts, replayed
@@ -18,8 +19,9 @@ from pipeline.log.journal import JournalReader
 from sinks.alert import instant_text
 
 SEED = 7
-#: The step at which the copying begins, of some 240, and how many more are sent while it goes on at least.
-BACKUP_STEP, MEANWHILE = 120, 12
+MINUTE_MS = 60_000
+#: So many more steps are sent while the copying goes on, at least.
+MEANWHILE = 12
 #: So many copies are made, and the last is gone on from.
 COPIES = 2
 
@@ -42,8 +44,11 @@ def log_clock_ms(data: Path) -> int:
     return clock_ms
 
 
-def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
-    steps, site = eventful_hours(SEED), write_eventful_site(tmp_path / "site")
+@pytest.mark.parametrize("minutes", [90, pytest.param(180, marks=pytest.mark.soak)])
+def test_a_copy_of_a_running_system_goes_on(tmp_path: Path, minutes: int) -> None:
+    """The copying begins in the middle of the stream."""
+    steps, site = eventful_hours(SEED, minutes * MINUTE_MS), write_eventful_site(tmp_path / "site")
+    backup_step = len(steps) // 2
     expected = replayed(tmp_path, site, steps)
     copies = [tmp_path / f"saved{n}" for n in range(COPIES)]
     with LiveSystem(tmp_path / "first", site, START_MS, SPEED) as first, ThreadPoolExecutor() as pool:
@@ -55,10 +60,11 @@ def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
                 officers.work(6)
             if number % 24 == 0:
                 first.await_judged(step.at_ms)
-            if number == BACKUP_STEP:
+            if number == backup_step:
                 until(lambda: bool(first.checkpoints()), "kept state")
                 copying = pool.submit(back_up, first, copies)
-            if copying is not None and copying.done() and number >= BACKUP_STEP + MEANWHILE:
+            is_done = copying is not None and copying.done() and number >= backup_step + MEANWHILE
+            if is_done or number == len(steps) - 2:  # the last step is for the copy
                 break
         assert copying is not None
         copying.result()
@@ -69,7 +75,7 @@ def test_a_copy_of_a_running_system_goes_on(tmp_path: Path) -> None:
         copies[-1].rename(second.data)
         second.operator = bearer
         reached_ms = log_clock_ms(second.data)
-        assert steps[BACKUP_STEP].at_ms <= reached_ms < steps[-1].at_ms, "the log was copied in the midst"
+        assert steps[backup_step].at_ms <= reached_ms < steps[-1].at_ms, "the log was copied in the midst"
         second.clock = SimulatedClock.make(second.data / "clock", reached_ms, SPEED)
         second.start(SERVE, RUN)
         for step in steps:

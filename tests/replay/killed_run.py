@@ -1,14 +1,14 @@
 """A run that may be killed at any moment: the dataflow with recovery, every change on disk at once.
 
-``python killed_run.py SEED FOLDER WORKERS`` goes on where the last run in the folder was stopped. It
-notes each batch it reads in ``progress`` and appends each change of an alert to ``changes.ndjson``.
+A forked process (``fork_server``) that is given SEED FOLDER WORKERS goes on where the last run in the folder
+was stopped. It notes each batch it reads in ``progress`` and appends each change of an alert to
+``changes.ndjson``.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -113,8 +113,9 @@ class StoppableRun:
         append(self.folder / "changes.ndjson", [alert_line(item.alert) for item in told])
 
 
-if __name__ == "__main__":
-    stoppable = StoppableRun(int(sys.argv[1]), Path(sys.argv[2]))
-    stoppable.run(int(sys.argv[3]))
+def main(seed: str, folder: str, workers: str) -> None:
+    """To the end of the log, if nobody kills it; then prints what it counted."""
+    stoppable = StoppableRun(int(seed), Path(folder))
+    stoppable.run(int(workers))
     [last] = stoppable.intakes
     print(json.dumps({"read": last.read, "accepted": last.accepted, "rejected": last.rejected}))

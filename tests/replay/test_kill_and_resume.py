@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +14,8 @@ from bytewax.testing import TestingSource
 from engine.engine_run import engine_lines
 from engine.random_world import random_world
 from engine.world_files import RecordedRows, write_streams
+from fork_server import INSTEAD
+from forked import PIPE, ForkedCommand
 from replay import killed_run
 from replay.command_line import surroundings
 
@@ -29,20 +28,25 @@ from pipeline.stream.items import LogEnd, LogItem, Router
 from sinks.alert import alert_line
 from sinks.ledger import AlertLedger
 
-TESTS = Path(__file__).parents[1]
 #: A world with boundary, zone, silence and confirmation alerts, withdrawn and retrospective ones.
 SEED = 8
 PATIENCE_S = 120.0
 
 
-def child(folder: Path, workers: int) -> subprocess.Popen[str]:
-    environment = surroundings()
-    environment["PYTHONPATH"] += os.pathsep + str(TESTS)
-    words = [sys.executable, str(killed_run.__file__), str(SEED), str(folder), str(workers)]
-    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def child(folder: Path, workers: int) -> ForkedCommand:
+    environment = {**surroundings(), INSTEAD: killed_run.__name__}
+    return ForkedCommand(SEED, folder, workers, environment=environment, stdout=PIPE, stderr=PIPE)
 
 
-def kill_after(run: subprocess.Popen[str], progress: Path, batches: int) -> bool:
+def said(run: ForkedCommand) -> tuple[str, str]:
+    """What it prints and complains of, to its end."""
+    assert run.stdout is not None
+    assert run.stderr is not None
+    with run:
+        return run.stdout.read(), run.stderr.read()
+
+
+def kill_after(run: ForkedCommand, progress: Path, batches: int) -> bool:
     """SIGKILL once that many batches more were read; False where the run ended before."""
     wanted = batches + (progress.stat().st_size if progress.exists() else 0)
     given_up = time.monotonic() + PATIENCE_S
@@ -51,7 +55,7 @@ def kill_after(run: subprocess.Popen[str], progress: Path, batches: int) -> bool
             break
         time.sleep(0.001)
     run.kill()
-    _, complaints = run.communicate()
+    _, complaints = said(run)
     assert run.returncode in (0, -signal.SIGKILL), complaints
     return run.returncode != 0
 
@@ -68,7 +72,7 @@ def test_killed_again_and_again(workers: int, kills: int, tmp_path: Path) -> Non
         killed += 1
     assert killed == kills, "the world is too small to be killed so often"
     done = child(tmp_path, workers)
-    printed, complaints = done.communicate(timeout=PATIENCE_S)
+    printed, complaints = said(done)
     assert done.returncode == 0, complaints
     expected = expected_lines(SEED)
     assert killed_run.folded(tmp_path / "changes.ndjson") == expected

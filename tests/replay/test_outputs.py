@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import PIPE, ForkedCommand, run_forked
 from minimal_site import write_site
-from replay.command_line import fencewatch_words, invoked, run_fencewatch, surroundings
+from replay.command_line import invoked
 
 from pipeline.host.outputs import whole_directory, whole_file
 
@@ -110,25 +111,26 @@ def test_an_output_of_its_own_is_written(alerts: str, rejects: str, there: Path)
 
 def test_standard_output_takes_alerts_or_rejects(there: Path) -> None:
     """The summary then goes to standard error, so that each line of the output is one of the file."""
-    words = ("replay", "--site", "site", "--pings", "pings.ndjson", "--alerts", "a", "--json")
-    done = run_fencewatch(*words, "--rejects", "/dev/stdout", cwd=there)
+    words = ["replay", "--site", "site", "--pings", "pings.ndjson", "--alerts", "a", "--json"]
+    words += ["--rejects", "/dev/stdout"]
+    with ForkedCommand(*words, cwd=there, stdout=PIPE, stderr=PIPE) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        lines, complaints = done.stdout.read(), done.stderr.read()
     assert done.returncode == 0
-    assert [line[:24] for line in done.stdout.splitlines()] == ['{"file":"pings.ndjson","']
-    assert done.stderr.splitlines()[-1].startswith('{"rows": 2,')
+    assert [line[:24] for line in lines.splitlines()] == ['{"file":"pings.ndjson","']
+    assert complaints.splitlines()[-1].startswith('{"rows": 2,')
     with Path("printed").open("wb") as printed:  # /dev/stdout is then a file that rename would lose
-        told = subprocess.run(
-            fencewatch_words(*words, "--rejects", "/dev/stdout"),
-            cwd=there, env=surroundings(), stdout=printed, stderr=subprocess.PIPE, timeout=240,
-        )  # fmt: skip
-    assert told.returncode == 0
-    assert Path("printed").read_text() == done.stdout
+        told = ForkedCommand(*words, cwd=there, stdout=printed, stderr=subprocess.DEVNULL)
+        assert told.wait(240) == 0
+    assert Path("printed").read_text() == lines
 
 
 def test_a_pipe_takes_the_alerts(there: Path) -> None:
     os.mkfifo("pipe")
     with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE) as reader:
-        done = run_fencewatch("replay", "--site", "site", "--pings", "pings.ndjson", "--alerts", "a",
-                              "--rejects", "pipe", cwd=there)  # fmt: skip
+        done = run_forked("replay", "--site", "site", "--pings", "pings.ndjson", "--alerts", "a",
+                          "--rejects", "pipe", cwd=there)  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert reader.communicate(timeout=60)[0].count(b"unknown_device") == 1
     assert Path("pipe").is_fifo()
