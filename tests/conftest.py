@@ -16,7 +16,7 @@ SOAK_S = 2_400.0
 
 #: The files that take longest are begun first, or everybody would wait for them in the end. Arguments cannot
 #: say so: of two paths pytest drops the one that lies within the other.
-LONGEST = ("test_kills_soak.py", "test_docs.py")
+LONGEST = ("test_kills_soak.py",)
 
 _skipped: list[str] = []
 
