@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from benchmarks.nation import Nation, Pings
 from console.gazetteer import Gazetteer
 from console.live_site import LiveSite
 from fencewatch.config import Settings
 from fencewatch.opened_registry import opened_site
+from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.shard import Shard
 from pipeline.host.clock import system_now_ms
 from pipeline.ingest.errors import GatewayError
 from pipeline.ingest.journal_writer import JournalWriter
@@ -32,6 +34,7 @@ from pipeline.runtime.live import LiveEngine, LiveRequest
 from pipeline.runtime.site_history import SiteHistory
 from pipeline.runtime.whereabouts import Locator
 from pipeline.stream.items import Accepted, AlertUpdate
+from sinks.alert import Alert
 
 #: Rows come in so often.
 TICK_S = 0.05
@@ -41,10 +44,11 @@ _PATIENCE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A change that was answered."""
+    """A change that was answered, in force from ``at_ms`` of the log's clock on."""
 
     asked_s: float
     answered_s: float
+    at_ms: int
 
 
 class Process:
@@ -94,8 +98,8 @@ def gateway(pipe: Connection, settings: Settings, nation: Nation, rate: int, see
                 pipe.send(None)
             elif question[0] == "change":
                 asked_s = time.monotonic()
-                running.submit(question[1], by="bench", reason="measured", timeout_s=_PATIENCE_S)
-                pipe.send(Served(asked_s, time.monotonic()))
+                answer = running.submit(question[1], by="bench", reason="measured", timeout_s=_PATIENCE_S)
+                pipe.send(Served(asked_s, time.monotonic(), answer.at_ms))
             else:
                 pipe.send(feeder.rows)
         feeder.stop()
@@ -138,7 +142,7 @@ def engine(pipe: Connection, settings: Settings) -> None:
     """Judges the log; says when it has judged the first rows, and what came out: ``("heard",)``."""
     with opened_site(settings, None) as running:
         ears = _Ears(pipe)
-        sites = SiteHistory(recorded(running.registry, (running.number, running.site)), ears.begin)
+        sites = _Watched(recorded(running.registry, (running.number, running.site)), ears.begin)
         stop = threading.Event()
         request = LiveRequest(
             sites=sites,
@@ -156,6 +160,25 @@ def engine(pipe: Connection, settings: Settings) -> None:
         answering.start()
         live.run()
         live.close()
+
+
+class _WatchedShard(Shard):
+    """Notes when it judges by a change, and from which instant of the log's clock on that is in force."""
+
+    noted: ClassVar[list[tuple[float, int]]] = []
+
+    def moved_to(self, compiled: CompiledSite, at_ms: int, start_ms: int) -> tuple[Shard, list[Alert]]:
+        found = super().moved_to(compiled, at_ms, start_ms)
+        self.noted.append((time.monotonic(), at_ms))
+        return found
+
+
+class _Watched(SiteHistory):
+    """A site whose shards are watched."""
+
+    def make_shard(self, number: int) -> Shard:
+        assert self._begun is not None, "begun before anything is judged"
+        return _WatchedShard(self._begun, number)
 
 
 class _Ears:
@@ -190,9 +213,9 @@ class _Ears:
         self._alerts += [(now_s, item.alert.fence_id or item.alert.kind) for item in told]
 
     def answer(self, stop: threading.Event) -> None:
-        """Answers ``("heard",)`` with what was delivered and raised so far."""
+        """Answers ``("heard",)`` with what was delivered, raised and judged by so far."""
         for _ in _questions(self._pipe):
-            self._pipe.send((list(self._delivered), list(self._alerts)))
+            self._pipe.send((list(self._delivered), list(self._alerts), list(_WatchedShard.noted)))
         stop.set()
 
 

@@ -121,10 +121,18 @@ def _seconds(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """What came out of the engine so far: rows judged and alerts, with their instants."""
+    """What came out of the engine so far: rows judged and alerts, with their instants.
+
+    ``moved`` has when each shard came to judge by a change, with the change's instant of the log's clock.
+    """
 
     delivered: Sequence[tuple[float, int]]
     alerts: Mapping[str, float]
+    moved: Sequence[tuple[float, int]]
+
+    def in_force_s(self, at_ms: int) -> float:
+        """When the last shard judged by a change."""
+        return max(at_s for at_s, change_ms in self.moved if change_ms == at_ms)
 
     def pause_s(self, from_s: float, to_s: float) -> float:
         """The longest time without rows between two instants."""
@@ -134,11 +142,11 @@ class _Heard:
 
 
 def _heard(judge: Process) -> _Heard:
-    delivered, alerts = judge.ask("heard")
+    delivered, alerts, moved = judge.ask("heard")
     first: dict[str, float] = {}
     for at_s, name in alerts:
         first.setdefault(name, at_s)
-    return _Heard(delivered, first)
+    return _Heard(delivered, first, moved)
 
 
 def _everybody_is_heard(judge: Process, nation: Nation) -> None:
@@ -163,10 +171,14 @@ def _quiet(judge: Process, windows: int) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """How long a change took to be answered, then to be in force, and the longest pause of the stream."""
+    """How long a change took to be answered, and then to be in force and until its alert was written.
+
+    ``pause_s`` is the longest pause of the stream around it.
+    """
 
     answered_s: float
     in_force_s: float
+    alert_s: float
     pause_s: float
 
 
@@ -192,10 +204,13 @@ def _changed(
     return [_measure(one, heard.alerts[zone], heard) for zone, one in served]
 
 
-def _measure(served: Served, in_force_s: float, heard: _Heard) -> _Measured:
-    pause_s = heard.pause_s(served.asked_s - _WATCHED_S, max(in_force_s, served.answered_s) + _WATCHED_S)
-    # The alert may be out before whoever asked has heard the answer.
-    return _Measured(served.answered_s - served.asked_s, max(in_force_s - served.answered_s, 0.0), pause_s)
+def _measure(served: Served, alert_s: float, heard: _Heard) -> _Measured:
+    pause_s = heard.pause_s(served.asked_s - _WATCHED_S, max(alert_s, served.answered_s) + _WATCHED_S)
+    # It may be in force before whoever asked has heard the answer.
+    in_force_s = max(heard.in_force_s(served.at_ms) - served.answered_s, 0.0)
+    return _Measured(
+        served.answered_s - served.asked_s, in_force_s, max(alert_s - served.answered_s, 0.0), pause_s
+    )
 
 
 def _wait_for(judge: Process, name: str) -> None:
@@ -233,6 +248,7 @@ def _figures(changes: Sequence[_Measured], quiet: Sequence[float]) -> Values:
     columns = {
         "answer": [change.answered_s for change in changes],
         "in_force": [change.in_force_s for change in changes],
+        "alert": [change.alert_s for change in changes],
         "pause": [change.pause_s for change in changes],
         "quiet_pause": quiet,
     }

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 CONNECTIONS_MOST = 10_000
 #: Files that may be open at once are raised to this, as far as the system lets us.
 _FILES_WISHED = 65_536
-#: Files that the stores open for each thread that works on them, and some for what comes and goes.
-_FILES_PER_THREAD, _FILES_SPARE = 6, 12
+#: Files that the stores open for each thread that works on them, of each its log as well, and some for what
+#: comes and goes.
+_FILES_PER_THREAD, _FILES_SPARE = 12, 12
 _THREADS_MOST = 40
 #: A browser alone opens half a dozen.
 _PER_ADDRESS_LEAST = 16

@@ -39,7 +39,7 @@ FIGURES = {
     "site_change": ["compile_s", "first_import_s", "gateway_start_s"]
     + [
         f"{what}_{share}_s"
-        for what in ("answer", "in_force", "pause", "quiet_pause")
+        for what in ("answer", "in_force", "alert", "pause", "quiet_pause")
         for share in ("p50", "p99")
     ]
     + ["import_s", "import_pause_s", "import_caught_up_s", "start_s"],
