@@ -54,6 +54,10 @@ export class Board {
     this.rows = new Map();
     this.wanted = filtersOf(location.hash);
     this.reading = 0;
+    /** So many questions for all that is shown are not answered yet. */
+    this.refreshing = 0;
+    /** So many rows were asked for, whether they are there yet or not. */
+    this.asked = 0;
     this.list = find("alerts");
     this.people = new PeopleList(this);
     this.selection = new Selection(this, onSettled);
@@ -82,6 +86,7 @@ export class Board {
       else kept.set(name, value);
     }
     history.replaceState(null, "", `${location.pathname}#${kept}`);
+    this.asked = 0;
     this.items = [];
     this.people.cards = [];
     this.selection.clear();
@@ -121,11 +126,21 @@ export class Board {
     return this.api.read(`/v1/alerts${this.isByPerson ? "/by-person" : ""}?${this.query(limit, cursor)}`);
   }
 
-  /** Read what is shown and the counts anew; the newest question's answer counts. */
+  /** Read what is shown and the counts anew. */
   async refresh() {
+    this.refreshing += 1;
+    try {
+      await this.readAnew();
+    } finally {
+      this.refreshing -= 1;
+    }
+  }
+
+  /** The newest question's answer counts. */
+  async readAnew() {
     const mine = ++this.reading;
-    const shown = this.isByPerson ? this.people.cards.length : this.items.length;
-    const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(shown / PAGE) * PAGE));
+    const rows = Math.max(this.shown, this.asked);
+    const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(rows / PAGE) * PAGE));
     const counted = this.choice();
     for (const state of GROUPS[this.wanted.group]) counted.append("state", state);
     const [page, counts] = await Promise.all([this.page(limit, null), this.api.read(`/v1/alerts/counts?${counted}`)]);
@@ -138,7 +153,13 @@ export class Board {
     this.draw();
   }
 
+  get shown() {
+    return this.isByPerson ? this.people.cards.length : this.items.length;
+  }
+
   async readMore() {
+    this.asked = this.shown + PAGE; // whoever reads anew meanwhile reads these as well
+    if (this.refreshing > 0 && this.asked <= PAGE_MOST) return this.refresh(); // whose answer would not count
     const mine = ++this.reading;
     const page = await this.page(PAGE, this.next);
     if (mine !== this.reading) return;

@@ -84,6 +84,29 @@ def test_eighteen_hundred_are_no_burden(visitor: Visit) -> None:
         expect(rows).to_have_count(before + DRAWN_MOST)
 
 
+def test_more_come_although_all_is_read_anew_meanwhile(visitor: Visit, world: World) -> None:
+    """A colleague claims one between the press and the answer, which is then no longer the newest."""
+    rows, queue = visitor.page.locator("ol#alerts > li"), world.parts.queue
+    expect(rows).to_have_count(DRAWN_MOST)
+    visitor.page.evaluate(
+        """() => { const ask = window.fetch, held = new Promise((go) => window.release = go);
+          window.fetch = async (path, options) => {
+            const answer = await ask(path, options);
+            if (String(path).includes("cursor=")) await held;
+            return answer; }; }"""
+    )
+    with visitor.page.expect_response("**/v1/alerts?*"):  # the next page, or all where that is being read
+        visitor.click("加载更多")
+    key = next(item.alert.alert_key for item in queue.every_alert(now_ms=NOW_MS) if item.state == "open")
+    with visitor.page.expect_response("**/v1/alerts/counts?*", timeout=PATIENCE_MS):
+        queue.claim(key, actor="colleague", office="O1", now_ms=NOW_MS)
+    visitor.page.evaluate("window.release()")
+    try:
+        expect(rows).to_have_count(2 * DRAWN_MOST, timeout=PATIENCE_MS)
+    finally:
+        queue.release(key, actor="colleague", office="O1", now_ms=NOW_MS)
+
+
 @pytest.mark.soak
 def test_orders(visitor: Visit) -> None:
     """Each order shows its first; the address keeps it."""
