@@ -92,6 +92,8 @@ class KilledSystem(LiveSystem):
             self._guard.join()
         assert not self.failures
         self.stop(SERVE)
+        # An engine that came to the end, died right there and was started again has judged nothing yet.
+        until(lambda: self._processes[RUN].poll() is not None or self.is_at_the_end())
         while self._died_at_the_end():
             self.start(RUN)
             until(self.is_at_the_end)
