@@ -29,6 +29,11 @@ export class Alarm {
     this.button = find("sound");
     this.button.hidden = !isHeard;
     this.button.addEventListener("click", () => this.press());
+    /** The press that is under way began while the browser did not let us be heard. */
+    this.beganBlocked = false;
+    for (const gesture of ["pointerdown", "keydown"]) {
+      this.button.addEventListener(gesture, () => { this.beganBlocked = this.isBlocked; });
+    }
     this.sounds.addEventListener("statechange", () => this.heardAgain());
     // Browsers let a page be heard only after somebody has touched it.
     for (const gesture of ["pointerdown", "keydown"]) document.addEventListener(gesture, () => this.sounds.resume());
@@ -107,7 +112,8 @@ export class Alarm {
 
   /** The button: let it be heard, mute it for a while, or end that. */
   async press() {
-    const wasBlocked = this.button.dataset.sound === "blocked";
+    const wasBlocked = this.beganBlocked || this.isBlocked; // its first touch alone may have let us be heard by now
+    this.beganBlocked = false;
     await this.sounds.resume();
     if (wasBlocked) return; // now it is heard
     if (this.muted_ms > 0) localStorage.removeItem(MUTED_UNTIL);

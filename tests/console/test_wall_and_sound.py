@@ -111,7 +111,7 @@ def test_an_alarm_goes_on_in_a_hidden_tab_until_somebody_claims(visitor: Visit, 
 def test_silence_is_for_a_while_and_for_this_browser(visitor: Visit, console: PageConsole) -> None:
     enter(visitor, console)
     sound = visitor.page.locator("#sound")
-    sound.click()
+    sound.click(delay=500)  # as people press: the page is heard before the button is let go
     expect(sound).to_contain_text("提示音开")
     hears(visitor, 3)
     sound.click()
