@@ -90,7 +90,8 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
         self._place = 0 if stored is None else stored.place
         self._sent = {} if stored is None else dict(stored.others)
         self._token = token
-        self._epoch = EpochStart()
+        #: Whether the epoch at hand keeps states.
+        self._keeps = True
 
     def on_batch(self, values: list[LogItem]) -> tuple[Iterable[Taken], bool]:
         emitted: list[Taken] = []
@@ -115,7 +116,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
     def _receive(self, item: LogItem) -> list[Taken]:
         match item:
             case EpochStart():
-                self._epoch = item
+                self._keeps = item.keeps
                 return [item]
             case LogEnd():
                 return self._end(item)
@@ -186,7 +187,7 @@ class IntakeLogic(StatefulBatchLogic[LogItem, Taken, str | None]):
 
     def snapshot(self) -> str | None:
         self._halt.forbid_commit()
-        if self._keeping.store is None or self._keeping.store.skips(self._epoch.keeps):
+        if self._keeping.store is None or self._keeping.store.skips(self._keeps):
             return self._token
         kept = replace(self._intake.checkpoint(), place=self._place, others=self._sent)
         self._token = self._keeping.store.keep("intake", kept)
@@ -206,7 +207,8 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
         self._halt = keeping.halt
         self._keeping = keeping
         self._token = token
-        self._epoch = EpochStart()
+        #: Whether the epoch at hand keeps states.
+        self._keeps = True
         self._number = -1
         self._place = 0
         self._shard: Shard | None = None
@@ -223,7 +225,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
         with self._halt.at_fault():
             for item in [] if self._halt else values:
                 if isinstance(item, EpochStart):
-                    self._epoch = item
+                    self._keeps = item.keeps
                     continue
                 place = item.accepted.offset, item.accepted.clock_ms
                 updates |= {alert.alert_key: AlertUpdate(alert, *place) for alert in self._judge(item)}
@@ -275,7 +277,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem | EpochStart, AlertUpdate | ShardR
     def snapshot(self) -> str | None:
         self._halt.forbid_commit()
         store = self._keeping.store
-        if store is None or self._shard is None or store.skips(self._epoch.keeps):
+        if store is None or self._shard is None or store.skips(self._keeps):
             return self._token
         kept = replace(self._shard.checkpoint(), place=self._place)
         self._token = store.keep(f"shard-{self._number}", kept)

@@ -208,7 +208,10 @@ class Intake:
             named = seen["challenge"] >= 0
             seen["challenge"][named] = codes[seen["challenge"][named]]
         if self._devices is not None and "devices" in stored.rows:
-            seen = self._renumbered(seen, stored.rows["devices"]["id"].tolist(), self._devices)
+            renumbered = self._renumbered(seen, stored.rows["devices"]["id"].tolist(), self._devices.ids)
+            if renumbered is seen:
+                self._devices.generation = STORED
+            seen = renumbered
         generation = STORED if seen is kept else self._known.generation + 1
         self._known = KnownRows(self._table_of(seen), generation)
         self.counts = Counts(facts["read"], facts["accepted"], Counter(facts["rejected"]))
@@ -222,11 +225,9 @@ class Intake:
         return seen_rows(seen)
 
     @staticmethod
-    def _renumbered(seen: NDArray[Any], before: list[str], devices: Named) -> NDArray[Any]:
+    def _renumbered(seen: NDArray[Any], before: list[str], now: Sequence[str]) -> NDArray[Any]:
         """Rows of devices have the numbers of now; -1 where one has none, as where they had none before."""
-        now = devices.ids
         if before == list(now[: len(before)]):
-            devices.generation = STORED
             return seen
         number = dict(zip(now, range(len(now)), strict=True))
         places = np.fromiter(map(number.get, before, repeat(-1)), np.int32, len(before))

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -20,7 +19,7 @@ from pipeline.engine.growing_columns import Columns
 from pipeline.host.disk import put_file
 from pipeline.runtime import checkpoints
 from pipeline.runtime.checkpoints import CheckpointStore, StateFile, read_state
-from pipeline.runtime.row_files import CheckpointDamaged
+from pipeline.runtime.row_files import CheckpointDamaged, RowFile
 from sinks.durable import Rest
 
 
@@ -158,12 +157,14 @@ def test_rows_that_were_changed_as_they_were_restored_are_written_anew(tmp_path:
 def test_rows_of_a_version_that_did_not_say_where_they_end_are_written_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "StateFile", before := lambda files, *rest: StateFile(
-        {name: msgspec.structs.replace(file, size=-1) for name, file in files.items()}, *rest
-    ))  # fmt: skip
-    assert before is not StateFile
-    token = CheckpointStore(tmp_path).put("shard-1", Checkpoint(b"0", {"log": numbers(1, 2)}))
-    monkeypatch.setattr(checkpoints, "StateFile", StateFile)
+    def written_before(files: dict[str, RowFile], *rest: Any) -> StateFile:
+        return StateFile(
+            {name: RowFile(file.name, file.count, file.sum) for name, file in files.items()}, *rest
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "StateFile", written_before)
+        token = CheckpointStore(tmp_path).put("shard-1", Checkpoint(b"0", {"log": numbers(1, 2)}))
     resumed = CheckpointStore(tmp_path)
     again = Columns.of(resumed.get(token).rows["log"], STORED)
     add(again, 3)
