@@ -1,6 +1,7 @@
 /** The server, asked with the token; its refusals as errors that say what stands in the way. */
 
 import { purposeHeader } from "./purpose.js";
+import { word } from "./words.js";
 
 /** A refusal: the status, the sentence and, for a 409, how the alert stands. */
 export class Refusal extends Error {
@@ -18,6 +19,19 @@ export class Refusal extends Error {
   }
 }
 
+/** The server was not reached, or took too long. */
+export class NoAnswer extends Error {
+  /** @param {unknown} cause */
+  constructor(cause) {
+    super(word("no_answer"), { cause });
+  }
+}
+
+/** @param {unknown} cause @returns {never} */
+function noAnswer(cause) {
+  throw new NoAnswer(cause);
+}
+
 /** How long an answer may take before the link counts as lost. */
 const PATIENCE_MS = 10_000;
 /** A stream says something every 15 s; one that has been quiet for longer is dead. */
@@ -33,14 +47,14 @@ export class Api {
   async ask(path, options = {}) {
     const headers = { ...options.headers, ...purposeHeader(), Authorization: `Bearer ${this.token}` };
     const signal = options.signal ?? AbortSignal.timeout(PATIENCE_MS);
-    const answer = await fetch(path, { cache: "no-store", ...options, headers, signal });
+    const answer = await fetch(path, { cache: "no-store", ...options, headers, signal }).catch(noAnswer);
     if (!answer.ok) throw new Refusal(answer.status, await answer.json().catch(() => null));
     return answer;
   }
 
   /** @param {string} path @returns {Promise<any>} */
   async read(path) {
-    return (await this.ask(path)).json();
+    return (await this.ask(path)).json().catch(noAnswer);
   }
 
   /** @param {string} path @param {object} [body] @returns {Promise<any>} */
@@ -48,7 +62,7 @@ export class Api {
     const options = body === undefined
       ? { method: "POST" }
       : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-    return (await this.ask(path, options)).json();
+    return (await this.ask(path, options)).json().catch(noAnswer);
   }
 
   /**
@@ -59,7 +73,7 @@ export class Api {
     /** @type {Record<string, string>} */
     const headers = record === null ? { "If-None-Match": "*" } : { "If-Match": `"${record}"` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    return (await this.ask(path, { method, headers, body: body && JSON.stringify(body) })).json();
+    return (await this.ask(path, { method, headers, body: body && JSON.stringify(body) })).json().catch(noAnswer);
   }
 
   /**

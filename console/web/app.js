@@ -14,6 +14,7 @@ import { PositionsFeed } from "./positions_feed.js";
 import { SiteView, statusOf } from "./records.js";
 import { Alarm } from "./sound.js";
 import { drawPurpose, keepPurpose, offerPurposes } from "./purpose.js";
+import { tellUnanswered } from "./unanswered.js";
 import { length, moment, span, useZone } from "./units.js";
 import { Wall } from "./wall.js";
 import { chooseLanguage, word, writeStaticWords } from "./words.js";
@@ -82,6 +83,8 @@ class Room {
     /** @type {string | null} */
     this.lastId = null;
     this.gathering = false;
+    /** Something of what was last gathered was not answered. */
+    this.isBehind = false;
     /** For which time the fences on the map were chosen. */
     this.ground_ms = -Infinity;
     this.alarm = new Alarm(api, status.me.mayAct);
@@ -91,10 +94,11 @@ class Room {
   async start() {
     this.board.drawAll();
     this.heard(this.freshness.status);
-    await Promise.all([this.board.refresh(), this.alerted.refresh()]);
+    await this.readAll();
     repeat(async () => {
       const told = statusOf(await this.api.read("/v1/status"));
       this.heard(told);
+      if (this.isBehind) this.gather();
       await this.followSite(told);
     }, POLL_MS);
     repeat(() => this.feed.listen(), POLL_MS);
@@ -197,8 +201,14 @@ class Room {
     this.gathering = true;
     await pause(GATHER_MS);
     this.gathering = false;
-    await Promise.allSettled([this.board.refresh(), this.detail.refresh(), this.alerted.refresh()]);
+    await this.readAll();
     this.drawPeople();
+  }
+
+  /** What is not answered is gathered again. */
+  async readAll() {
+    const read = await Promise.allSettled([this.board.refresh(), this.detail.refresh(), this.alerted.refresh()]);
+    this.isBehind = read.some((one) => one.status === "rejected");
   }
 
   drawPeople() {
@@ -408,6 +418,7 @@ async function tryToEnter(token) {
 }
 
 function begin() {
+  tellUnanswered();
   writeStaticWords();
   offerPurposes();
   tokenFromAddress();

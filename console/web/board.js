@@ -6,6 +6,7 @@ import { alertOf } from "./records.js";
 import { Selection } from "./selection.js";
 import { severityMark } from "./severity.js";
 import { tellTitle } from "./title.js";
+import { isUnanswered } from "./unanswered.js";
 import { minuteOfDay, moment, span } from "./units.js";
 import { coded, word } from "./words.js";
 
@@ -56,6 +57,8 @@ export class Board {
     this.reading = 0;
     /** So many questions for all that is shown are not answered yet. */
     this.refreshing = 0;
+    /** The newest question was not answered: what is shown is not how things stand. */
+    this.isBehind = false;
     /** So many rows were asked for, whether they are there yet or not. */
     this.asked = 0;
     this.list = find("alerts");
@@ -126,19 +129,29 @@ export class Board {
     return this.api.read(`/v1/alerts${this.isByPerson ? "/by-person" : ""}?${this.query(limit, cursor)}`);
   }
 
-  /** Read what is shown and the counts anew. */
+  /** Read what is shown and the counts anew; where no answer comes, the board says so and is read again. */
   async refresh() {
+    const mine = ++this.reading;
     this.refreshing += 1;
     try {
-      await this.readAnew();
+      await this.readAnew(mine);
+      if (mine === this.reading) this.tellBehind(false);
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      if (mine === this.reading) this.tellBehind(true);
     } finally {
       this.refreshing -= 1;
     }
   }
 
-  /** The newest question's answer counts. */
-  async readAnew() {
-    const mine = ++this.reading;
+  /** @param {boolean} isBehind */
+  tellBehind(isBehind) {
+    this.isBehind = isBehind;
+    say(find("behind"), isBehind ? word("board_behind") : "");
+  }
+
+  /** The newest question's answer counts. @param {number} mine which question this is */
+  async readAnew(mine) {
     const rows = Math.max(this.shown, this.asked);
     const limit = Math.min(PAGE_MOST, Math.max(PAGE, Math.ceil(rows / PAGE) * PAGE));
     const counted = this.choice();
@@ -180,9 +193,10 @@ export class Board {
     tellTitle({ waiting: countOf("waiting", counts.of) });
   }
 
-  /** Alerts that the server's sums show in other states than those counted here: a lease ran out, say. @param {Record<string, number>} states */
+  /** Read again what was not answered, or where the server's sums show other states: a lease ran out, say. @param {Record<string, number>} states */
   heardCounts(states) {
-    if (JSON.stringify(states) !== JSON.stringify(this.counts.of)) this.refresh();
+    if (this.refreshing > 0) return;
+    if (this.isBehind || JSON.stringify(states) !== JSON.stringify(this.counts.of)) this.refresh();
   }
 
   /** `220`, or `12 of 220` where filters leave some out. @param {string} group */

@@ -2,12 +2,15 @@
 
 import { find } from "./dom.js";
 import { tellTitle } from "./title.js";
+import { isUnanswered } from "./unanswered.js";
 import { word } from "./words.js";
 
 const MUTED_UNTIL = "muted-until";
 const MUTE_MS = 15 * 60_000;
 /** While something urgent waits, the alarm is heard again so often. Hidden tabs are woken once a minute at most. */
 const REMIND_MS = 60_000;
+/** A question that was not answered is asked again so much later. */
+const RETRY_MS = 1000;
 const MOST = 100;
 const STATES = ["on", "muted", "blocked"];
 /** Three tones: seconds from now, hertz. */
@@ -65,11 +68,21 @@ export class Alarm {
       do {
         this.isAskedAgain = false;
         const before = this.waiting;
-        await this.read();
+        await this.readOrLater();
         if ([...this.waiting].some((key) => !before.has(key))) this.ring();
       } while (this.isAskedAgain);
     } finally {
       this.isLooking = false;
+    }
+  }
+
+  /** Where no answer comes, what is urgent must not wait for the next thing to happen. */
+  async readOrLater() {
+    try {
+      await this.read();
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      setTimeout(() => this.look(), RETRY_MS);
     }
   }
 

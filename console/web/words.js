@@ -265,6 +265,8 @@ const WORDS = {
   closed_ok: ["已归档", "Case closed"],
   taken: ["已被 {name} 认领", "{name} claimed it first"],
   state_refused: ["当前状态是“{state}”，不能这样办理", "It is “{state}” now, so this is not possible"],
+  no_answer: ["服务器没有应答，请再试一次", "The server did not answer; please try again"],
+  board_behind: ["列表未能更新，正在重试", "This list could not be brought up to date; trying again"],
   refused: ["未成功：{why}", "That did not work: {why}"],
   close_detail: ["关闭详情", "Close"],
   link_waiting: ["连接中…", "Connecting…"],
