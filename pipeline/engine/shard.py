@@ -69,7 +69,7 @@ _NAMES = "names"
 _SCOPES = "scopes"
 #: Attributes that a checkpoint calls by another name than the code. Names on disk are never changed with the
 #: code: a state that was written before a renaming must still be read.
-_NAME_ON_DISK = {"_trackers": "_tracks", "_safe_m": "_slack_m", "gap_ms": "blind_ms"}
+_NAME_ON_DISK = {"_trackers": "_tracks", "gap_ms": "blind_ms"}
 
 
 class Shard:

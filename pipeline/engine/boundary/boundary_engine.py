@@ -17,6 +17,7 @@ from pipeline.engine.boundary.distance_screen import (
     Screening,
 )
 from pipeline.engine.boundary.family import Activity, TrackerContext, settled_ms
+from pipeline.engine.boundary.open_scopes import NOT_LIVE, OpenScopes
 from pipeline.engine.boundary.raised import RaisedOnsets
 from pipeline.engine.boundary.safe_region import mark_unmoved
 from pipeline.engine.compiled_fences import CompiledFences
@@ -31,7 +32,7 @@ Bools = NDArray[np.bool_]
 #: The columns that say where a binding was screened and how far and long it may move unseen, as they are
 #: where nothing is known of that.
 UNSCREENED = {
-    "_anchor_lon": 0.0, "_anchor_lat": 0.0, "_safe_m": -1.0, "_since_ms": END_MS, "_until_ms": BEGIN_MS,
+    "_anchor_lon": 0.0, "_anchor_lat": 0.0, "_leeway_m": -np.inf, "_since_ms": END_MS, "_until_ms": BEGIN_MS,
 }  # fmt: skip
 #: Where no more fences open at once, the people whom they name are looked up.
 _OPENED_FEW = 100
@@ -40,20 +41,18 @@ _OPENED_FEW = 100
 class BoundaryEngine:
     """Columns by binding, and a tracker for each binding with an incident that is open or may begin.
 
-    A binding is hot while its tracker must see every fix, and merely tracked while only backfill and
-    moments concern it. The columns say where it was last screened, and how far and how long it may move from
-    there without being looked at again.
+    A binding is hot while its tracker must see every fix, and at rest while only backfill, moments and what
+    may be on the right side of a scope with an open incident concern it. The columns say where it was last
+    screened, and how far and how long it may move from there without being looked at again; a shard that is
+    made anew screens everybody anew.
     """
 
     #: What a checkpoint holds of it.
-    KEPT = (
-        "_trackers", "_hot", "_tracked", "_due_ms", "_anchor_lon", "_anchor_lat", "_safe_m", "_since_ms",
-        "_until_ms", "_past_ms",
-    )  # fmt: skip
+    KEPT = ("_trackers", "_hot", "_tracked", "_due_ms", "_past_ms")
 
     _anchor_lon: NDArray[np.float64]
     _anchor_lat: NDArray[np.float64]
-    _safe_m: NDArray[np.float64]
+    _leeway_m: NDArray[np.float64]
     _since_ms: Ints
     _until_ms: Ints
 
@@ -63,7 +62,8 @@ class BoundaryEngine:
         self._assignment = assignment
         self._context = context
         self._log = context.writer.log
-        self._screen = DistanceScreen(assignment)
+        self._open_scopes = OpenScopes(bindings)
+        self._screen = DistanceScreen(assignment, self._open_scopes)
         self._trackers: dict[int, BindingTracker] = {}
         #: What trackers wrote that have nothing left to do.
         self.raised = RaisedOnsets()
@@ -114,7 +114,8 @@ class BoundaryEngine:
         self._past_ms = max(self._past_ms, past_ms)
         due = np.flatnonzero(self._due_ms < past_ms).tolist()
         for binding in due:
-            alerts += self._trackers[binding].advance(past_ms, len(self._log))
+            tracker = self._trackers_of([binding], int(self._due_ms[binding]))[binding]
+            alerts += tracker.advance(past_ms, len(self._log))
         self._settle(due)
         self._log.forget(self._horizon_ms, self._lateness_ms)
         return alerts
@@ -155,14 +156,15 @@ class BoundaryEngine:
         newest_ms = self._log.newest_ms.copy()
         unmoved, backfill = np.empty(len(fixes), np.bool_), np.empty(len(fixes), np.bool_)
         mark_unmoved(
-            binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat, lateness_ms, newest_ms,
-            self._anchor_lon, self._anchor_lat, self._safe_m, self._since_ms, self._until_ms, unmoved,
-            backfill,
+            binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat, radius_m, lateness_ms, newest_ms,
+            self._open_scopes.count, self._anchor_lon, self._anchor_lat, self._leeway_m, self._since_ms,
+            self._until_ms, unmoved, backfill,
         )  # fmt: skip
-        followed = self._hot[binding] | (backfill & self._tracked[binding])
+        is_due = fixes.arrival_ms > self._due_ms[binding]
+        followed = self._hot[binding] | (self._tracked[binding] & (backfill | is_due))
         screened = np.flatnonzero(~unmoved)
         candidates = Candidates(
-            row[screened], fixes.event_ms[screened], fixes.arrival_ms[screened], fixes.lon[screened],
+            np.where(backfill[screened], NOT_LIVE, binding[screened]), row[screened], fixes.event_ms[screened], fixes.arrival_ms[screened], fixes.lon[screened],
             fixes.lat[screened], radius_m[screened],
         )  # fmt: skip
         screening = self._screen.screen(candidates)
@@ -170,14 +172,16 @@ class BoundaryEngine:
         slow = np.zeros(len(self._hot), np.bool_)
         slow[binding[followed]] = True
         slow[binding[list(suspects)]] = True
+        woken = np.flatnonzero(slow & (self._open_scopes.count > 0))
         trackers = self._trackers_of(np.flatnonzero(slow).tolist(), self._past_ms)
         first_row = len(self._log)
         self._log.append(fixes, binding, radius_m, source, backfill)
-        self._anchor(candidates, screening, binding[screened], ~backfill[screened])
+        self._anchor(candidates, screening, ~backfill[screened])
+        self._leeway_m[woken] = -np.inf  # they were screened as if at rest
         return self._judge(trackers, first_row, binding, row, backfill, suspects)
 
     def _suspects(self, candidates: Candidates, screened: Ints, screening: Screening) -> dict[int, set[int]]:
-        """By fix, the scopes that may see it, or an opening since then look at it, on the wrong side."""
+        """By fix, the scopes that it, or an opening since then that looks at it, may change something of."""
         suspects: dict[int, set[int]] = defaultdict(set)
         pairs = zip(
             screened[screening.suspect_candidate].tolist(), screening.suspect_scope.tolist(), strict=True
@@ -206,7 +210,7 @@ class BoundaryEngine:
         return set(compiled.scope[fences].tolist()) if fences else set()
 
     def _trackers_of(self, bindings: Iterable[int], clock_ms: int) -> dict[int, BindingTracker]:
-        """Trackers that know everything before the fixes at hand and the moments from a clock on."""
+        """Trackers that know everything before the fixes at hand and the moments from a clock on; none rests."""
         trackers = {}
         for binding in bindings:
             tracker = self._trackers.get(binding)
@@ -218,6 +222,8 @@ class BoundaryEngine:
                 from_ms = settled_ms(self._table.policies, newest_ms, clock_ms)
                 window = self._log.window(binding, from_ms, len(self._log))
                 tracker.rejoin(window, newest_ms, clock_ms)
+                self._open_scopes.drop(binding)
+                self._leeway_m[binding] = -np.inf
             trackers[binding] = tracker
         return trackers
 
@@ -246,11 +252,11 @@ class BoundaryEngine:
         zones = (scope for scope in scopes if not compiled.scopes.keep_in[scope])
         return [*self._assignment.keep_in.of(row), *(f for zone in zones for f in compiled.fences_of(zone))]
 
-    def _anchor(self, candidates: Candidates, screening: Screening, binding: Ints, live: Bools) -> None:
-        """Where each binding was last screened, and its safe distance there; a binding's last fix counts."""
-        binding = binding[live]
+    def _anchor(self, candidates: Candidates, screening: Screening, live: Bools) -> None:
+        """Where each binding was last screened, and its leeway there; a binding's last fix counts."""
+        binding = candidates.binding[live]
         self._anchor_lon[binding], self._anchor_lat[binding] = candidates.lon[live], candidates.lat[live]
-        self._safe_m[binding] = screening.safe_m[live]
+        self._leeway_m[binding] = screening.leeway_m[live]
         self._since_ms[binding], self._until_ms[binding] = screening.since_ms[live], screening.until_ms[live]
 
     def _settle(self, bindings: Iterable[int]) -> None:
@@ -259,12 +265,19 @@ class BoundaryEngine:
             tracker = self._trackers[binding]
             activity = tracker.settle(self._horizon_ms)
             self._hot[binding] = activity is Activity.ALL
+            self._rest(binding, tracker.live_scopes if activity is Activity.AT_REST else [])
             self._tracked[binding] = activity is not Activity.OVER
             self._due_ms[binding] = tracker.due_ms
             if activity is Activity.OVER:
                 self.raised.note(binding, *tracker.onsets, self._horizon_ms)
                 del self._trackers[binding]
                 self._due_ms[binding] = END_MS
+
+    def _rest(self, binding: int, scopes: list[int]) -> None:
+        """These scopes have an open incident at rest: where it was screened before, they had none."""
+        if scopes:
+            self._open_scopes.put(binding, scopes)
+            self._leeway_m[binding] = -np.inf
 
     def _open(self, at_ms: int, fences: Ints) -> list[Alert]:
         """An opening: the last known fixes, judged once."""
@@ -299,7 +312,7 @@ class BoundaryEngine:
         newest, at = log.newest_row[screened], np.full(len(screened), at_ms)
         lon, lat = log.columns(newest, "lon", "lat")
         radius_m = log.radii_m(newest, self._table, at)
-        return screened, Candidates(row, at, at, lon, lat, radius_m)
+        return screened, Candidates(screened, row, at, at, lon, lat, radius_m)
 
     def _bindings_of(self, fences: Ints) -> Ints:
         """The bindings of the people whom these fences name; all where they name others, or are many."""

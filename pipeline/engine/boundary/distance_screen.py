@@ -1,4 +1,4 @@
-"""Screens fixes in columns: may one be on a wrong side, and how far may its device move until it could?"""
+"""Screens fixes in columns: may one change anything, and how far may its device move until it could?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.assignment import Assignment
+from pipeline.engine.boundary.open_scopes import OpenScopes
 from pipeline.engine.compiled_fences import CompiledFences
 from pipeline.engine.intervals import ranges
 
@@ -25,8 +26,12 @@ ROUNDING_M = 0.001
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Fixes (or last known fixes at an opening) to screen; every column of shape (n,)."""
+    """Fixes (or last known fixes at an opening) to screen; every column of shape (n,).
 
+    ``binding`` is NOT_LIVE for backfill.
+    """
+
+    binding: Ints
     row: Ints
     at_ms: Ints
     arrival_ms: Ints
@@ -37,13 +42,14 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Screening:
-    """What came of it, by candidate; the pairs (candidate, scope) may be on the wrong side.
+    """What came of it, by candidate; the pairs (candidate, scope) may change something.
 
-    While a device has moved less than ``safe_m`` and the instant lies in ``[since_ms, until_ms)``,
-    none of its scopes can see it on the wrong side.
+    A fix changes something on the wrong side of a scope, and where an incident is open at rest on the right
+    side. While a device has moved less than its radius of uncertainty and ``leeway_m``, and the instant lies
+    in ``[since_ms, until_ms)``, no scope can see it there.
     """
 
-    safe_m: Floats
+    leeway_m: Floats
     since_ms: Ints
     until_ms: Ints
     suspect_candidate: Ints
@@ -53,8 +59,9 @@ class Screening:
 class DistanceScreen:
     """Screens many fixes at once; what it cannot decide is suspect and left to the exact classifier."""
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, open_scopes: OpenScopes) -> None:
         self._assignment = assignment
+        self._open = open_scopes
         self._table = assignment.compiled.policies
 
     @property
@@ -73,7 +80,16 @@ class DistanceScreen:
         rows = self._assignment.subjects.rows
         np.maximum(seen.since_ms, rows.from_ms[candidates.row], out=seen.since_ms)
         np.minimum(seen.until_ms, rows.to_ms[candidates.row], out=seen.until_ms)
+        self._suspect_unseen(candidates, seen)
         return seen.finish()
+
+    def _suspect_unseen(self, candidates: Candidates, seen: _Findings) -> None:
+        """Scopes with an open incident that the fix was not held against: it may be far on the right side."""
+        count = self._open.counts(candidates.binding)
+        left = np.flatnonzero(count > seen.open_scopes_seen())
+        candidate, scope = self._open.pairs(candidates.binding[left])
+        seen.suspects(left[candidate], scope, np.ones(len(scope), np.bool_))
+        seen.leeway_m[left] = -np.inf
 
     def _screen_keep_in(self, candidates: Candidates, policy: Ints, seen: _Findings) -> None:
         candidate, fence = self._assignment.keep_in.pairs(candidates.row)
@@ -97,10 +113,10 @@ class DistanceScreen:
         group_look, group_scope = candidate[first], scope[first]
         low_m = np.minimum(np.minimum.reduceat(low_m, first), place_low_m[group_look])
         high_m = np.minimum(np.minimum.reduceat(high_m, first), place_high_m[group_look])
-        # Not on the wrong side for certain only where the union is within r even at its farthest.
-        seen.suspects(group_look, group_scope, high_m > candidates.radius_m[group_look])
-        # No radius of uncertainty is smaller, so no fix is on a wrong side by less than this.
-        seen.narrow(group_look, self._table.least_radius_m[policy[group_look]] - high_m)
+        # What would change something is out, and where an incident is open in.
+        is_open = self._open.hold(candidates.binding[group_look], group_scope)
+        seen.hold_against(candidates, group_look, group_scope, np.where(is_open, low_m, -high_m))
+        seen.see(group_look[is_open], group_scope[is_open])
 
     def _leave_margins(self, candidates: Candidates, policy: Ints, seen: _Findings) -> tuple[Floats, Floats]:
         """The least signed distance to the leave areas that count, by candidate; infinite without any."""
@@ -137,19 +153,35 @@ class DistanceScreen:
         self, candidates: Candidates, policy: Ints, candidate: Ints, fence: Ints, seen: _Findings
     ) -> None:
         if self._compiled.has_zones:
-            np.minimum(seen.safe_m, SEARCH_RADIUS_M, out=seen.safe_m)
+            np.minimum(seen.leeway_m, SEARCH_RADIUS_M, out=seen.leeway_m)
         if not len(candidate):
             return
         compiled = self._compiled
-        of = policy[candidate]
-        low_m, _ = self._distances(candidates, candidate, fence, compiled.tolerance_m[fence, of])
-        # A zone that is closed now narrows the safe distance too: it may open while the device rests there.
-        seen.narrow(candidate, self._table.least_radius_m[of] + low_m)
+        shift_m = compiled.tolerance_m[fence, policy[candidate]]
+        low_m, high_m = self._distances(candidates, candidate, fence, shift_m)
+        is_open = self._open.hold(candidates.binding[candidate], compiled.scope[fence])
+        self._screen_open_zones(candidates, candidate[is_open], fence[is_open], high_m[is_open], seen)
+        candidate, fence, low_m = candidate[~is_open], fence[~is_open], low_m[~is_open]
+        # A zone that is closed now narrows the leeway too: it may open while the device rests there.
+        seen.narrow(candidate, low_m)
         inside = low_m <= -candidates.radius_m[candidate]
         candidate, fence = candidate[inside], fence[inside]
         active, _, until_ms = compiled.active_intervals.activity(fence, candidates.at_ms[candidate])
         seen.suspects(candidate, compiled.scope[fence], active)
         seen.bound(candidate, np.full(len(candidate), BEGIN_MS), np.where(active, END_MS, until_ms))
+
+    def _screen_open_zones(
+        self, candidates: Candidates, candidate: Ints, fence: Ints, high_m: Floats, seen: _Findings
+    ) -> None:
+        """Zones with an open incident, of whose versions the active one counts."""
+        if not len(candidate):
+            return
+        compiled = self._compiled
+        active, since_ms, until_ms = compiled.active_intervals.activity(fence, candidates.at_ms[candidate])
+        seen.bound(candidate, since_ms, until_ms)
+        candidate, scope = candidate[active], compiled.scope[fence[active]]
+        seen.hold_against(candidates, candidate, scope, -high_m[active])
+        seen.see(candidate, scope)
 
     def _distances(
         self, candidates: Candidates, candidate: Ints, area: Ints, shift_m: Floats
@@ -166,7 +198,9 @@ class DistanceScreen:
 
 class _Findings:
     def __init__(self, candidates: int) -> None:
-        self.safe_m = np.full(candidates, np.inf)
+        self.leeway_m = np.full(candidates, np.inf)
+        #: Pairs of a candidate and a scope with an open incident that it was held against.
+        self._seen: list[tuple[Ints, Ints]] = []
         self.since_ms = np.full(candidates, BEGIN_MS)
         self.until_ms = np.full(candidates, END_MS)
         self._candidate: list[Ints] = []
@@ -181,7 +215,24 @@ class _Findings:
         np.minimum(self.until_ms, until_ms, out=self.until_ms)
 
     def narrow(self, candidate: Ints, margin_m: Floats) -> None:
-        np.minimum.at(self.safe_m, candidate, margin_m - ROUNDING_M)
+        np.minimum.at(self.leeway_m, candidate, margin_m - ROUNDING_M)
+
+    def see(self, candidate: Ints, scope: Ints) -> None:
+        if len(candidate):
+            self._seen.append((candidate, scope))
+
+    def open_scopes_seen(self) -> Ints:
+        """How many scopes with an open incident each candidate was held against; a pair may come twice."""
+        if not self._seen:
+            return np.zeros(len(self.leeway_m), np.int64)
+        candidate, scope = (np.concatenate(column) for column in zip(*self._seen, strict=True))
+        scopes = int(scope.max()) + 1
+        return np.bincount(np.unique(candidate * scopes + scope) // scopes, minlength=len(self.leeway_m))
+
+    def hold_against(self, candidates: Candidates, candidate: Ints, scope: Ints, leeway_m: Floats) -> None:
+        """What would change something is farther than the radius of uncertainty and the leeway, if any."""
+        self.suspects(candidate, scope, candidates.radius_m[candidate] + leeway_m <= 0.0)
+        self.narrow(candidate, leeway_m)
 
     def suspects(self, candidate: Ints, scope: Ints, suspect: Bools) -> None:
         self._candidate.append(candidate[suspect])
@@ -190,7 +241,7 @@ class _Findings:
     def finish(self) -> Screening:
         candidate = np.concatenate([np.empty(0, np.int64), *self._candidate])
         return Screening(
-            safe_m=self.safe_m,
+            leeway_m=self.leeway_m,
             since_ms=self.since_ms,
             until_ms=self.until_ms,
             suspect_candidate=candidate,

@@ -40,6 +40,11 @@ class Family:
         """The machine that alerts come from."""
         return self.machines[ACTUAL]
 
+    @property
+    def at_rest(self) -> bool:
+        """Does it only wait for a fix that may be on the right side?"""
+        return all(machine.at_rest for machine in self.machines.values())
+
     def begin_with(self, incident: Incident | None) -> None:
         """Begin all machines with an incident that is open already."""
         for machine in self.machines.values():
@@ -119,7 +124,8 @@ class Activity(Enum):
     """What a tracker still has to do with the fixes of its binding."""
 
     OVER = 0
-    BACKFILL_ONLY = 1
+    #: Backfill, moments, and what may be on the right side of a scope with an open incident.
+    AT_REST = 1
     ALL = 2
 
 

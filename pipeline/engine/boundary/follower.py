@@ -58,6 +58,11 @@ class Follower:
         return {scope for scope, _ in self._families}
 
     @property
+    def live_scopes(self) -> list[int]:
+        """The same without backfill; while it is at rest each has an open incident."""
+        return sorted(scope for scope, backfill in self._families if not backfill)
+
+    @property
     def scopes_told(self) -> set[int]:
         """The same, and those of which something was written."""
         return self.scopes | {scope for scope, _, _ in self._written}
@@ -69,11 +74,35 @@ class Follower:
         written = [(key, each.facts is not None) for key, each in self._written.items() if keeps_in(key[0])]
         return {key for key, stands in written if stands}, {key for key, stands in written if not stands}
 
+    @property
+    def _awaits_approval(self) -> bool:
+        return any(at_ms > self._done_ms for at_ms, _ in self._leaves)
+
+    @property
+    def at_rest(self) -> bool:
+        """Do live fixes matter only where they may be on the right side of a scope with an open incident?"""
+        live = (family for family in self._families.values() if not family.backfill)
+        return not self._awaits_approval and all(family.at_rest for family in live)
+
     def rejoin(self, window: list[Fix], newest_ms: int, clock_ms: int) -> None:
-        """Begin to follow live fixes with those there are: at first, or after a while without."""
+        """Begin to follow live fixes with those there are: at first, or after a rest."""
         self._window = window
         self._newest_ms = newest_ms
         self._from_ms = settled_ms(self._context.policies, newest_ms, clock_ms)
+        for family in self._families.values():
+            if not family.backfill:
+                self._resume(family)
+
+    def _resume(self, family: Family) -> None:
+        fixes, before = self._joinable()
+        for leave, machine in family.machines.items():
+            verdicts = ((fix, self._verdict(family.scope, fix, leave)) for fix in fixes)
+            machine.resume(before, [fix_entry(fix, verdict) for fix, verdict in verdicts])
+
+    def _joinable(self) -> tuple[list[Fix], Fix | None]:
+        """The live fixes that a late one could come before, and the newest of the others."""
+        fixes = [fix for fix in self._window if fix.event_ms >= self._from_ms]
+        return fixes, None if len(fixes) == len(self._window) else self._window[-len(fixes) - 1]
 
     def add(self, fix: Fix, row: int, backfill: bool, suspects: Iterable[int]) -> list[Alert]:
         """One fix at its arrival, with its log row and the scopes it may be on the wrong side of."""
@@ -122,7 +151,7 @@ class Follower:
         older = sum(fix.event_ms < self._from_ms for fix in self._window)
         del self._window[: max(0, older - 1)]
         del self._backfill[: sum(fix.event_ms < horizon_ms for fix in self._backfill)]
-        unapproved = any(at_ms > self._done_ms for at_ms, _ in self._leaves)
+        unapproved = self._awaits_approval
         for key, family in list(self._families.items()):
             from_ms = horizon_ms if family.backfill else self._from_ms
             # A leave still to be approved may authorise alerts long cleared.
@@ -138,10 +167,9 @@ class Follower:
                 del self._families[key]
         if not self._families:
             return Activity.OVER
-        live = any(
-            not f.backfill or not self._cleared_for_good(f, horizon_ms) for f in self._families.values()
-        )
-        return Activity.ALL if live or unapproved else Activity.BACKFILL_ONLY
+        if self.at_rest and all(self._cleared_for_good(f, horizon_ms) for f in self._families.values()):
+            return Activity.AT_REST
+        return Activity.ALL
 
     @staticmethod
     def _cleared_for_good(family: Family, horizon_ms: int) -> bool:
@@ -168,8 +196,7 @@ class Follower:
 
     def _open(self, scope: int, backfill: bool) -> Changes:
         """A scope's machines from what is known: all idle before the first entry."""
-        fixes = self._backfill if backfill else [f for f in self._window if f.event_ms >= self._from_ms]
-        before = None if backfill or len(fixes) == len(self._window) else self._window[-len(fixes) - 1]
+        fixes, before = (self._backfill, None) if backfill else self._joinable()
         family = self._families[scope, backfill] = self._family(scope, backfill, before)
         for fix in fixes:
             self._insert(family, fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.engine.boundary.fix import Fix, OrderKey
@@ -86,6 +86,22 @@ class Machine:
         """Idle all along, with no wrong side among the entries that a late fix could join."""
         idle = self._settled.idle and self.state.idle
         return idle and all(entry.verdict is not Verdict.WRONG for entry in self._entries)
+
+    @property
+    def at_rest(self) -> bool:
+        """An incident is open, and what a late fix could join does not bear on it: no fix that is not on the
+        right side changes anything, wherever its place."""
+        if any(kind != FIX for _, kind, _ in self._keys):
+            return False
+        return all(state.open is not None and state.streak == 0 for state in (self._settled, *self._states))
+
+    def resume(self, before: Fix | None, entries: Iterable[Entry]) -> None:
+        """Take in what came while it was at rest: the fixes that a late one could join, and the one before."""
+        self._before = self._before if before is None else before
+        self._entries = list(entries)
+        self._keys = [entry.key for entry in self._entries]
+        self._states, self._effects = [], []
+        self._judge_from(0)
 
     def insert(self, entry: Entry) -> Changes:
         """Put an entry in its place and step again from there."""

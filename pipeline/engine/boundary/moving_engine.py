@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from geofences.box import area_boxes, grown
 from geofences.fence import Fence
 from geofences.instant import END_MS
+from pipeline.engine.boundary.binding_tracker import BindingTracker
 from pipeline.engine.boundary.boundary_engine import UNSCREENED, BoundaryEngine
 from pipeline.engine.boundary.distance_screen import SEARCH_RADIUS_M
 from pipeline.engine.boundary.family import History
@@ -40,6 +41,7 @@ class MovingBoundaryEngine(BoundaryEngine):
             moving = [*concerned.tolist(), *of_bindings.unused.tolist()]
         self.raised.move(numbers, None if concerned is None else moving)
         trackers = [self._trackers.pop(binding) for binding in moving if binding in self._trackers]
+        self._open_scopes.move(count, None if concerned is None else moving)
         earliest_ms = min((tracker.earliest_ms for tracker in trackers), default=END_MS)
         before_ms = self._past_ms - self._lateness_ms
         self._log.judge_radii_again(self._past_ms, self._table)
@@ -52,7 +54,19 @@ class MovingBoundaryEngine(BoundaryEngine):
                 self._due_ms[tracker.binding] = tracker.due_ms
             else:
                 alerts += tracker.withdraw(self._past_ms)
+        self._rest_again([tracker for tracker in trackers if tracker.binding >= 0])
         return alerts + self._judge_ahead(concerned) + self._count_leaves(numbers.new_leaves, start_ms)
+
+    def _rest_again(self, trackers: Sequence[BindingTracker]) -> None:
+        """Those that rested rest on, but for those whom a leave that is yet to be approved has woken."""
+        woken = []
+        for tracker in trackers:
+            if not self._hot[tracker.binding] and tracker.live_scopes:
+                self._rest(tracker.binding, tracker.live_scopes)
+                if not tracker.at_rest:
+                    woken.append(tracker.binding)
+        self._trackers_of(woken, self._past_ms)
+        self._settle(woken)
 
     def near(self, zones: Sequence[Fence]) -> Ints:
         """The bindings that shared zones may matter to: near them when last screened, or yet to be judged."""

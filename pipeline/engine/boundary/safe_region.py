@@ -1,4 +1,4 @@
-"""The fast path: one comparison finds the fixes that cannot change anything."""
+"""The fast path: one comparison finds the fixes that cannot change anything, whatever state they meet."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ def farthest_m(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
 
 @njit(cache=True, nogil=True)
 def mark_unmoved(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    binding, event_ms, arrival_ms, lon, lat, lateness_ms, newest_ms, anchor_lon, anchor_lat, safe_m,
-    since_ms, until_ms, unmoved, backfill,
+    binding, event_ms, arrival_ms, lon, lat, radius_m, lateness_ms, newest_ms, open_scopes,
+    anchor_lon, anchor_lat, leeway_m, since_ms, until_ms, unmoved, backfill,
 ):  # fmt: skip
     """Mark each fix, in order of arrival: is it backfill, and is it unmoved?
 
-    Unmoved: closer to where its binding was last screened than the safe distance ``safe_m``, and within
-    the time for which that screening holds, so that every scope sees it on the right side or is unsure.
-    ``newest_ms`` is a working copy that moves on.
+    Unmoved: closer to where its binding was last screened than its safe distance, which is its own radius of
+    uncertainty and the leeway found there, and within the time for which that screening holds. No scope then
+    sees it on a side that would change anything. Backfill is judged apart: what was found of a binding with
+    ``open_scopes``, as it is judged live, does not hold for it. ``newest_ms`` is a working copy that moves on.
     """
     for row in range(len(binding)):
         b = binding[row]
@@ -50,5 +51,6 @@ def mark_unmoved(  # type: ignore[no-untyped-def]  # numba infers the arrays
         unmoved[row] = (
             since_ms[b] <= event_ms[row]
             and max(event_ms[row], arrival_ms[row]) < until_ms[b]
-            and farthest_m(anchor_lon[b], anchor_lat[b], lon[row], lat[row]) < safe_m[b]
+            and not (backfill[row] and open_scopes[b])
+            and farthest_m(anchor_lon[b], anchor_lat[b], lon[row], lat[row]) < leeway_m[b] + radius_m[row]
         )
