@@ -52,14 +52,14 @@ def fleet(scenario: str, people: int, hours: float, seed: int, start: str) -> Fl
     def make(directory: Path) -> None:
         simulate(scenario, people, hours, seed, directory, start=start)
 
-    return _kept(f"{name}-{_checksum():08x}", people, make)
+    return kept(f"{name}-{_checksum():08x}", people, make)
 
 
 def part_of(whole: Fleet, people: int) -> Fleet:
     """Some of a fleet's people, spread evenly, with all that is theirs and all that is shared."""
     if people >= whole.people:
         return whole
-    return _kept(f"{whole.directory.name}-{people}", people, lambda place: _write_part(whole, people, place))
+    return kept(f"{whole.directory.name}-{people}", people, lambda place: _write_part(whole, people, place))
 
 
 def home_of_fleets() -> Path:
@@ -69,7 +69,8 @@ def home_of_fleets() -> Path:
     return home
 
 
-def _kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
+def kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
+    """What ``make`` writes into a directory, kept under a name; made where it is not there."""
     home = home_of_fleets()
     directory = home / name
     if not directory.exists():

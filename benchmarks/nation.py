@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchmarks.csv_rows import write_csv
 from benchmarks.fleet import home_of_fleets
 from pipeline.ingest.received import Received
 from pipeline.ingest.usable import UsableBatch
@@ -99,9 +99,9 @@ class Nation:
     def write(self, directory: Path, changed: int = 0) -> None:
         """The files of the site; the homes of the first ``changed`` people are larger by a metre."""
         people = range(self.people)
-        _write_csv(directory / "offices.csv", self._offices())
-        _write_csv(directory / "people.csv", map(self.person, people))
-        _write_csv(directory / "devices.csv", map(self.device, people))
+        write_csv(directory / "offices.csv", self._offices())
+        write_csv(directory / "people.csv", map(self.person, people))
+        write_csv(directory / "devices.csv", map(self.device, people))
         (directory / "leaves.csv").write_text(",".join(LEAVE_COLUMNS) + "\n")
         (directory / "policy.toml").write_text(POLICY)
         with (directory / "fences.geojson").open("w") as file:
@@ -170,13 +170,3 @@ class Pings:
         lines: Sequence[bytes] = ()
         usable = UsableBatch(pa.RecordBatch.from_pydict(cells))
         return Received(PING, np.zeros(rows, np.int8), event_ms, usable, lines, (now_ms, now_ms))
-
-
-def _write_csv(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer: csv.DictWriter[str] | None = None
-        for row in rows:
-            if writer is None:
-                writer = csv.DictWriter(file, row)
-                writer.writeheader()
-            writer.writerow(row)

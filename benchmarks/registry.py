@@ -12,10 +12,12 @@ from benchmarks.measurement import Progress, Report
 from benchmarks.replay import replay
 from benchmarks.settings import Settings
 from benchmarks.site_change import site_change
+from benchmarks.worst import worst
 
 BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "engine": engine,
     "replay": replay,
+    "worst": worst,
     "checkpoint": checkpoint,
     "ingest": ingest,
     "board": board,

@@ -119,6 +119,7 @@ class SubjectGraft:
             self.done.devices.append(device)
             if not stay[place]:
                 self._graft_device(device, place)
+        self.subjects.renew(self.done.devices)
         return self.done
 
     def _are_as_they_were(self, devices: Ints) -> Flags:

@@ -82,6 +82,7 @@ class Shard:
         site, fences = compiled.site, compiled.fences
         self._number = number
         self._subjects = build_subject_table(compiled.division, number, fences.office_trees)
+        self._subjects.make_current()
         self._assignment = Assignment(site.leaves, fences.leave_places, fences, self._subjects)
         classifier = SideClassifier(self._assignment)
         log = FixLog(len(self._subjects.binding_person))

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from engine.dated_world import dated
 from engine.engine_run import ALL, engine_lines
 from engine.harsh_world import harsh_world, quiet_world
 from engine.random_world import LAT, LON, MINUTE_MS, START_MS, World, random_world
+from engine.resting_world import resting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seeds import in_short, seeds
@@ -23,7 +26,8 @@ from geofences.fence import Fence
 from geofences.holidays import load_builtin
 from geofences.schedule import parse_schedule
 from pipeline.engine.boundary import fix_log
-from pipeline.ping import PING
+from pipeline.engine.boundary.boundary_engine import BoundaryEngine
+from pipeline.ping import PING, PingBatch
 from pipeline.reference import ReferenceRow, judge
 from pipeline.sites.policy import BoundaryRule, Policy
 from pipeline.sites.records import Binding, Office, Person, Site
@@ -34,6 +38,7 @@ SEEDS = seeds(_COUNT)
 #: Of worlds that take seconds each, and longer with the seeds that are left out here.
 HARSH_SEEDS = seeds(_COUNT, short=5)
 DATED_SEEDS = seeds(max(1, _COUNT // 2), short=(0, 3))
+RESTING_SEEDS = seeds(_COUNT, short=12)
 QUIET_SEEDS = seeds(int(os.environ.get("FENCEWATCH_SEEDS", "5")), short=(0, 2, 3))
 
 
@@ -60,6 +65,32 @@ def test_a_world_in_batches_of_any_size_on_any_shards(seed: int) -> None:
     for size, shards in ((1, 1), (7, 8), (1_000, 8), (ALL, 1)):
         got = engine_lines(world.site, world.rows, world.until_ms, size=size, shards=shards)
         assert_same(seed, got, expected, f"batches of {size}, {shards} shards")
+
+
+@pytest.mark.parametrize("seed", RESTING_SEEDS)
+def test_people_who_stay_where_they_are(seed: int) -> None:
+    """Most of their fixes are passed over, also where an incident is open."""
+    for world in map(resting, (random_world(seed), harsh_world(seed), dated(random_world(seed)))):
+        expected = reference_lines(world)
+        for size, shards in ((1, 1), (7, 8), (50, 1), (ALL, 1)):
+            got = engine_lines(world.site, world.rows, world.until_ms, size=size, shards=shards)
+            assert_same(seed, got, expected, f"resting, batches of {size}, {shards} shards")
+
+
+def test_many_of_them_are_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the test before would show nothing."""
+    met: Counter[str] = Counter()
+    process = BoundaryEngine._process_by_one
+
+    def counted(self: BoundaryEngine, fixes: PingBatch, binding: Any, row: Any) -> list[Alert]:
+        met["fixes"] += len(fixes)
+        met["at rest"] += int(np.count_nonzero(self._records["is_at_rest"][binding]))
+        return process(self, fixes, binding, row)
+
+    monkeypatch.setattr(BoundaryEngine, "_process_by_one", counted)
+    for world in (resting(make(seed)) for seed in range(6) for make in (random_world, harsh_world)):
+        engine_lines(world.site, world.rows, world.until_ms, size=50)
+    assert met["at rest"] > 0.12 * met["fixes"]
 
 
 @pytest.mark.parametrize("seed", HARSH_SEEDS)

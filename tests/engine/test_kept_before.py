@@ -59,7 +59,9 @@ def lines(alerts: list[Alert]) -> list[bytes]:
     return [alert_line(alert) for alert in ledger.alerts()]
 
 
-def without(names: Collection[str], root: list[int], nodes: list[list[Any]]) -> tuple[list[int], list[list[Any]]]:
+def without(
+    names: Collection[str], root: list[int], nodes: list[list[Any]]
+) -> tuple[list[int], list[list[Any]]]:
     """A state as if these names had never been kept: its nodes are numbered as they are come upon."""
     numbers: dict[int, int] = {}
     left: list[list[Any]] = []

@@ -1,4 +1,4 @@
-"""The fast path lets nothing pass that matters: bounds, screenings, safe distances against the exact sides."""
+"""The fast path lets nothing pass that matters: bounds, screenings, safe distances beside exact sides."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Terrain:
         )  # fmt: skip
 
     def open_some(self, candidates: Candidates) -> None:
-        """At rest are half of the scopes that see each candidate on the wrong side, and now and then another."""
+        """At rest are half of the scopes that see each on the wrong side, and now and then another."""
         for n in range(len(candidates.row)):
             wrong = sorted(self.scopes_that_mind(candidates, n))
             some = self.chance.sample(wrong, (len(wrong) + 1) // 2)

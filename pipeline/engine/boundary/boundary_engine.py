@@ -19,9 +19,10 @@ from pipeline.engine.boundary.distance_screen import (
 from pipeline.engine.boundary.family import Activity, TrackerContext, settled_ms
 from pipeline.engine.boundary.open_scopes import NOT_LIVE, OpenScopes
 from pipeline.engine.boundary.raised import RaisedOnsets
-from pipeline.engine.boundary.safe_region import mark_unmoved
+from pipeline.engine.boundary.safe_region import UNKNOWN, mark_fixes
 from pipeline.engine.compiled_fences import CompiledFences
 from pipeline.engine.policy_table import counted_sources
+from pipeline.engine.record_columns import record_column, records
 from pipeline.ping import PingBatch
 from sinks.alert import Alert
 
@@ -29,32 +30,23 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-#: The columns that say where a binding was screened and how far and long it may move unseen, as they are
-#: where nothing is known of that.
-UNSCREENED = {
-    "_anchor_lon": 0.0, "_anchor_lat": 0.0, "_leeway_m": -np.inf, "_since_ms": END_MS, "_until_ms": BEGIN_MS,
-}  # fmt: skip
 #: Where no more fences open at once, the people whom they name are looked up.
 _OPENED_FEW = 100
 
 
 class BoundaryEngine:
-    """Columns by binding, and a tracker for each binding with an incident that is open or may begin.
+    """A region for each binding, and a tracker for each with an incident that is open or may begin.
 
     A binding is hot while its tracker must see every fix, and at rest while only backfill, moments and what
-    may be on the right side of a scope with an open incident concern it. The columns say where it was last
+    may be on the right side of a scope with an open incident concern it. Its region says where it was last
     screened, and how far and how long it may move from there without being looked at again; a shard that is
     made anew screens everybody anew.
     """
 
     #: What a checkpoint holds of it.
     KEPT = ("_trackers", "_hot", "_tracked", "_due_ms", "_past_ms")
-
-    _anchor_lon: NDArray[np.float64]
-    _anchor_lat: NDArray[np.float64]
-    _leeway_m: NDArray[np.float64]
-    _since_ms: Ints
-    _until_ms: Ints
+    _hot, _tracked, _due_ms = map(record_column, ("is_hot", "is_tracked", "due_ms"))
+    _blank = UNKNOWN
 
     def __init__(self, assignment: Assignment, context: TrackerContext) -> None:
         bindings = len(assignment.subjects.binding_person)
@@ -67,10 +59,9 @@ class BoundaryEngine:
         self._trackers: dict[int, BindingTracker] = {}
         #: What trackers wrote that have nothing left to do.
         self.raised = RaisedOnsets()
-        self._hot = np.zeros(bindings, np.bool_)
-        self._tracked = np.zeros(bindings, np.bool_)
-        self._due_ms = np.full(bindings, END_MS, np.int64)
-        self._set_unscreened(bindings)
+        self._records = records(bindings, UNKNOWN)
+        #: No tracker has anything to do before.
+        self._idle_to_ms = END_MS
         self._past_ms = BEGIN_MS
 
     @property
@@ -85,11 +76,6 @@ class BoundaryEngine:
     def start(self, start_ms: int) -> None:
         """Begin the clock."""
         self._past_ms = start_ms
-
-    def _set_unscreened(self, bindings: int) -> None:
-        """Nothing is known of where a binding may move without being looked at."""
-        for name, cell in UNSCREENED.items():
-            setattr(self, name, np.full(bindings, cell))
 
     def process(self, fixes: PingBatch, binding: Ints, row: Ints) -> list[Alert]:
         """Fixes in order of arrival, each with its binding and its person's row at its event time."""
@@ -112,12 +98,20 @@ class BoundaryEngine:
         for at_ms, fences in self._openings(past_ms).items():
             alerts += self._open(at_ms, fences)
         self._past_ms = max(self._past_ms, past_ms)
-        due = np.flatnonzero(self._due_ms < past_ms).tolist()
+        alerts += self._advance_trackers(past_ms)
+        self._log.forget(self._horizon_ms, self._lateness_ms)
+        return alerts
+
+    def _advance_trackers(self, past_ms: int) -> list[Alert]:
+        if self._idle_to_ms >= past_ms:
+            return []
+        alerts: list[Alert] = []
+        due = np.flatnonzero(self._records["due_ms"] < past_ms).tolist()
         for binding in due:
-            tracker = self._trackers_of([binding], int(self._due_ms[binding]))[binding]
+            tracker = self._trackers_of([binding], int(self._records["due_ms"][binding]))[binding]
             alerts += tracker.advance(past_ms, len(self._log))
         self._settle(due)
-        self._log.forget(self._horizon_ms, self._lateness_ms)
+        self._idle_to_ms = int(self._records["due_ms"].min(initial=END_MS))
         return alerts
 
     @property
@@ -153,31 +147,26 @@ class BoundaryEngine:
         source = counted_sources(fixes)
         radius_m = self._table.radius_m(fixes.accuracy_m, source, fixes.event_ms)
         lateness_ms = self._table.at(int(fixes.arrival_ms[0])).allowed_lateness_ms
-        newest_ms = self._log.newest_ms.copy()
-        unmoved, backfill = np.empty(len(fixes), np.bool_), np.empty(len(fixes), np.bool_)
-        mark_unmoved(
-            binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat, radius_m, lateness_ms, newest_ms,
-            self._open_scopes.count, self._anchor_lon, self._anchor_lat, self._leeway_m, self._since_ms,
-            self._until_ms, unmoved, backfill,
+        unmoved, backfill, followed = np.empty((3, len(fixes)), np.bool_)
+        mark_fixes(
+            self._records, binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat, radius_m,
+            lateness_ms, unmoved, backfill, followed,
         )  # fmt: skip
-        is_due = fixes.arrival_ms > self._due_ms[binding]
-        followed = self._hot[binding] | (self._tracked[binding] & (backfill | is_due))
         screened = np.flatnonzero(~unmoved)
+        late = backfill[screened]
         candidates = Candidates(
-            np.where(backfill[screened], NOT_LIVE, binding[screened]), row[screened], fixes.event_ms[screened], fixes.arrival_ms[screened], fixes.lon[screened],
-            fixes.lat[screened], radius_m[screened],
+            np.where(late, NOT_LIVE, binding[screened]), row[screened], fixes.event_ms[screened],
+            fixes.arrival_ms[screened], fixes.lon[screened], fixes.lat[screened], radius_m[screened],
         )  # fmt: skip
         screening = self._screen.screen(candidates)
         suspects = self._suspects(candidates, screened, screening)
-        slow = np.zeros(len(self._hot), np.bool_)
-        slow[binding[followed]] = True
-        slow[binding[list(suspects)]] = True
-        woken = np.flatnonzero(slow & (self._open_scopes.count > 0))
-        trackers = self._trackers_of(np.flatnonzero(slow).tolist(), self._past_ms)
+        slow = np.unique(np.concatenate([binding[followed], binding[list(suspects)]]))
+        woken = slow[self._records["is_at_rest"][slow]]
+        trackers = self._trackers_of(slow.tolist(), self._past_ms)
         first_row = len(self._log)
         self._log.append(fixes, binding, radius_m, source, backfill)
-        self._anchor(candidates, screening, ~backfill[screened])
-        self._leeway_m[woken] = -np.inf  # they were screened as if at rest
+        self._anchor(candidates, screening, ~late)
+        self._records["leeway_m"][woken] = -np.inf  # they were screened as if at rest
         return self._judge(trackers, first_row, binding, row, backfill, suspects)
 
     def _suspects(self, candidates: Candidates, screened: Ints, screening: Screening) -> dict[int, set[int]]:
@@ -210,20 +199,21 @@ class BoundaryEngine:
         return set(compiled.scope[fences].tolist()) if fences else set()
 
     def _trackers_of(self, bindings: Iterable[int], clock_ms: int) -> dict[int, BindingTracker]:
-        """Trackers that know everything before the fixes at hand and the moments from a clock on; none rests."""
+        """Trackers that know all before the fixes at hand and the moments from a clock on; none rests."""
         trackers = {}
         for binding in bindings:
             tracker = self._trackers.get(binding)
             if tracker is None:
                 backfill = self._log.backfill_of(binding, self._horizon_ms, len(self._log))
                 tracker = self._trackers[binding] = BindingTracker(self._context, binding, backfill)
-            if not self._hot[binding]:
+            region = self._records[binding]
+            if not region["is_hot"]:
                 newest_ms = int(self._log.newest_ms[binding])
                 from_ms = settled_ms(self._table.policies, newest_ms, clock_ms)
                 window = self._log.window(binding, from_ms, len(self._log))
                 tracker.rejoin(window, newest_ms, clock_ms)
                 self._open_scopes.drop(binding)
-                self._leeway_m[binding] = -np.inf
+                region["is_at_rest"], region["leeway_m"] = False, -np.inf
             trackers[binding] = tracker
         return trackers
 
@@ -255,29 +245,37 @@ class BoundaryEngine:
     def _anchor(self, candidates: Candidates, screening: Screening, live: Bools) -> None:
         """Where each binding was last screened, and its leeway there; a binding's last fix counts."""
         binding = candidates.binding[live]
-        self._anchor_lon[binding], self._anchor_lat[binding] = candidates.lon[live], candidates.lat[live]
-        self._leeway_m[binding] = screening.leeway_m[live]
-        self._since_ms[binding], self._until_ms[binding] = screening.since_ms[live], screening.until_ms[live]
+        for name, column in (
+            ("lon", candidates.lon), ("lat", candidates.lat), ("leeway_m", screening.leeway_m),
+            ("since_ms", screening.since_ms), ("until_ms", screening.until_ms),
+        ):  # fmt: skip
+            self._records[name][binding] = column[live]
 
     def _settle(self, bindings: Iterable[int]) -> None:
         """Drop the trackers that have nothing left to do."""
         for binding in bindings:
             tracker = self._trackers[binding]
             activity = tracker.settle(self._horizon_ms)
-            self._hot[binding] = activity is Activity.ALL
+            region = self._records[binding]
+            region["is_hot"], region["is_tracked"] = activity is Activity.ALL, activity is not Activity.OVER
             self._rest(binding, tracker.live_scopes if activity is Activity.AT_REST else [])
-            self._tracked[binding] = activity is not Activity.OVER
-            self._due_ms[binding] = tracker.due_ms
+            self._plan(binding, tracker.due_ms)
             if activity is Activity.OVER:
                 self.raised.note(binding, *tracker.onsets, self._horizon_ms)
                 del self._trackers[binding]
-                self._due_ms[binding] = END_MS
+                self._plan(binding, END_MS)
 
     def _rest(self, binding: int, scopes: list[int]) -> None:
         """These scopes have an open incident at rest: where it was screened before, they had none."""
         if scopes:
             self._open_scopes.put(binding, scopes)
-            self._leeway_m[binding] = -np.inf
+            region = self._records[binding]
+            region["is_at_rest"], region["leeway_m"] = True, -np.inf
+
+    def _plan(self, binding: int, due_ms: int) -> None:
+        """When the tracker of a binding has something to do."""
+        self._records["due_ms"][binding] = due_ms
+        self._idle_to_ms = min(self._idle_to_ms, due_ms)
 
     def _open(self, at_ms: int, fences: Ints) -> list[Alert]:
         """An opening: the last known fixes, judged once."""
@@ -316,7 +314,7 @@ class BoundaryEngine:
 
     def _bindings_of(self, fences: Ints) -> Ints:
         """The bindings of the people whom these fences name; all where they name others, or are many."""
-        subjects, every = self._assignment.subjects, np.arange(len(self._hot))
+        subjects, every = self._assignment.subjects, np.arange(len(self._records))
         if len(fences) > _OPENED_FEW:
             return every
         named = {one for fence in fences.tolist() for one in self._compiled.applies_to(fence)}

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS
 from pipeline.engine.boundary.fix import Fix
+from pipeline.engine.current_subjects import AHEAD
 from pipeline.engine.growing_columns import Columns
 from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import UNKNOWN_SOURCE, PolicyTable
+from pipeline.engine.record_columns import record_column, records
 from pipeline.ping import CONFIRMATION, PingBatch
 
 Ints = NDArray[np.int64]
@@ -23,6 +25,11 @@ _NONE = -1
 _FORGET_FROM = 1 << 20
 #: It forgets where that leaves less than so much of it, and looks again when it has grown so many times.
 _FORGOTTEN_AT, _LOOKED_AGAIN_AT = 0.75, 1.25
+
+
+#: What is known of a binding: its last row, and its newest fix (``newest_row``; ``tied``: several are).
+_NEWEST = [("last", np.int64), ("newest_ms", np.int64), ("newest_row", np.int64), ("tied", np.bool_)]
+_BLANK = np.array([(_NONE, BEGIN_MS, _NONE, False)], np.dtype(_NEWEST, align=True))
 
 
 class FixLog:
@@ -36,11 +43,11 @@ class FixLog:
     #: What a checkpoint holds of it, beside what grows.
     KEPT = ("last", "newest_ms", "newest_row", "tied", "_forget_from")
 
+    last, newest_ms, newest_row, tied = map(record_column, ("last", "newest_ms", "newest_row", "tied"))
+    _blank = _BLANK
+
     def __init__(self, bindings: int) -> None:
-        self.last = np.full(bindings, _NONE, np.int64)
-        self.newest_ms = np.full(bindings, BEGIN_MS, np.int64)
-        self.newest_row = np.full(bindings, _NONE, np.int64)
-        self.tied = np.zeros(bindings, np.bool_)
+        self._records = records(bindings, _BLANK)
         self._rows = Columns(
             {
                 "binding": np.int32, "event_ms": np.int64, "arrival_ms": np.int64, "lon": np.float64,
@@ -82,10 +89,7 @@ class FixLog:
     ) -> None:
         """Add fixes in order of arrival; all columns of shape (n,). ``source`` is what each counts as."""
         before, top = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
-        _link(
-            binding, batch.event_ms, len(self._rows), self.last, self.newest_ms, self.newest_row,
-            self.tied, before, top,
-        )  # fmt: skip
+        _link(self._records, binding, batch.event_ms, len(self._rows), before, top)
         self._rows.append(
             {
                 "binding": binding, "event_ms": batch.event_ms, "arrival_ms": batch.arrival_ms,
@@ -112,11 +116,7 @@ class FixLog:
 
     def move(self, numbers: NewNumbers, bindings: int) -> None:
         """Take over the fixes of other bindings, of which there are so many now."""
-        self.last, self.newest_row = (
-            numbers.moved(column, bindings, _NONE) for column in (self.last, self.newest_row)
-        )
-        self.newest_ms = numbers.moved(self.newest_ms, bindings, BEGIN_MS)
-        self.tied = numbers.moved(self.tied, bindings, False)
+        self._records = numbers.moved(self._records, bindings, lambda new: records(len(new), _BLANK))
         if numbers.is_same:
             return
         kept = numbers.to[self._rows["binding"]] >= 0
@@ -207,7 +207,9 @@ class FixLog:
         if len(self._rows) < self._forget_from:
             return
         event_ms, binding = self._rows["event_ms"], self._rows["binding"]
-        kept = (event_ms >= horizon_ms) | (event_ms >= self.newest_ms[binding] - lateness_ms)
+        kept = event_ms >= horizon_ms
+        older = np.flatnonzero(~kept)
+        kept[older] = event_ms[older] >= self.newest_ms[binding[older]] - lateness_ms
         # All rows left get other numbers, and are written anew: for few it is not worth it.
         if np.count_nonzero(kept) < _FORGOTTEN_AT * len(kept):
             self._keep(kept)
@@ -245,17 +247,21 @@ class FixLog:
 
 
 @njit(cache=True, nogil=True)
-def _link(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    binding, event_ms, row, last, newest_ms, newest_row, tied, before, top
-):
-    for fix in range(len(binding)):
-        owner = binding[fix]
-        before[fix], last[owner] = last[owner], row + fix
-        if event_ms[fix] > newest_ms[owner]:
-            newest_ms[owner], newest_row[owner], tied[owner] = event_ms[fix], row + fix, False
-        elif event_ms[fix] == newest_ms[owner]:
-            tied[owner] = True
-        top[fix] = newest_ms[owner]
+def _link(newest, binding, event_ms, row, before, top):  # type: ignore[no-untyped-def]  # numba infers the arrays
+    read = 0
+    for begin in range(0, len(binding), AHEAD):
+        end = min(begin + AHEAD, len(binding))
+        for fix in range(begin, end):
+            read += newest[binding[fix]].last
+        for fix in range(begin, end):
+            known = newest[binding[fix]]
+            before[fix], known.last = known.last, row + fix
+            if event_ms[fix] > known.newest_ms:
+                known.newest_ms, known.newest_row, known.tied = event_ms[fix], row + fix, False
+            elif event_ms[fix] == known.newest_ms:
+                known.tied = True
+            top[fix] = known.newest_ms
+    return read
 
 
 @njit(cache=True, nogil=True)

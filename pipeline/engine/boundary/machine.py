@@ -96,7 +96,7 @@ class Machine:
         return all(state.open is not None and state.streak == 0 for state in (self._settled, *self._states))
 
     def resume(self, before: Fix | None, entries: Iterable[Entry]) -> None:
-        """Take in what came while it was at rest: the fixes that a late one could join, and the one before."""
+        """Take in what came while at rest: the fixes that a late one could join, and the one before."""
         self._before = self._before if before is None else before
         self._entries = list(entries)
         self._keys = [entry.key for entry in self._entries]

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from geofences.box import area_boxes, grown
 from geofences.fence import Fence
-from geofences.instant import END_MS
+from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.boundary.binding_tracker import BindingTracker
-from pipeline.engine.boundary.boundary_engine import UNSCREENED, BoundaryEngine
+from pipeline.engine.boundary.boundary_engine import BoundaryEngine
 from pipeline.engine.boundary.distance_screen import SEARCH_RADIUS_M
 from pipeline.engine.boundary.family import History
+from pipeline.engine.boundary.safe_region import UNKNOWN, UNSCREENED
 from pipeline.engine.moved_columns import NewNumbers
+from pipeline.engine.record_columns import records
 from pipeline.engine.renumbering import Renumbering
 from sinks.alert import Alert
 
@@ -31,10 +33,8 @@ class MovingBoundaryEngine(BoundaryEngine):
         and only for the bindings ``concerned``, where it is known; then all others keep their numbers.
         """
         of_bindings, count = numbers.bindings, len(self._assignment.subjects.binding_person)
-        self._hot = of_bindings.moved(self._hot, count, False)
-        self._tracked = of_bindings.moved(self._tracked, count, False)
-        self._due_ms = of_bindings.moved(self._due_ms, count, END_MS)
-        self._move_anchors(of_bindings, count, concerned)
+        self._move_regions(of_bindings, count, concerned)
+        self._idle_to_ms = BEGIN_MS
         moving = list(self._trackers)
         if concerned is not None:
             assert of_bindings.unused is not None, "all others keep their numbers"
@@ -51,7 +51,7 @@ class MovingBoundaryEngine(BoundaryEngine):
             tracker.move(numbers, self._context)
             if tracker.binding >= 0:
                 self._trackers[tracker.binding] = tracker
-                self._due_ms[tracker.binding] = tracker.due_ms
+                self._plan(tracker.binding, tracker.due_ms)
             else:
                 alerts += tracker.withdraw(self._past_ms)
         self._rest_again([tracker for tracker in trackers if tracker.binding >= 0])
@@ -61,7 +61,7 @@ class MovingBoundaryEngine(BoundaryEngine):
         """Those that rested rest on, but for those whom a leave that is yet to be approved has woken."""
         woken = []
         for tracker in trackers:
-            if not self._hot[tracker.binding] and tracker.live_scopes:
+            if not self._records["is_hot"][tracker.binding] and tracker.live_scopes:
                 self._rest(tracker.binding, tracker.live_scopes)
                 if not tracker.at_rest:
                     woken.append(tracker.binding)
@@ -73,9 +73,9 @@ class MovingBoundaryEngine(BoundaryEngine):
         boxes = grown(area_boxes([zone.area for zone in zones]), np.full(len(zones), SEARCH_RADIUS_M))
         near = self._log.newest_ms >= self._past_ms
         for west, south, east, north in boxes.tolist():
-            level = (south <= self._anchor_lat) & (self._anchor_lat <= north)
+            level = (south <= self._records["lat"]) & (self._records["lat"] <= north)
             for turn in (-360.0, 0.0, 360.0):
-                lon = self._anchor_lon + turn
+                lon = self._records["lon"] + turn
                 near |= level & (west <= lon) & (lon <= east)
         scopes = {number for zone in zones for number in self._compiled.scopes_of(zone)}
         near[[binding for binding, tracker in self._trackers.items() if tracker.scopes & scopes]] = True
@@ -123,11 +123,10 @@ class MovingBoundaryEngine(BoundaryEngine):
         self._settle(bindings)
         return []
 
-    def _move_anchors(self, numbers: NewNumbers, bindings: int, concerned: Ints | None) -> None:
+    def _move_regions(self, numbers: NewNumbers, bindings: int, concerned: Ints | None) -> None:
         """Where bindings were screened is kept but for those that the sites differ for."""
+        self._records = numbers.moved(self._records, bindings, lambda new: records(len(new), UNKNOWN))
         if concerned is None:
-            self._set_unscreened(bindings)
-            return
-        kept = numbers.but(concerned[concerned < len(numbers.to)])
+            self._records["newest_ms"] = self._log.newest_ms
         for name, cell in UNSCREENED.items():
-            setattr(self, name, kept.moved(getattr(self, name), bindings, cell))
+            self._records[name][slice(None) if concerned is None else concerned] = cell

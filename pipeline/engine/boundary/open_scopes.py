@@ -20,11 +20,10 @@ _ROOM = 1 << 10
 
 
 class OpenScopes:
-    """A few scopes for some of the bindings, in columns: ``_scope[_first[b]:_first[b] + count[b]]``."""
+    """A few scopes for some of the bindings, in columns: ``_scope[_first[b]:_first[b] + _count[b]]``."""
 
     def __init__(self, bindings: int) -> None:
-        #: How many scopes each binding has.
-        self.count = np.zeros(bindings, np.int32)
+        self._count = np.zeros(bindings, np.int32)
         self._first = np.zeros(bindings, np.int64)
         self._scope = np.empty(_ROOM, np.int64)
         self._end = 0
@@ -33,27 +32,27 @@ class OpenScopes:
         """Take scopes for a binding, in place of those that it had."""
         if self._end + len(scopes) > len(self._scope):
             self._make_room(len(scopes))
-        self._first[binding], self.count[binding] = self._end, len(scopes)
+        self._first[binding], self._count[binding] = self._end, len(scopes)
         self._scope[self._end : self._end + len(scopes)] = scopes
         self._end += len(scopes)
 
     def drop(self, binding: int) -> None:
         """A binding has none any more."""
-        self.count[binding] = 0
+        self._count[binding] = 0
 
     def of(self, binding: int) -> list[int]:
         """The scopes of one binding."""
         first = int(self._first[binding])
-        scopes: list[int] = self._scope[first : first + int(self.count[binding])].tolist()
+        scopes: list[int] = self._scope[first : first + int(self._count[binding])].tolist()
         return scopes
 
     def counts(self, bindings: Ints) -> Ints:
         """How many scopes each has."""
-        return np.where(bindings == NOT_LIVE, 0, self.count[bindings]).astype(np.int64)
+        return np.where(bindings == NOT_LIVE, 0, self._count[bindings]).astype(np.int64)
 
     def hold(self, binding: Ints, scope: Ints) -> Bools:
         """Of pairs: is the scope one of the binding's?"""
-        found: Bools = _hold(self._first, self.count, self._scope, binding, scope)
+        found: Bools = _hold(self._first, self._count, self._scope, binding, scope)
         return found
 
     def pairs(self, bindings: Ints) -> tuple[Ints, Ints]:
@@ -64,8 +63,8 @@ class OpenScopes:
 
     def move(self, bindings: int, moving: Iterable[int] | None) -> None:
         """There are so many bindings now; these have none any more, with None nobody has."""
-        kept = self.count[:bindings] if moving is not None else self.count[:0]
-        self.count = np.concatenate([kept, np.zeros(bindings - len(kept), np.int32)])
+        kept = self._count[:bindings] if moving is not None else self._count[:0]
+        self._count = np.concatenate([kept, np.zeros(bindings - len(kept), np.int32)])
         self._first = np.resize(self._first, bindings)
         for binding in moving or ():
             if binding < bindings:
@@ -73,11 +72,11 @@ class OpenScopes:
 
     def _make_room(self, more: int) -> None:
         """Put what is in use together, with as much room again."""
-        owner, scope = self.pairs(np.arange(len(self.count)))
+        _, scope = self.pairs(np.arange(len(self._count)))
         self._end = len(scope)
         self._scope = np.empty(max(_ROOM, 2 * (self._end + more)), np.int64)
         self._scope[: self._end] = scope
-        self._first = np.concatenate([[0], np.cumsum(self.count)])[:-1]
+        self._first = np.concatenate([[0], np.cumsum(self._count)])[:-1]
 
 
 @njit(cache=True, nogil=True)

@@ -6,14 +6,32 @@ import math
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from geofences.instant import BEGIN_MS, END_MS
+from pipeline.engine.current_subjects import AHEAD
 
 #: No degree of latitude or of longitude at the equator is longer anywhere on WGS-84.
 _DEGREE_M = 111_700.0
+
+#: What is known of a binding, together as it is read together: a cache line.
+REGION = np.dtype(
+    [
+        # Where it was last screened, how far from there it may move beyond its radius of uncertainty, and for
+        # how long, until something could change.
+        ("lon", np.float64), ("lat", np.float64), ("leeway_m", np.float64),
+        ("since_ms", np.int64), ("until_ms", np.int64),
+        # When its tracker has something to do whatever comes, and its newest fix.
+        ("due_ms", np.int64), ("newest_ms", np.int64),
+        # Its tracker sees every fix; it has one; and scopes of it have an open incident at rest.
+        ("is_hot", np.bool_), ("is_tracked", np.bool_), ("is_at_rest", np.bool_),
+    ],
+    align=True,
+)  # fmt: skip
+#: As it is where nothing is known.
+UNSCREENED: dict[str, float | int] = {
+    "lon": 0.0, "lat": 0.0, "leeway_m": -np.inf, "since_ms": END_MS, "until_ms": BEGIN_MS,
+}  # fmt: skip
+UNKNOWN = np.array([(0.0, 0.0, -np.inf, END_MS, BEGIN_MS, END_MS, BEGIN_MS, False, False, False)], REGION)
 
 
 @njit(cache=True, nogil=True)
@@ -33,24 +51,32 @@ def farthest_m(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def mark_unmoved(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    binding, event_ms, arrival_ms, lon, lat, radius_m, lateness_ms, newest_ms, open_scopes,
-    anchor_lon, anchor_lat, leeway_m, since_ms, until_ms, unmoved, backfill,
-):  # fmt: skip
-    """Mark each fix, in order of arrival: is it backfill, and is it unmoved?
+def mark_fixes(  # type: ignore[no-untyped-def]  # numba infers the arrays
+    regions, binding, event_ms, arrival_ms, lon, lat, radius_m, lateness_ms, unmoved, backfill, followed
+):
+    """Mark each fix, in order of arrival: is it unmoved, is it backfill, has its tracker to see it anyway?
 
     Unmoved: closer to where its binding was last screened than its safe distance, which is its own radius of
     uncertainty and the leeway found there, and within the time for which that screening holds. No scope then
-    sees it on a side that would change anything. Backfill is judged apart: what was found of a binding with
-    ``open_scopes``, as it is judged live, does not hold for it. ``newest_ms`` is a working copy that moves on.
+    sees it on a side that would change anything. Backfill is judged apart: what was found of a binding at
+    rest, as it is judged live, does not hold for it. The newest fixes of ``regions`` move on.
     """
-    for row in range(len(binding)):
-        b = binding[row]
-        backfill[row] = event_ms[row] < newest_ms[b] - lateness_ms
-        newest_ms[b] = max(newest_ms[b], event_ms[row])
-        unmoved[row] = (
-            since_ms[b] <= event_ms[row]
-            and max(event_ms[row], arrival_ms[row]) < until_ms[b]
-            and not (backfill[row] and open_scopes[b])
-            and farthest_m(anchor_lon[b], anchor_lat[b], lon[row], lat[row]) < leeway_m[b] + radius_m[row]
-        )
+    read = 0
+    for begin in range(0, len(binding), AHEAD):
+        end = min(begin + AHEAD, len(binding))
+        for row in range(begin, end):
+            read += regions[binding[row]].newest_ms
+        for row in range(begin, end):
+            region = regions[binding[row]]
+            is_late = event_ms[row] < region.newest_ms - lateness_ms
+            region.newest_ms = max(region.newest_ms, event_ms[row])
+            is_due = arrival_ms[row] > region.due_ms
+            backfill[row] = is_late
+            followed[row] = region.is_hot or (region.is_tracked and (is_late or is_due))
+            unmoved[row] = (
+                region.since_ms <= event_ms[row]
+                and max(event_ms[row], arrival_ms[row]) < region.until_ms
+                and not (is_late and region.is_at_rest)
+                and farthest_m(region.lon, region.lat, lon[row], lat[row]) < region.leeway_m + radius_m[row]
+            )
+    return read

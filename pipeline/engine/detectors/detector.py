@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine.current_subjects import Whose
 from pipeline.engine.policy_table import PolicyTable
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.state_code import Form
@@ -48,31 +49,38 @@ class ShardRows:
         self._subjects = subjects
 
     @cached_property
-    def device(self) -> Ints:
-        """Device numbers."""
-        return self.batch.device.astype(np.int64)
+    def _whose(self) -> Whose:
+        batch, current = self.batch, self._subjects.current
+        assert current is not None, "a shard's table has it"
+        return current.whose(batch.device, batch.event_ms, batch.arrival_ms)
 
-    @cached_property
+    @property
     def binding(self) -> Ints:
         """The binding that held when a row was made."""
-        return self._subjects.bindings.at(self.device, self.batch.event_ms)
+        return self._whose.binding
 
     @cached_property
     def person(self) -> Ints:
         """Whose device it was when a row was made."""
-        if not len(self._subjects.binding_person):
-            return self.binding
-        return np.where(self.binding >= 0, self._subjects.binding_person[self.binding], -1)
+        person = np.full(len(self.batch), -1)
+        bound = np.flatnonzero(self.binding >= 0)
+        person[bound] = self._subjects.binding_person[self.binding[bound]]
+        return person
 
-    @cached_property
+    @property
     def person_row(self) -> Ints:
         """The row of people.csv that held when a row was made; -1 where nobody was supervised."""
-        return self._subjects.rows.at(self.person, self.batch.event_ms)
+        return self._whose.row
 
-    @cached_property
+    @property
     def episode(self) -> Ints:
         """The stretch, of a binding while supervised, in which a row arrived."""
-        return self._subjects.episodes.at(self.device, self.batch.arrival_ms)
+        return self._whose.episode
+
+    @property
+    def device_kind(self) -> NDArray[np.int8]:
+        """What kind of device it was then, for rows with an episode."""
+        return self._whose.kind
 
 
 class Kept(Protocol):

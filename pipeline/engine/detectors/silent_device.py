@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from geofences.instant import END_MS
+from pipeline.engine.current_subjects import AHEAD
 from pipeline.engine.detectors.detector import Detector, Finding, ShardRows
 from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import PolicyTable
+from pipeline.engine.record_columns import record_column, records
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.subject_table import SubjectTable
 from pipeline.rules.catalogue import SILENT_DEVICE
@@ -31,22 +34,33 @@ class Silences:
     cleared_ms: Ints
 
 
+_BLANK = np.array(
+    [(END_MS, 0, 0, 0, 0)],
+    np.dtype(
+        [
+            ("last_ms", np.int64), ("gap_ms", np.int64), ("raised_ms", np.int64), ("level", np.int8),
+            ("kind", np.int8),
+        ],
+        align=True,
+    ),
+)  # fmt: skip
+
+
 class SilenceWatch:
     """Last arrivals by episode: a stretch in which a device is bound and its person supervised."""
 
     #: What a checkpoint holds of it.
     KEPT = ("last_ms", "kind", "level", "raised_ms", "gap_ms", "_due_ms")
+    last_ms, gap_ms, raised_ms, kind = map(record_column, ("last_ms", "gap_ms", "raised_ms", "kind"))
+    level = record_column("level", np.int64)
+    _blank = _BLANK
 
     def __init__(self, from_ms: Ints, to_ms: Ints, table: PolicyTable) -> None:
         """Episodes by column; the levels are those of the policy in force at a silence's onset."""
         self._from_ms = from_ms
         self._to_ms = to_ms
         self._table = table
-        self.last_ms = np.full(len(from_ms), END_MS, np.int64)
-        self.kind = np.zeros(len(from_ms), np.int8)
-        self.level = np.zeros(len(from_ms), np.int64)
-        self.raised_ms = np.zeros(len(from_ms), np.int64)
-        self.gap_ms = np.zeros(len(from_ms), np.int64)
+        self._records = records(len(from_ms), _BLANK)
         self._due_ms = END_MS
 
     def since_ms(self, start_ms: int) -> Ints:
@@ -68,13 +82,15 @@ class SilenceWatch:
         """
         since_ms, count = self.since_ms(past_ms), len(self._from_ms)
         fresh_ms = np.where(since_ms < self._to_ms, since_ms, END_MS)
+
+        def fresh(episodes: Ints) -> NDArray[Any]:
+            begun = records(len(episodes), _BLANK)
+            begun["last_ms"], begun["kind"] = fresh_ms[episodes], kind_of(episodes)
+            return begun
+
         # What is yet to begin begins as it is now.
         begun = numbers.but(np.flatnonzero(self.last_ms >= past_ms))
-        self.last_ms = begun.moved(self.last_ms, count, fresh_ms.__getitem__)
-        self.kind = begun.moved(self.kind, count, kind_of)
-        self.level, self.raised_ms, self.gap_ms = (
-            numbers.moved(column, count, 0) for column in (self.level, self.raised_ms, self.gap_ms)
-        )
+        self._records = begun.moved(self._records, count, fresh)
         self._due_ms = past_ms
 
     def hear(self, episode: Ints, arrival_ms: Ints, kind: NDArray[np.int8]) -> Silences:
@@ -82,10 +98,8 @@ class SilenceWatch:
         if len(episode):
             first_ms = self._table.first_silence_ms(kind, arrival_ms)
             self._due_ms = min(self._due_ms, int((arrival_ms + first_ms).min()))
-        ended = _hear(
-            episode, arrival_ms, kind, self.last_ms, self.kind, self.level, self.raised_ms, self.gap_ms,
-            self._table.from_ms, self._table.silence_ms,
-        )  # fmt: skip
+        policies = self._table.from_ms, self._table.silence_ms
+        ended, _ = _hear(self._records, episode, arrival_ms, kind, *policies)
         return Silences(*ended)
 
     def skip_gap(self, from_ms: int, to_ms: int) -> None:
@@ -101,10 +115,8 @@ class SilenceWatch:
         """All deadlines before an instant: silences begun, grown graver, or ended with their episode."""
         if self._due_ms >= past_ms:
             return Silences(*(np.empty(0, np.int64) for _ in range(5)))
-        found, self._due_ms = _advance(
-            past_ms, self.last_ms, self.kind, self.level, self.raised_ms, self.gap_ms, self._to_ms,
-            self._table.from_ms, self._table.silence_ms,
-        )  # fmt: skip
+        policies = self._table.from_ms, self._table.silence_ms
+        found, self._due_ms = _advance(past_ms, self._records, self._to_ms, *policies)
         return Silences(*found)
 
 
@@ -129,9 +141,8 @@ class SilentDevices(Detector):
     def ingest(self, rows: ShardRows) -> list[Finding]:
         """Every row is heard, whatever stands in it."""
         heard = rows.episode >= 0
-        episode, arrival_ms = rows.episode[heard], rows.batch.arrival_ms[heard]
-        kind = self._subjects.kind_at(self._subjects.episode_binding[episode], arrival_ms)
-        return self._findings(self._watch.hear(episode, arrival_ms, kind))
+        arrival_ms = rows.batch.arrival_ms[heard]
+        return self._findings(self._watch.hear(rows.episode[heard], arrival_ms, rows.device_kind[heard]))
 
     def advance(self, past_ms: int) -> list[Finding]:
         """All deadlines before an instant."""
@@ -166,36 +177,35 @@ class SilentDevices(Detector):
 
 
 @njit(cache=True, nogil=True)
-def _advance(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    past_ms, last_ms, kind, level, raised_ms, gap_ms, to_ms, policy_from_ms, silence_ms
-):
+def _advance(past_ms, known, to_ms, policy_from_ms, silence_ms):  # type: ignore[no-untyped-def]
     """Columns of ``Silences``, shape (5, k), and before when no deadline of those heard of so far lies."""
     found = np.empty((5, 16), np.int64)
     count, due_ms = 0, END_MS
-    for e in range(len(last_ms)):
+    for e in range(len(known)):
+        of = known[e]
         policy = len(policy_from_ms) - 1
-        while policy_from_ms[policy] > last_ms[e]:
+        while policy_from_ms[policy] > of.last_ms:
             policy -= 1
-        levels_ms = silence_ms[policy, kind[e]]
-        since_ms, fired, ahead_ms = last_ms[e] + gap_ms[e], 0, END_MS
+        levels_ms = silence_ms[policy, of.kind]
+        since_ms, fired, ahead_ms = of.last_ms + of.gap_ms, 0, END_MS
         for threshold in range(len(levels_ms)):
             deadline_ms = since_ms + levels_ms[threshold]
             if deadline_ms >= past_ms:
                 ahead_ms = min(ahead_ms, deadline_ms)
             elif deadline_ms < to_ms[e]:
                 fired += 1
-        is_over, reached = to_ms[e] < past_ms, max(fired, level[e])
-        if reached and not level[e]:
-            raised_ms[e] = since_ms + levels_ms[0]
-        if reached > level[e] or (is_over and reached):
+        is_over, reached = to_ms[e] < past_ms, max(fired, of.level)
+        if reached and not of.level:
+            of.raised_ms = since_ms + levels_ms[0]
+        if reached > of.level or (is_over and reached):
             if count == found.shape[1]:
                 found = np.concatenate((found, np.empty((5, count), np.int64)), axis=1)
-            found[0, count], found[1, count], found[2, count] = e, last_ms[e], raised_ms[e]
+            found[0, count], found[1, count], found[2, count] = e, of.last_ms, of.raised_ms
             found[3, count], found[4, count] = reached, to_ms[e] if is_over else END_MS
             count += 1
-        level[e] = 0 if is_over else reached
+        of.level = 0 if is_over else reached
         if is_over:
-            last_ms[e] = END_MS
+            of.last_ms = END_MS
             continue
         due_ms = min(due_ms, ahead_ms)
         if reached:
@@ -204,27 +214,29 @@ def _advance(  # type: ignore[no-untyped-def]  # numba infers the arrays
 
 
 @njit(cache=True, nogil=True)
-def _hear(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    episode, arrival_ms, kind, last_ms, last_kind, level, raised_ms, gap_ms, policy_from_ms, silence_ms
-):
+def _hear(known, episode, arrival_ms, kind, policy_from_ms, silence_ms):  # type: ignore[no-untyped-def]
     ended = np.empty((5, len(episode)), np.int64)
-    count = 0
-    for row in range(len(episode)):
-        e = episode[row]
-        since_ms = last_ms[e] + gap_ms[e]
-        policy = len(policy_from_ms) - 1
-        while policy_from_ms[policy] > last_ms[e]:
-            policy -= 1
-        levels_ms = silence_ms[policy, last_kind[e]]
-        reached = level[e]
-        for threshold in range(level[e], len(levels_ms)):
-            if since_ms + levels_ms[threshold] < arrival_ms[row]:
-                reached += 1
-        if reached:
-            if level[e] == 0:
-                raised_ms[e] = since_ms + levels_ms[0]
-            ended[0, count], ended[1, count], ended[2, count] = e, last_ms[e], raised_ms[e]
-            ended[3, count], ended[4, count] = reached, arrival_ms[row]
-            count += 1
-        last_ms[e], last_kind[e], level[e], gap_ms[e] = arrival_ms[row], kind[row], 0, 0
-    return ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count], ended[4, :count]
+    count, read = 0, 0
+    for begin in range(0, len(episode), AHEAD):
+        end = min(begin + AHEAD, len(episode))
+        for row in range(begin, end):
+            read += known[episode[row]].last_ms
+        for row in range(begin, end):
+            of = known[episode[row]]
+            since_ms = of.last_ms + of.gap_ms
+            policy = len(policy_from_ms) - 1
+            while policy_from_ms[policy] > of.last_ms:
+                policy -= 1
+            levels_ms = silence_ms[policy, of.kind]
+            reached = of.level
+            for threshold in range(of.level, len(levels_ms)):
+                if since_ms + levels_ms[threshold] < arrival_ms[row]:
+                    reached += 1
+            if reached:
+                if of.level == 0:
+                    of.raised_ms = since_ms + levels_ms[0]
+                ended[0, count], ended[1, count], ended[2, count] = episode[row], of.last_ms, of.raised_ms
+                ended[3, count], ended[4, count] = reached, arrival_ms[row]
+                count += 1
+            of.last_ms, of.kind, of.level, of.gap_ms = arrival_ms[row], kind[row], 0, 0
+    return (ended[0, :count], ended[1, :count], ended[2, :count], ended[3, :count], ended[4, :count]), read
