@@ -8,9 +8,11 @@ from benchmarks.settings import Settings
 from benchmarks.worst_scenes import START, ZONES, ZONES_ROUND_EACH, scene
 from pipeline.runtime.replay import BATCH_ROWS
 
-PEOPLE, HOURS, RUNS = 50_000, 1.0, 3
-WARM_PEOPLE = 200
+PEOPLE, HOURS, RUNS = 5_000, 1.0, 3
+PLAIN_PEOPLE, WARM_PEOPLE = 200, 200
 SCENES = ("inside", "outside", "edge", "crossing", "zones")
+#: The scene that a plain engine is measured in as well.
+PLAIN = "zones"
 
 
 def worst(settings: Settings, progress: Progress) -> Report:
@@ -18,14 +20,19 @@ def worst(settings: Settings, progress: Progress) -> Report:
     people, hours, runs = settings.or_default(PEOPLE, HOURS, RUNS)
     minutes = round(hours * 60)
     fleets = {name: scene(name, people, minutes, settings.seed) for name in SCENES}
+    plain = scene(PLAIN, min(people, PLAIN_PEOPLE), minutes, settings.seed)
     measured = {name: Contestant(contestants.settled_engine, fleets[name]) for name in SCENES}
+    measured["zones_one_ping_at_a_time"] = Contestant(contestants.plain_in_memory, plain)
     outcomes = interleaved(measured, scene("crossing", WARM_PEOPLE, minutes, settings.seed), runs, progress)
     parameters = {
         "people": people, "hours": hours, "start": START, "seed": settings.seed, "interval_s": 60,
         "rows": fleets["inside"].rows, "timed_from": f"minute {minutes // 3}", "batch_rows": BATCH_ROWS,
         "shards": 1, "zones": ZONES, "zones_round_each": ZONES_ROUND_EACH,
+        "one_ping_at_a_time_people": plain.people, "one_ping_at_a_time_rows": plain.rows,
         "alerts": {name: outcomes[name][0].timing.alerts for name in SCENES},
     }  # fmt: skip
     return report(
-        "worst", parameters, outcomes, {f"{name}_vs_inside": (name, "inside") for name in SCENES[1:]}
-    )
+        "worst", parameters, outcomes,
+        {f"{name}_vs_inside": (name, "inside") for name in SCENES[1:]}
+        | {"zones_vs_one_ping_at_a_time": ("zones", "zones_one_ping_at_a_time")},
+    )  # fmt: skip

@@ -75,7 +75,7 @@ def scene(name: str, people: int, minutes: int, seed: int) -> Fleet:
         _write_site(directory / "site", people, county, zones)
         _write_streams(directory, ways, lon, lat)
 
-    return kept(f"worst-{name}-{people}-{minutes}-{seed}-2", people, make)
+    return kept(f"worst-{name}-{people}-{minutes}-{seed}-3", people, make)
 
 
 _Laid = tuple[Floats, Floats, list[BaseGeometry]]
@@ -186,6 +186,7 @@ def _write_streams(directory: Path, ways: Ways, lon: Floats, lat: Floats) -> Non
         "lon": (lon + ways.east_m * _EAST_DEG)[:, order].ravel().round(6),
         "lat": (lat + ways.north_m * _NORTH_DEG)[:, order].ravel().round(6),
         "accuracy_m": ways.accuracy_m[:, order].ravel(),
+        "source": pa.array(["gnss"]).take(pa.array(np.zeros(at_ms.size, np.int64))),
         "arrival_time": pa.array(at_ms.ravel() + 800).cast(_INSTANT),
     }
     pq.write_table(pa.table(columns), directory / "pings.parquet")

@@ -135,6 +135,11 @@ class ActiveIntervals:
                 self._opened = self._open_out(low_ms, high_ms)
 
     @property
+    def known_from_ms(self) -> int:
+        """From when the schedules are opened out; BEGIN_MS where no fence has one."""
+        return self._opened.low_ms if self._schedules else BEGIN_MS
+
+    @property
     def known_to_ms(self) -> int:
         """How far the schedules are opened out; END_MS where no fence has one."""
         return self._opened.high_ms if self._schedules else END_MS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.record_columns import records
-
-if TYPE_CHECKING:
-    from pipeline.engine.subject_table import Spans, SubjectTable
+from pipeline.engine.spans import Spans
 
 Ints = NDArray[np.int64]
 
@@ -45,10 +43,25 @@ class Whose(NamedTuple):
     kind: NDArray[np.int8]
 
 
+class Subjects(Protocol):
+    """What it is told of a shard's people and devices (``subject_table.SubjectTable``)."""
+
+    rows: Spans
+    bindings: Spans
+    binding_person: Ints
+    kinds: Spans
+    kind: NDArray[np.int8]
+    episodes: Spans
+    episode_binding: Ints
+
+    def kind_at(self, binding: Ints, at_ms: Ints) -> NDArray[np.int8]:
+        """What kinds of device were bound at instants."""
+
+
 class CurrentSubjects:
     """For each device of a shard its last binding and that one's last rows; earlier ones are searched for."""
 
-    def __init__(self, subjects: SubjectTable) -> None:
+    def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
         #: By device, where it stands; few devices of a site are of one shard.
         self._place = np.empty(0, np.int32)

@@ -19,7 +19,8 @@ from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.names import Names, names_of_bindings, names_of_episodes
 from pipeline.engine.renumbering import Renumbering
-from pipeline.engine.subject_table import Spans, SubjectTable, build_subject_table
+from pipeline.engine.spans import Spans
+from pipeline.engine.subject_table import SubjectTable, build_subject_table
 from pipeline.sites.concerned_rows import ConcernedRows
 from pipeline.sites.offices import OfficeTree
 from pipeline.sites.records import Binding, Person

@@ -18,7 +18,8 @@ from pipeline.checkpoint import Rows
 from pipeline.engine.assignment import Assignment
 from pipeline.engine.compiled_fences import CompiledFences
 from pipeline.engine.growing_columns import Columns
-from pipeline.engine.subject_table import Spans, SubjectTable
+from pipeline.engine.spans import Spans
+from pipeline.engine.subject_table import SubjectTable
 
 Ints = NDArray[np.int64]
 Key = tuple[Hashable, ...]

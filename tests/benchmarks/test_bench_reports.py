@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.registry import BENCHMARKS
+from benchmarks.worst import SCENES
 
 #: This one runs each time, and `engine` as the README has it (tests/test_docs.py); the rest in the long form.
 QUICK = ("board",)
@@ -19,12 +20,14 @@ MACHINE = {"cpu", "cores", "memory_gb", "python", "numpy", "bytewax", "load_aver
 RATIOS = {
     "engine": ["vs_one_ping_at_a_time", "vs_decode_and_lookup"],
     "replay": ["vs_one_ping_at_a_time", "vs_engine", "vs_reference"],
+    "worst": [*(f"{scene}_vs_inside" for scene in SCENES[1:]), "zones_vs_one_ping_at_a_time"],
     "checkpoint": ["vs_writing_all"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
     "board": ["vs_polling"],
     "site_change": ["vs_compiling_anew"],
 }
 CONTESTANTS = {
+    "worst": [*SCENES, "zones_one_ping_at_a_time"],
     "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
     "replay": ["replay", "engine", "one_ping_at_a_time", "reference"],
 }

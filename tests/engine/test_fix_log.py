@@ -48,9 +48,10 @@ def listed(drawn: Sequence[tuple[int, int, bool]], lateness_ms: int) -> list[Lis
     newest = [-1] * DEVICES
     found = []
     for arrival_ms, (binding, event_ms, confirmed) in enumerate(drawn, start=100):
+        lon = float(arrival_ms * 17 % 41)  # no two alike, or one would be the other sent again
         row = ReferenceRow(
             CONFIRMATION if confirmed else PING, f"D{binding}", event_ms, arrival_ms, arrival_ms,
-            float(arrival_ms % 7), 1.0, float(arrival_ms % 7), 1.0, face_ok=confirmed,
+            lon, 1.0, lon, 1.0, face_ok=confirmed,
         )  # fmt: skip
         found.append(Listed(row, binding, event_ms < newest[binding] - lateness_ms))
         newest[binding] = max(newest[binding], event_ms)
@@ -124,7 +125,7 @@ def test_forgetting_keeps_what_may_still_count(
         later = arrivals([row for row in mine if row.row.event_ms >= max(horizon_ms, 0)])
         assert [fix.arrival_ms for fix in log.since(binding, horizon_ms, len(log))] == later
         assert log.newest_ms[binding] == newest_ms
-        assert log.fix(int(log.newest_row[binding])).event_ms == newest_ms
+        assert log.fixes([int(log.newest_row[binding])])[0].event_ms == newest_ms
         window = [fix.arrival_ms for fix in log.window(binding, newest_ms - lateness_ms, len(log))]
         inside = [r for r in mine if not r.backfill and r.row.event_ms >= newest_ms - lateness_ms]
         assert window[-len(inside) :] == arrivals(inside)
@@ -138,7 +139,7 @@ def test_a_fix_comes_back_as_it_was_given() -> None:
     rows = [Listed(row, 1, False) for row in (face, nameless, shifted)]
     log = FixLog(DEVICES)
     appended(log, rows)
-    kept = [log.fix(number) for number in range(3)]
+    kept = log.fixes(range(3))
     assert [fix.confirmed for fix in kept] == [True, True, False]
     assert (kept[2].lon, kept[2].accuracy_m, kept[2].radius_m) == (106.5, 7.5, 20.0)
     assert sorted(range(3), key=lambda n: kept[n].key) == [2, 1, 0], "pings first, then nothing before a name"

@@ -223,7 +223,7 @@ class BoundaryEngine:
     ) -> list[Alert]:  # fmt: skip
         """The fixes of tracked bindings, one by one."""
         mine = np.flatnonzero(np.isin(binding, list(trackers)))
-        fixes = [self._log.fix(first_row + number) for number in mine.tolist()]
+        fixes = self._log.fixes([first_row + number for number in mine.tolist()])
         areas = [
             self._areas(int(row[number]), {*trackers[int(binding[number])].scopes, *suspects.get(number, ())})
             for number in mine.tolist()

@@ -227,7 +227,9 @@ class _Findings:
             return np.zeros(len(self.leeway_m), np.int64)
         candidate, scope = (np.concatenate(column) for column in zip(*self._seen, strict=True))
         scopes = int(scope.max()) + 1
-        return np.bincount(np.unique(candidate * scopes + scope) // scopes, minlength=len(self.leeway_m))
+        pairs = np.sort(candidate * scopes + scope)
+        is_first = np.append(True, pairs[1:] != pairs[:-1])
+        return np.bincount(pairs[is_first] // scopes, minlength=len(self.leeway_m))
 
     def hold_against(self, candidates: Candidates, candidate: Ints, scope: Ints, leeway_m: Floats) -> None:
         """What would change something is farther than the radius of uncertainty and the leeway, if any."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,31 +136,33 @@ class FixLog:
         Only rows before ``upto_row`` count: those of the batch at hand are handed on one by one.
         """
         rows = self._walk(binding, from_ms, upto_row)
-        live = sorted(
-            (self.fix(row) for row in rows if not self._rows["backfill"][row]), key=lambda fix: fix.key
-        )
+        is_backfill = self._rows["backfill"]
+        live = sorted(self.fixes([row for row in rows if not is_backfill[row]]), key=lambda fix: fix.key)
         older = [fix for fix in live if fix.event_ms < from_ms]
         return [*older[-1:], *live[len(older) :]]
 
     def since(self, binding: int, from_ms: int, upto_row: int) -> list[Fix]:
         """All fixes of a binding from an event time on, live and backfill, in judged order."""
-        fixes = (self.fix(row) for row in self._walk(binding, from_ms, upto_row))
+        fixes = self.fixes(self._walk(binding, from_ms, upto_row))
         return sorted((fix for fix in fixes if fix.event_ms >= from_ms), key=lambda fix: fix.key)
 
     def backfill_of(self, binding: int, from_ms: int, upto_row: int) -> list[Fix]:
         """Backfill fixes of a binding from an event time on, before ``upto_row``, in judged order."""
         rows = [row for row in self._walk(binding, from_ms, upto_row) if self._rows["backfill"][row]]
-        fixes = (self.fix(row) for row in rows if self._rows["event_ms"][row] >= from_ms)
+        fixes = self.fixes([row for row in rows if self._rows["event_ms"][row] >= from_ms])
         return sorted(fixes, key=lambda fix: fix.key)
 
-    def fix(self, row: int) -> Fix:
-        """One row as a binding tracker wants it."""
-        rows, extra = self._rows, int(self._rows["extra"][row])
-        lon, lat = float(rows["lon"][row]), float(rows["lat"][row])
-        accuracy_m = float(rows["accuracy_m"][row])
-        known = accuracy_m == accuracy_m
-        confirmed = rows["kind"][row] == CONFIRMATION
-        event_ms = int(rows["event_ms"][row])
+    def fixes(self, rows: Sequence[int]) -> list[Fix]:
+        """Some rows as binding trackers want them."""
+        names = ("event_ms", "arrival_ms", "lon", "lat", "accuracy_m", "radius_m", "kind", "source", "extra")
+        columns = (column.tolist() for column in self.columns(np.array(rows, np.int64), *names))
+        return [self._fix(*cells) for cells in zip(*columns, strict=True)]
+
+    def _fix(
+        self, event_ms: int, arrival_ms: int, lon: float, lat: float, accuracy_m: float, radius_m: float,
+        kind: int, source: int, extra: int,
+    ) -> Fix:  # fmt: skip
+        is_known, is_confirmed = accuracy_m == accuracy_m, kind == CONFIRMATION
         further = (lon, lat, BEGIN_MS, -1.0, False, b"")
         if extra != _NONE:
             more = self._extra
@@ -168,19 +170,19 @@ class FixLog:
             challenge = more["challenge"][extra]
             named = b"" if challenge is None else b"\0" + challenge.encode("utf-8", "surrogatepass")
             further = (
-                *given, int(more["given_arrival_ms"][extra]), accuracy_m if known else -1.0,
+                *given, int(more["given_arrival_ms"][extra]), accuracy_m if is_known else -1.0,
                 bool(more["face_ok"][extra]), named,
             )  # fmt: skip
         return Fix(
-            key=(event_ms, int(confirmed), *further),
+            key=(event_ms, int(is_confirmed), *further),
             event_ms=event_ms,
-            arrival_ms=int(rows["arrival_ms"][row]),
+            arrival_ms=arrival_ms,
             lon=lon,
             lat=lat,
-            accuracy_m=accuracy_m if known else None,
-            radius_m=float(rows["radius_m"][row]),
-            confirmed=bool(confirmed),
-            source=int(rows["source"][row]),
+            accuracy_m=accuracy_m if is_known else None,
+            radius_m=radius_m,
+            confirmed=is_confirmed,
+            source=source,
         )
 
     def radii_m(self, rows: Ints, table: PolicyTable, at_ms: Ints) -> NDArray[np.float64]:

@@ -108,7 +108,11 @@ class Follower:
         """One fix at its arrival, with its log row and the scopes it may be on the wrong side of."""
         alerts = self.advance(fix.arrival_ms, row)
         self._upto_row = row + 1
-        insort(self._backfill if backfill else self._window, fix, key=lambda fix: fix.key)
+        known = self._backfill if backfill else self._window
+        if not known or known[-1].key <= fix.key:
+            known.append(fix)
+        else:
+            insort(known, fix, key=lambda fix: fix.key)
         changed = {
             key: self._insert(family, fix) for key, family in self._families.items() if key[1] == backfill
         }
@@ -276,9 +280,11 @@ class Follower:
     def _write(self, changed: dict[FamilyKey, Changes], at_ms: int) -> list[Alert]:
         alerts: list[Alert] = []
         for key, family in self._families.items():
-            onsets = set(changed.get(key, {}))
+            onsets = set(changed.get(key, ()))
             if len(family.machines) > 1:  # another machine may have changed what authorises
                 onsets |= set(family.actual.incidents)
+            if not onsets:
+                continue
             written = (self._alert(family, onset, at_ms) for onset in sorted(onsets))
             alerts += [alert for alert in written if alert is not None]
         return alerts

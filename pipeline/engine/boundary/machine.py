@@ -105,6 +105,8 @@ class Machine:
 
     def insert(self, entry: Entry) -> Changes:
         """Put an entry in its place and step again from there."""
+        if not self._keys or self._keys[-1] < entry.key:
+            return self._append(entry)
         place = bisect_left(self._keys, entry.key)
         old = self._outcome(place)
         self._keys.insert(place, entry.key)
@@ -112,6 +114,19 @@ class Machine:
         del self._states[place:], self._effects[place:]
         self._judge_from(place)
         return self._apply(old, self._outcome(place))
+
+    def _append(self, entry: Entry) -> Changes:
+        """The same behind all others, where most belong."""
+        before, place = self.state, len(self._keys)
+        self._keys.append(entry.key)
+        self._entries.append(entry)
+        state, effect = self._step(before, entry, place)
+        self._states.append(state)
+        self._effects.append(effect)
+        if effect is None:
+            return {}
+        old = {} if before.open is None else {before.open.onset_ms: before.open}
+        return self._apply(old, {**old, effect.onset_ms: effect})
 
     def begin_with(self, incident: Incident | None) -> None:
         """Begin with an incident that is open; before any entry."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.assignment import Assignment
 from pipeline.engine.boundary.distance_screen import ROUNDING_M
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.incidents import Sighting, Verdict
 from pipeline.engine.compiled_fences import CompiledFences
 from pipeline.engine.policy_table import UNKNOWN_SOURCE
+
+#: For so many scopes and rows is remembered which fences were active when they were last asked for.
+_LATELY_MOST = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class SideClassifier:
         """The site is another: fences of a scope and a row are looked up anew."""
         self._own = lru_cache(maxsize=1 << 16)(self._own_fences)
         self._place = lru_cache(maxsize=1 << 16)(self._place_of)
+        self._rows = lru_cache(maxsize=1 << 16)(self._rows_of)
+        self._lately: dict[tuple[int, int], tuple[int, int, list[Place]]] = {}
 
     @property
     def _compiled(self) -> CompiledFences:
@@ -83,7 +90,16 @@ class SideClassifier:
 
     def row_at(self, person: int, at_ms: int) -> int:
         """The person's row valid at an instant, -1 where not supervised."""
-        return self._assignment.subjects.rows.one_at(person, at_ms)
+        starts, rows = self._rows(person)
+        place = bisect_right(starts, at_ms) - 1
+        return rows[place][0] if place >= 0 and at_ms < rows[place][1] else -1
+
+    def _rows_of(self, person: int) -> tuple[list[int], list[tuple[int, int]]]:
+        """When each row of a person begins, and its number with when it ends."""
+        rows = self._assignment.subjects.rows
+        mine = rows.of_owner(person)
+        ends = zip(mine.tolist(), rows.to_ms[mine].tolist(), strict=True)
+        return rows.from_ms[mine].tolist(), list(ends)
 
     def verdict(
         self, scope: int, person: int, fix: Fix, at_ms: int, arrival_ms: int, counted: int = -1
@@ -121,6 +137,8 @@ class SideClassifier:
 
     def _radius_m(self, fix: Fix, at_ms: int) -> float:
         """The radius of uncertainty of a fix that is judged at an instant."""
+        if at_ms == fix.event_ms:
+            return fix.radius_m
         table = self._compiled.policies
         is_own = table.policies.number_at(at_ms) == table.policies.number_at(fix.event_ms)
         if is_own or fix.source == UNKNOWN_SOURCE:
@@ -129,15 +147,27 @@ class SideClassifier:
 
     def _places(self, scope: int, person: int, at_ms: int, arrival_ms: int, counted: int) -> list[Place]:
         row = self.row_at(person, at_ms)
-        own = self.active_fences(scope, row, at_ms) if row >= 0 else []
-        if not own:
-            return []
+        places = self._own_places(scope, row, at_ms) if row >= 0 else []
+        if not places or not self._assignment.leaves_of(person) or not self._compiled.scopes.keep_in[scope]:
+            return places
         policy = self._compiled.policies.policies.number_at(at_ms)
-        places = [self._place(fence, policy) for fence in own]
-        keep_in = self._compiled.scopes.keep_in[scope]
-        return (
-            [*places, *self._leave_places(person, at_ms, arrival_ms, counted, policy)] if keep_in else places
-        )
+        return [*places, *self._leave_places(person, at_ms, arrival_ms, counted, policy)]
+
+    def _own_places(self, scope: int, row: int, at_ms: int) -> list[Place]:
+        """The active fences of a scope and a row; asked again within the same time, what was found before."""
+        since_ms, until_ms, places = self._lately.get((scope, row), (END_MS, BEGIN_MS, []))
+        if since_ms <= at_ms < until_ms:
+            return places
+        table, active_intervals = self._compiled.policies, self._compiled.active_intervals
+        policy, own = table.policies.number_at(at_ms), np.array(self._own(scope, row), np.int64)
+        active, since, until = active_intervals.activity(own, np.full(len(own), at_ms))
+        from_ms, to_ms = (int(bound[0]) for bound in table.span_of(np.array([policy])))
+        places = [self._place(fence, policy) for fence in own[active].tolist()]
+        since_ms = max(from_ms, active_intervals.known_from_ms, int(since.max(initial=BEGIN_MS)))
+        if len(self._lately) >= _LATELY_MOST:
+            self._lately.clear()
+        self._lately[scope, row] = since_ms, min(to_ms, int(until.min(initial=END_MS))), places
+        return places
 
     def _place_of(self, fence: int, policy: int) -> Place:
         given, tolerance_m = self._compiled.fence(fence), float(self._compiled.tolerance_m[fence, policy])
