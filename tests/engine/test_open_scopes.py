@@ -14,7 +14,7 @@ BINDINGS, SCOPES, STEPS = 40, 12, 3_000
 
 @pytest.mark.parametrize("seed", range(3))
 def test_they_are_as_a_dict_has_them(seed: int) -> None:
-    """Put, put again, dropped; more bindings, and some that begin anew; more scopes than there was room for."""
+    """Put, put again, dropped; more bindings, some that begin anew; more scopes than there is room for."""
     chance = random.Random(seed)
     plain: dict[int, list[int]] = {}
     found, bindings = OpenScopes(BINDINGS), BINDINGS
