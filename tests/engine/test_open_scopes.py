@@ -40,14 +40,14 @@ def test_they_are_as_a_dict_has_them(seed: int) -> None:
 
 def assert_same(found: OpenScopes, plain: dict[int, list[int]], bindings: int) -> None:
     every = np.arange(bindings)
-    assert found.counts(every).tolist() == [len(plain.get(n, ())) for n in every]
+    assert found.counts(every).tolist() == [len(plain.get(n, [])) for n in range(bindings)]
     assert [found.of(n) for n in range(bindings)] == [plain.get(n, []) for n in range(bindings)]
     row, scope = found.pairs(every)
     assert list(zip(row.tolist(), scope.tolist(), strict=True)) == [
-        (n, of) for n in range(bindings) for of in plain.get(n, ())
+        (n, of) for n in range(bindings) for of in plain.get(n, [])
     ]
     binding, scope = (each.ravel() for each in np.meshgrid(every, np.arange(SCOPES), indexing="ij"))
-    held = [of in plain.get(n, ()) for n, of in zip(binding.tolist(), scope.tolist(), strict=True)]
+    held = [of in plain.get(n, []) for n, of in zip(binding.tolist(), scope.tolist(), strict=True)]
     assert found.hold(binding, scope).tolist() == held
 
 
