@@ -10,6 +10,7 @@ from benchmarks.engine import engine
 from benchmarks.ingest import ingest
 from benchmarks.measurement import Progress, Report
 from benchmarks.replay import replay
+from benchmarks.scale import scale
 from benchmarks.settings import Settings
 from benchmarks.site_change import site_change
 from benchmarks.worst import worst
@@ -18,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "engine": engine,
     "replay": replay,
     "worst": worst,
+    "scale": scale,
     "checkpoint": checkpoint,
     "ingest": ingest,
     "board": board,

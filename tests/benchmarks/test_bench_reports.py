@@ -21,12 +21,14 @@ RATIOS = {
     "engine": ["vs_one_ping_at_a_time", "vs_decode_and_lookup"],
     "replay": ["vs_one_ping_at_a_time", "vs_engine", "vs_reference"],
     "worst": [*(f"{scene}_vs_inside" for scene in SCENES[1:]), "zones_vs_one_ping_at_a_time"],
+    "scale": ["vs_tenth", "vs_hundredth", "vs_decode_and_lookup"],
     "checkpoint": ["vs_writing_all"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
     "board": ["vs_polling"],
     "site_change": ["vs_compiling_anew"],
 }
 CONTESTANTS = {
+    "scale": ["engine", "engine_tenth", "engine_hundredth", "decode_and_lookup"],
     "worst": [*SCENES, "zones_one_ping_at_a_time"],
     "engine": ["engine", "one_ping_at_a_time", "decode_and_lookup"],
     "replay": ["replay", "engine", "one_ping_at_a_time", "reference"],
