@@ -69,7 +69,7 @@ def home_of_fleets() -> Path:
     return home
 
 
-def kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
+def kept_directory(name: str, make: Callable[[Path], None]) -> Path:
     """What ``make`` writes into a directory, kept under a name; made where it is not there."""
     home = home_of_fleets()
     directory = home / name
@@ -80,6 +80,12 @@ def kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
             scratch.rename(directory)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+    return directory
+
+
+def kept(name: str, people: int, make: Callable[[Path], None]) -> Fleet:
+    """The same of a site with its streams."""
+    directory = kept_directory(name, make)
     files = (directory / "pings.parquet", directory / "confirmations.parquet")
     return Fleet(directory, people, sum(pq.read_metadata(file).num_rows for file in files))
 

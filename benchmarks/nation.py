@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.csv_rows import write_csv
-from benchmarks.fleet import home_of_fleets
+from benchmarks.fleet import kept_directory
 from pipeline.ingest.received import Received
 from pipeline.ingest.usable import UsableBatch
 from pipeline.ping import PING
@@ -134,16 +132,8 @@ class Nation:
 
 def nation_site(nation: Nation, changed: int = 0) -> Path:
     """The directory of the site, made once and kept among the machine's temporary files."""
-    home = home_of_fleets()
-    directory = home / f"nation-{nation.people}-{changed}-2"
-    if not directory.exists():
-        scratch = Path(tempfile.mkdtemp(dir=home))
-        try:
-            nation.write(scratch, changed)
-            scratch.rename(directory)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return directory
+    name = f"nation-{nation.people}-{changed}-2"
+    return kept_directory(name, lambda directory: nation.write(directory, changed))
 
 
 class Pings:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from benchmarks import contestants
 from benchmarks.measurement import Contestant, Progress, Report, interleaved, report
 from benchmarks.settings import Settings
-from benchmarks.worst_scenes import START, ZONES, ZONES_ROUND_EACH, scene
+from benchmarks.worst_scenes import SCENES, START, ZONES, ZONES_ROUND_EACH, scene
 from pipeline.runtime.replay import BATCH_ROWS
 
 PEOPLE, HOURS, RUNS = 5_000, 1.0, 3
 PLAIN_PEOPLE, WARM_PEOPLE = 200, 200
-SCENES = ("inside", "outside", "edge", "crossing", "zones")
-#: The scene that a plain engine is measured in as well.
-PLAIN = "zones"
 
 
 def worst(settings: Settings, progress: Progress) -> Report:
@@ -20,7 +17,7 @@ def worst(settings: Settings, progress: Progress) -> Report:
     people, hours, runs = settings.or_default(PEOPLE, HOURS, RUNS)
     minutes = round(hours * 60)
     fleets = {name: scene(name, people, minutes, settings.seed) for name in SCENES}
-    plain = scene(PLAIN, min(people, PLAIN_PEOPLE), minutes, settings.seed)
+    plain = scene("zones", min(people, PLAIN_PEOPLE), minutes, settings.seed)
     measured = {name: Contestant(contestants.settled_engine, fleets[name]) for name in SCENES}
     measured["zones_one_ping_at_a_time"] = Contestant(contestants.plain_in_memory, plain)
     outcomes = interleaved(measured, scene("crossing", WARM_PEOPLE, minutes, settings.seed), runs, progress)

@@ -128,6 +128,8 @@ def _zones(county: BaseGeometry, people: int, minutes: int, chance: np.random.Ge
 _SCENES: dict[str, Callable[[BaseGeometry, int, int, np.random.Generator], _Laid]] = {
     "inside": _inside, "outside": _outside, "edge": _edge, "crossing": _crossing, "zones": _zones,
 }  # fmt: skip
+#: What they are called; the first is what the others are compared with.
+SCENES = tuple(_SCENES)
 
 
 def _points_in(area: BaseGeometry, count: int, chance: np.random.Generator) -> tuple[Floats, Floats]:

@@ -52,9 +52,9 @@ export class Api {
     return answer;
   }
 
-  /** @param {string} path @returns {Promise<any>} */
-  async read(path) {
-    return (await this.ask(path)).json().catch(noAnswer);
+  /** @param {string} path @param {RequestInit} options @returns {Promise<any>} */
+  async read(path, options = {}) {
+    return (await this.ask(path, options)).json().catch(noAnswer);
   }
 
   /** @param {string} path @param {object} [body] @returns {Promise<any>} */
@@ -62,7 +62,7 @@ export class Api {
     const options = body === undefined
       ? { method: "POST" }
       : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-    return (await this.ask(path, options)).json().catch(noAnswer);
+    return this.read(path, options);
   }
 
   /**
@@ -73,7 +73,7 @@ export class Api {
     /** @type {Record<string, string>} */
     const headers = record === null ? { "If-None-Match": "*" } : { "If-Match": `"${record}"` };
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    return (await this.ask(path, { method, headers, body: body && JSON.stringify(body) })).json().catch(noAnswer);
+    return this.read(path, { method, headers, body: body && JSON.stringify(body) });
   }
 
   /**

@@ -53,8 +53,7 @@ async function settleAll(api, keys, said, dialog) {
       const body = JSON.stringify({ ...said, keys: keys.slice(k, k + AT_ONCE) });
       const headers = { "Content-Type": "application/json" };
       const signal = AbortSignal.timeout(PATIENCE_MS);
-      const answer = await api.ask("/v1/alerts/settle", { method: "POST", headers, body, signal });
-      told.push(...(await answer.json()).items);
+      told.push(...(await api.read("/v1/alerts/settle", { method: "POST", headers, body, signal })).items);
     } catch (error) {
       trouble = error instanceof Error ? error.message : String(error);
     }

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
-from pipeline.engine.record_columns import records
+from pipeline.engine.record_columns import AHEAD, grown
 from pipeline.engine.spans import Spans
+from pipeline.engine.subject_table import SubjectTable
 
 Ints = NDArray[np.int64]
 
-#: So many rows are looked for before they are worked on. With a million devices nothing that is kept of one
-#: is in a cache: asked for in a run, many come at once, where work that waits for each keeps the processor
-#: from asking for the next.
-AHEAD = 256
 _NONE = -1
 
 #: The last of everything that is known of a device, together as it is read, and while all of it holds.
@@ -43,25 +40,10 @@ class Whose(NamedTuple):
     kind: NDArray[np.int8]
 
 
-class Subjects(Protocol):
-    """What it is told of a shard's people and devices (``subject_table.SubjectTable``)."""
-
-    rows: Spans
-    bindings: Spans
-    binding_person: Ints
-    kinds: Spans
-    kind: NDArray[np.int8]
-    episodes: Spans
-    episode_binding: Ints
-
-    def kind_at(self, binding: Ints, at_ms: Ints) -> NDArray[np.int8]:
-        """What kinds of device were bound at instants."""
-
-
 class CurrentSubjects:
     """For each device of a shard its last binding and that one's last rows; earlier ones are searched for."""
 
-    def __init__(self, subjects: Subjects) -> None:
+    def __init__(self, subjects: SubjectTable) -> None:
         self._subjects = subjects
         #: By device, where it stands; few devices of a site are of one shard.
         self._place = np.empty(0, np.int32)
@@ -69,16 +51,13 @@ class CurrentSubjects:
         self.renew(np.unique(subjects.bindings.owner))
 
     def renew(self, devices: Ints) -> None:
-        """Something about these devices has changed."""
+        """Something about these devices, or those who have them, has changed."""
         if not len(devices):
             return
         self._make_room(int(devices.max()) + 1)
         new = devices[self._place[devices] == _NONE]
         self._place[new] = len(self._current) + np.arange(len(new))
-        if len(new):
-            grown = records(len(self._current) + len(new), np.zeros(1, _CURRENT))
-            grown[: len(self._current)] = self._current
-            self._current = grown
+        self._current = grown(self._current, len(self._current) + len(new)) if len(new) else self._current
         self._current[self._place[devices]] = self._read(devices)
 
     def _make_room(self, devices: int) -> None:

@@ -120,7 +120,6 @@ class SubjectGraft:
             self.done.devices.append(device)
             if not stay[place]:
                 self._graft_device(device, place)
-        self.subjects.renew(self.done.devices)
         return self.done
 
     def _are_as_they_were(self, devices: Ints) -> Flags:
@@ -238,9 +237,10 @@ def _part(people: Mapping[str, Sequence[Person]], devices: Mapping[str, Sequence
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardGraft:
-    """What a change made of a shard: its new numbers, the bindings that it concerns, and new names."""
+    """What a change made of a shard: its new numbers, devices and bindings that it concerns, new names."""
 
     numbers: Renumbering
+    devices: Ints
     bindings: Ints
     names: Names
 
@@ -272,4 +272,5 @@ def graft(assignment: Assignment, compiled: CompiledSite, number: int) -> ShardG
     names.episodes.extend(names_of_episodes(subjects, range(before.episodes, now.episodes)))
     names.leaves.extend((leave.leave_id, leave.valid_from_ms) for leave in assignment.leaves[leaf_count:])
     concerned = [subjects.bindings.of_owner(device) for device in done.devices]
-    return ShardGraft(numbers, np.concatenate([np.empty(0, np.int64), *concerned]), names)
+    bindings = np.concatenate([np.empty(0, np.int64), *concerned])
+    return ShardGraft(numbers, np.array(done.devices, np.int64), bindings, names)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engine.record_columns import grown
+
 Ints = NDArray[np.int64]
 #: What a new cell holds: one value, or those at some numbers, shape (k,).
 Fresh = int | float | bool | Callable[[Ints], NDArray[Any]]
@@ -56,7 +58,7 @@ class NewNumbers:
             column[self.to[there]] = cells[there]
             return column
         if len(cells) < count:
-            cells = np.concatenate([cells, np.empty(count - len(cells), cells.dtype)])
+            cells = grown(cells, count)
         places = np.concatenate([self.unused, np.arange(len(self.to), count)])
         if len(places):
             cells[places] = _cells(fresh, places, cells.dtype)

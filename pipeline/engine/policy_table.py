@@ -29,8 +29,7 @@ def counted_sources(fixes: PingBatch) -> NDArray[np.int8]:
 class PolicyTable:
     """Thresholds by policy number; nearly every site has one policy, whose number is 0 at any time.
 
-    ``floor_m`` (policies, sources), ``silence_ms`` (policies, kinds of device, 3), ``least_radius_m``
-    (policies,): no radius of uncertainty is smaller.
+    ``floor_m`` (policies, sources), ``silence_ms`` (policies, kinds of device, 3).
     """
 
     def __init__(self, policies: Policies) -> None:
@@ -38,7 +37,6 @@ class PolicyTable:
         self.from_ms = np.array(policies.from_ms, np.int64)
         self._to_ms = np.append(self.from_ms[1:], END_MS)
         self.floor_m = np.array([[each.floor_m[source] for source in SOURCES] for each in policies.all])
-        self.least_radius_m = self.floor_m.min(axis=1)
         self.silence_ms = np.array(
             [[each.silence_ms[kind] for kind in DEVICE_KINDS] for each in policies.all], np.int64
         )

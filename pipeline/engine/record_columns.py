@@ -9,14 +9,25 @@ from numpy.typing import DTypeLike, NDArray
 
 #: What a processor reads at once, in bytes.
 _LINE = 64
+#: So many rows are looked for before they are worked on. With a million devices nothing that is kept of one
+#: is in a cache: asked for in a run, many come at once, where work that waits for each keeps the processor
+#: from asking for the next.
+AHEAD = 256
+
+
+def grown(cells: NDArray[Any], count: int) -> NDArray[Any]:
+    """Cells with room behind them, ``count`` in all; no record lies across two lines needlessly."""
+    size = cells.dtype.itemsize
+    room = np.empty(count * size + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    made: NDArray[Any] = room[first : first + count * size].view(cells.dtype)
+    made[: len(cells)] = cells
+    return made
 
 
 def records(count: int, like: NDArray[Any]) -> NDArray[Any]:
-    """So many records that are all like the one given (shape (1,)); none lies across two lines needlessly."""
-    size = like.dtype.itemsize
-    room = np.empty(count * size + _LINE, np.uint8)
-    first = -room.ctypes.data % _LINE
-    made: NDArray[Any] = room[first : first + count * size].view(like.dtype)
+    """So many records that are all like the one given (shape (1,))."""
+    made = grown(like[:0], count)
     made[:] = like
     return made
 

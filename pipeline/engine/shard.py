@@ -24,6 +24,7 @@ from pipeline.engine.boundary.moving_engine import MovingBoundaryEngine
 from pipeline.engine.boundary.side_classifier import Nearest, Place, SideClassifier
 from pipeline.engine.boundary.timeline import Timeline
 from pipeline.engine.compiled_site import CompiledSite
+from pipeline.engine.current_subjects import CurrentSubjects
 from pipeline.engine.detectors import DETECTORS
 from pipeline.engine.detectors.detector import Finding, Kept, ShardRows
 from pipeline.engine.grafting import Counts, Grafted, ShardGraft, graft
@@ -82,7 +83,7 @@ class Shard:
         site, fences = compiled.site, compiled.fences
         self._number = number
         self._subjects = build_subject_table(compiled.division, number, fences.office_trees)
-        self._subjects.make_current()
+        self._current = CurrentSubjects(self._subjects)
         self._assignment = Assignment(site.leaves, fences.leave_places, fences, self._subjects)
         classifier = SideClassifier(self._assignment)
         log = FixLog(len(self._subjects.binding_person))
@@ -174,6 +175,7 @@ class Shard:
         made = graft(self._assignment, compiled, self._number)
         self._context.classifier.forget()
         if made is not None:
+            self._current.renew(made.devices)
             self._add_names(made.names)
         if self._past_ms == BEGIN_MS:
             return []
@@ -246,7 +248,7 @@ class Shard:
         """Accepted rows in merged order, none arriving before the clock."""
         if not len(batch):
             return []
-        rows = ShardRows(batch, self._subjects)
+        rows = ShardRows(batch, self._subjects, self._current)
         alerts = [alert for each in self._detectors for alert in self._written(each.ingest(rows))]
         alerts += self._ingest_fixes(rows)
         return alerts + self.advance(int(batch.arrival_ms[-1]))

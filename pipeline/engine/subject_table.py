@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geofences.appending import Appending
-from pipeline.engine.current_subjects import CurrentSubjects
 from pipeline.engine.intervals import ranges
 from pipeline.engine.spans import Spans
 from pipeline.sites.offices import OfficeTree
@@ -48,17 +47,6 @@ class SubjectTable:
     episodes: Spans
     episode_binding: Ints
     growing: dict[str, Appending] = field(default_factory=dict)
-    #: Whose rows of late are, for tables that are asked for very many.
-    current: CurrentSubjects | None = None
-
-    def make_current(self) -> None:
-        """Begin with ``current``, which takes as long as there are devices."""
-        self.current = CurrentSubjects(self)
-
-    def renew(self, devices: Sequence[int]) -> None:
-        """Something about these devices, or those who have them, has changed."""
-        if self.current is not None:
-            self.current.renew(np.array(devices, np.int64))
 
     def add_row_of(self, part: SubjectTable, row: int) -> None:
         """What a row of another table says belongs to the next row here."""

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.registry import BENCHMARKS
-from benchmarks.worst import SCENES
+from benchmarks.worst_scenes import SCENES
 
 #: This one runs each time, and `engine` as the README has it (tests/test_docs.py); the rest in the long form.
 QUICK = ("board",)

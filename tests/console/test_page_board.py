@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from console_world import MINUTE_MS, NOW_MS, World, apply, console_world, violation
 from page_console import served
-from page_visit import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
+from page_visit import CHROMIUM, PATIENCE_MS, Visit, visit
 from playwright.sync_api import Browser, expect
 
 from console.parts import WEB
@@ -22,12 +22,6 @@ pytestmark = [
 WAITING, CLEARED = 1800, 110
 #: A row of the board is drawn once, and once more for each alert that changes; never all of them.
 DRAWN_MOST = 100
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(webgl=False) as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

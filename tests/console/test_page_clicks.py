@@ -10,7 +10,7 @@ import pytest
 from console_world import MINUTE_MS, NOW_MS, World, apply, console_world, violation
 from documents import CHECKOUT, section
 from page_console import served
-from page_visit import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
+from page_visit import CHROMIUM, PATIENCE_MS, Visit, visit
 from playwright.sync_api import Browser, Locator, expect
 
 from console.parts import WEB
@@ -25,12 +25,6 @@ pytestmark = [
 TABLE = section((CHECKOUT / "docs" / "page.md").read_text("utf-8"), "## What it takes: clicks and keys")
 #: The number of each thing to do, with its clicks.
 CLICKS = {int(n): int(clicks) for n, clicks in re.findall(r"^\| (\d+) \|.*\| (\d+) \|[^|]*\|$", TABLE, re.M)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(webgl=False) as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from console_world import apply, violation
-from page_console import PageConsole, page_console
-from page_visit import CHROMIUM, PATIENCE_MS, Visit, chromium, visit
+from page_console import PageConsole
+from page_visit import CHROMIUM, PATIENCE_MS, Visit, visit
 from playwright.sync_api import Browser, Page, expect
 
 from console.parts import WEB
@@ -25,18 +25,6 @@ window.fetch = (path, options) => window.unanswered !== null && new RegExp(windo
   ? Promise.reject(new DOMException("signal timed out", "TimeoutError")) : ask(path, options);
 """
 _BEHIND, _NO_ANSWER = "列表未能更新", "服务器没有应答"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(webgl=False) as launched:
-        yield launched
-
-
-@pytest.fixture
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
-    with page_console(tmp_path_factory.mktemp("page"), is_moving=False) as made:
-        yield made
 
 
 @pytest.fixture
@@ -82,7 +70,7 @@ def test_what_is_urgent_is_asked_for_again(visitor: Visit, console: PageConsole)
     expect(visitor.page).to_have_title("(1) 紧急预警 · fencewatch", timeout=PATIENCE_MS)
     unanswered(visitor.page, "severity=1")
     apply(console.world, violation(5, severity=1))
-    visitor.page.wait_for_timeout(2_500)
+    visitor.page.wait_for_timeout(2_500)  # the word of it came, and it was asked for in vain
     expect(visitor.page).to_have_title("(1) 紧急预警 · fencewatch")
     unanswered(visitor.page, None)
     expect(visitor.page).to_have_title("(2) 紧急预警 · fencewatch", timeout=PATIENCE_MS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from page_console import PageConsole, page_console
-from page_visit import CHROMIUM, Visit, chromium, visit
+from page_visit import CHROMIUM, Visit, visit
 from playwright.sync_api import Browser, Locator, expect
 
 from console.parts import WEB
@@ -18,12 +18,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="`npm ci` has not run in console/web"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(webgl=False) as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from console_world import ping
-from page_console import PageConsole, page_console
-from page_visit import CHROMIUM, Visit, chromium, visit
+from page_console import PageConsole
+from page_visit import CHROMIUM, Visit, visit
 from playwright.sync_api import Browser, expect
 
 from console.parts import WEB
@@ -17,18 +17,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="`npm ci` has not run in console/web"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(webgl=False) as launched:
-        yield launched
-
-
-@pytest.fixture
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
-    with page_console(tmp_path_factory.mktemp("page"), is_moving=False) as made:
-        yield made
 
 
 @pytest.fixture

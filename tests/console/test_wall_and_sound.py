@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from console_world import NOW_MS, apply, violation
-from page_console import PageConsole, page_console
-from page_visit import CHROMIUM, Visit, chromium, visit
+from page_console import PageConsole
+from page_visit import CHROMIUM, Visit, visit
 from playwright.sync_api import Browser, expect
 from starlette.testclient import TestClient
 
@@ -43,18 +43,6 @@ _READABLE = 30.0
 _LEAST_FONT = """() => Math.min(...
   [...document.querySelectorAll('#wall-total, .tile h3, .tile p:not(:empty), .tile li b')]
     .filter(one => one.getClientRects().length > 0).map(one => parseFloat(getComputedStyle(one).fontSize)))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(webgl=False) as launched:
-        yield launched
-
-
-@pytest.fixture
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageConsole]:
-    with page_console(tmp_path_factory.mktemp("page"), is_moving=False) as made:
-        yield made
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ def test_they_are_as_a_dict_has_them(seed: int) -> None:
 def assert_same(found: OpenScopes, plain: dict[int, list[int]], bindings: int) -> None:
     every = np.arange(bindings)
     assert found.counts(every).tolist() == [len(plain.get(n, [])) for n in range(bindings)]
-    assert [found.of(n) for n in range(bindings)] == [plain.get(n, []) for n in range(bindings)]
+    each = [found.pairs(np.array([n]))[1].tolist() for n in range(bindings)]
+    assert each == [plain.get(n, []) for n in range(bindings)]
     row, scope = found.pairs(every)
     assert list(zip(row.tolist(), scope.tolist(), strict=True)) == [
         (n, of) for n in range(bindings) for of in plain.get(n, [])

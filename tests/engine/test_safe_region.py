@@ -112,7 +112,7 @@ class Terrain:
             float(candidates.lon[n]), float(candidates.lat[n]), None, float(candidates.radius_m[n]), False,
         )  # fmt: skip
         person = int(self.subjects.rows.owner[candidates.row[n]])
-        opened = self.open_scopes.of(int(candidates.binding[n]))
+        opened = self.open_scopes.pairs(candidates.binding[[n]])[1].tolist()
         return {
             scope
             for scope in range(len(self.fences.scopes))
@@ -175,7 +175,7 @@ def test_within_safe_distance_and_time_nothing_changes(some_open: bool, tried_le
             later = terrain.moved(candidates, screening, n)
             if later is not None:
                 tried += 1
-                at_rest += bool(terrain.open_scopes.of(n))
+                at_rest += int(terrain.open_scopes.counts(np.array([n]))[0] > 0)
                 assert terrain.scopes_that_mind(later, 0) == set(), f"seed {seed}, look {n}"
     assert tried > tried_least, "nearly nothing was unmoved"
     assert at_rest >= 100 * some_open, "hardly anybody was at rest"

@@ -19,7 +19,7 @@ from pipeline.engine.boundary.distance_screen import (
 from pipeline.engine.boundary.family import Activity, TrackerContext, settled_ms
 from pipeline.engine.boundary.open_scopes import NOT_LIVE, OpenScopes
 from pipeline.engine.boundary.raised import RaisedOnsets
-from pipeline.engine.boundary.safe_region import UNKNOWN, mark_fixes
+from pipeline.engine.boundary.safe_region import SCREENED, UNKNOWN, mark_fixes
 from pipeline.engine.compiled_fences import CompiledFences
 from pipeline.engine.policy_table import counted_sources
 from pipeline.engine.record_columns import record_column, records
@@ -245,10 +245,8 @@ class BoundaryEngine:
     def _anchor(self, candidates: Candidates, screening: Screening, live: Bools) -> None:
         """Where each binding was last screened, and its leeway there; a binding's last fix counts."""
         binding = candidates.binding[live]
-        for name, column in (
-            ("lon", candidates.lon), ("lat", candidates.lat), ("leeway_m", screening.leeway_m),
-            ("since_ms", screening.since_ms), ("until_ms", screening.until_ms),
-        ):  # fmt: skip
+        found = candidates.lon, candidates.lat, screening.leeway_m, screening.since_ms, screening.until_ms
+        for name, column in zip(SCREENED, found, strict=True):
             self._records[name][binding] = column[live]
 
     def _settle(self, bindings: Iterable[int]) -> None:

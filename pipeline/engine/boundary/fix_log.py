@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS
 from pipeline.engine.boundary.fix import Fix
-from pipeline.engine.current_subjects import AHEAD
 from pipeline.engine.growing_columns import Columns
 from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import UNKNOWN_SOURCE, PolicyTable
-from pipeline.engine.record_columns import record_column, records
+from pipeline.engine.record_columns import AHEAD, record_column, records
 from pipeline.ping import CONFIRMATION, PingBatch
 
 Ints = NDArray[np.int64]

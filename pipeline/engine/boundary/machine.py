@@ -117,15 +117,14 @@ class Machine:
 
     def _append(self, entry: Entry) -> Changes:
         """The same behind all others, where most belong."""
-        before, place = self.state, len(self._keys)
+        opened, place = self.state.open, len(self._keys)
         self._keys.append(entry.key)
         self._entries.append(entry)
-        state, effect = self._step(before, entry, place)
-        self._states.append(state)
-        self._effects.append(effect)
+        self._judge_from(place)
+        effect = self._effects[place]
         if effect is None:
             return {}
-        old = {} if before.open is None else {before.open.onset_ms: before.open}
+        old = {} if opened is None else {opened.onset_ms: opened}
         return self._apply(old, {**old, effect.onset_ms: effect})
 
     def begin_with(self, incident: Incident | None) -> None:

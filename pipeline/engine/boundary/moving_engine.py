@@ -14,7 +14,7 @@ from pipeline.engine.boundary.binding_tracker import BindingTracker
 from pipeline.engine.boundary.boundary_engine import BoundaryEngine
 from pipeline.engine.boundary.distance_screen import SEARCH_RADIUS_M
 from pipeline.engine.boundary.family import History
-from pipeline.engine.boundary.safe_region import UNKNOWN, UNSCREENED
+from pipeline.engine.boundary.safe_region import SCREENED, UNKNOWN
 from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.record_columns import records
 from pipeline.engine.renumbering import Renumbering
@@ -128,5 +128,5 @@ class MovingBoundaryEngine(BoundaryEngine):
         self._records = numbers.moved(self._records, bindings, lambda new: records(len(new), UNKNOWN))
         if concerned is None:
             self._records["newest_ms"] = self._log.newest_ms
-        for name, cell in UNSCREENED.items():
-            self._records[name][slice(None) if concerned is None else concerned] = cell
+        for name in SCREENED:
+            self._records[name][slice(None) if concerned is None else concerned] = UNKNOWN[name]

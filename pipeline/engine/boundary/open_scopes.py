@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 
 #: The binding of a fix that is not judged live: nothing is open for it.
 NOT_LIVE = -1
-#: Room for scopes at first, and how much of it may be unused before it is tidied.
+#: Room for so many scopes at first.
 _ROOM = 1 << 10
 
 
@@ -39,12 +39,6 @@ class OpenScopes:
     def drop(self, binding: int) -> None:
         """A binding has none any more."""
         self._count[binding] = 0
-
-    def of(self, binding: int) -> list[int]:
-        """The scopes of one binding."""
-        first = int(self._first[binding])
-        scopes: list[int] = self._scope[first : first + int(self._count[binding])].tolist()
-        return scopes
 
     def counts(self, bindings: Ints) -> Ints:
         """How many scopes each has."""
@@ -83,7 +77,7 @@ class OpenScopes:
 def _hold(first, count, scopes, binding, scope):  # type: ignore[no-untyped-def]  # numba infers the arrays
     found = np.zeros(len(binding), np.bool_)
     for pair in range(len(binding)):
-        if binding[pair] == -1:
+        if binding[pair] == NOT_LIVE:
             continue
         begin = first[binding[pair]]
         for at in range(begin, begin + count[binding[pair]]):

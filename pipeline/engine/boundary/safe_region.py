@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from geofences.instant import BEGIN_MS, END_MS
-from pipeline.engine.current_subjects import AHEAD
+from pipeline.engine.record_columns import AHEAD
 
 #: No degree of latitude or of longitude at the equator is longer anywhere on WGS-84.
 _DEGREE_M = 111_700.0
@@ -27,11 +27,9 @@ REGION = np.dtype(
     ],
     align=True,
 )  # fmt: skip
-#: As it is where nothing is known.
-UNSCREENED: dict[str, float | int] = {
-    "lon": 0.0, "lat": 0.0, "leeway_m": -np.inf, "since_ms": END_MS, "until_ms": BEGIN_MS,
-}  # fmt: skip
+#: As it is where nothing is known, and what of it a screening finds.
 UNKNOWN = np.array([(0.0, 0.0, -np.inf, END_MS, BEGIN_MS, END_MS, BEGIN_MS, False, False, False)], REGION)
+SCREENED = ("lon", "lat", "leeway_m", "since_ms", "until_ms")
 
 
 @njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engine.current_subjects import Whose
+from pipeline.engine.current_subjects import CurrentSubjects
 from pipeline.engine.policy_table import PolicyTable
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.state_code import Form
@@ -44,15 +44,10 @@ class ShardRows:
     Numbers have shape (n,) and are -1 where there is none.
     """
 
-    def __init__(self, batch: PingBatch, subjects: SubjectTable) -> None:
+    def __init__(self, batch: PingBatch, subjects: SubjectTable, current: CurrentSubjects) -> None:
         self.batch = batch
         self._subjects = subjects
-
-    @cached_property
-    def _whose(self) -> Whose:
-        batch, current = self.batch, self._subjects.current
-        assert current is not None, "a shard's table has it"
-        return current.whose(batch.device, batch.event_ms, batch.arrival_ms)
+        self._whose = current.whose(batch.device, batch.event_ms, batch.arrival_ms)
 
     @property
     def binding(self) -> Ints:

@@ -11,11 +11,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geofences.instant import END_MS
-from pipeline.engine.current_subjects import AHEAD
 from pipeline.engine.detectors.detector import Detector, Finding, ShardRows
 from pipeline.engine.moved_columns import NewNumbers
 from pipeline.engine.policy_table import PolicyTable
-from pipeline.engine.record_columns import record_column, records
+from pipeline.engine.record_columns import AHEAD, record_column, records
 from pipeline.engine.renumbering import Renumbering
 from pipeline.engine.subject_table import SubjectTable
 from pipeline.rules.catalogue import SILENT_DEVICE
