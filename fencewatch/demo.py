@@ -171,6 +171,7 @@ class _Demonstration:
         with suppress(_Ended), printing.steps_bar("running the hours before through") as report:
             self._feed.run_through(self._opening.opened_ms, goes_on, report)
             self._caught_up()
+            self._wait_until_ready()  # what compiled for long counts as stalled until the next look
         if self._stop.is_set():
             raise KeyboardInterrupt
 

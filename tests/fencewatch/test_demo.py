@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +56,11 @@ class Demo:
         request = urllib.request.Request(
             self.url + path, headers={"Authorization": f"Bearer {self.tokens[role]}"}
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path} answered {error.code}: {error.read().decode()}") from error
 
     def children(self) -> list[int]:
         """The process ids of gateway and engine."""
