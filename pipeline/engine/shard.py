@@ -234,7 +234,8 @@ class Shard:
         """What remembers anything, by its name on disk; the site's compilation makes the rest."""
         detectors = sorted((detector.NAME, detector.state) for detector in self._detectors)
         boundary: dict[str, Kept] = {"log": self._writer.log, "patrol": self._boundary}
-        return {**boundary, **dict(detectors), "raised": self._boundary.raised}
+        kept: dict[str, Kept] = {"raised": self._boundary.raised, "machines": self._boundary.machines}
+        return {**boundary, **dict(detectors), **kept}
 
     def start(self, start_ms: int) -> None:
         """Begin the clock at the first accepted arrival of the whole log; once, before any row."""

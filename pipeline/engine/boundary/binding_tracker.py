@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 
 from geofences.instant import BEGIN_MS, END_MS
+from pipeline.engine.boundary.column_machines import Standing
 from pipeline.engine.boundary.family import (
     ACTUAL,
     Family,
@@ -15,11 +16,13 @@ from pipeline.engine.boundary.family import (
     History,
     OpeningVerdicts,
     TrackerContext,
+    Written,
+    clearing_ms,
     in_judged_order,
 )
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.follower import Follower
-from pipeline.engine.boundary.machine import Changes
+from pipeline.engine.boundary.machine import Changes, Machine
 from pipeline.engine.boundary.raised import Onset
 from pipeline.engine.policy_table import UNKNOWN_SOURCE
 from pipeline.engine.renumbering import Renumbering
@@ -72,6 +75,43 @@ class BindingTracker(Follower):
         for leave, machine in family.machines.items():
             rules = self._context.rules[self._context.classifier.keeps_in(family.scope)]
             machine.judge_by(rules, OpeningVerdicts(self, family.scope, leave))
+
+    def take_over(self, standings: Iterable[Standing], clock_ms: int) -> None:
+        """Go on with scopes that were judged in columns; moments before the clock are in.
+
+        What was joined must reach back to where they are stepped through from.
+        """
+        self._done_ms = clock_ms - 1
+        for standing in standings:
+            told = {incident.onset_ms: alert for incident, alert in standing.told}
+            known = {incident.onset_ms: incident for incident, _ in standing.told}
+            if standing.scope >= 0:
+                family = self._families[standing.scope, False] = self._stepped_through(standing)
+                known |= family.actual.incidents
+            for onset, alert in told.items():
+                incident = known[onset]
+                facts = incident.raised, incident.evidence, clearing_ms(incident, None), None
+                self._written[standing.scope, False, onset] = Written(facts, alert)
+        self._plan()
+
+    def _stepped_through(self, standing: Standing) -> Family:
+        scope, from_ms = standing.scope, standing.from_ms
+        fixes = [fix for fix in self._window if fix.event_ms >= from_ms]
+        before = None if len(fixes) == len(self._window) else self._window[-len(fixes) - 1]
+        self._context.timeline.cover(from_ms, self._done_ms)
+        rules = self._context.rules[self._context.classifier.keeps_in(scope)]
+        machine = Machine(rules, OpeningVerdicts(self, scope, ACTUAL), before)
+        machine.begin_with(standing.incident)
+        if standing.incident is not None:
+            machine.incidents[standing.incident.onset_ms] = standing.incident
+        family = Family(scope, False, {ACTUAL: machine}, {})
+        moments = self._context.timeline.moments(scope, self.binding, from_ms - 1, self._done_ms)
+        for fix, at_ms, kind in in_judged_order(fixes, moments):
+            if fix is not None:
+                self._insert(family, fix)
+            else:
+                self._enter(family, at_ms, kind)
+        return family
 
     def _held_fixes(self) -> Iterator[Fix]:
         machines = (machine for family in self._families.values() for machine in family.machines.values())

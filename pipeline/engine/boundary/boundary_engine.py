@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.assignment import Assignment
 from pipeline.engine.boundary.binding_tracker import BindingTracker
-from pipeline.engine.boundary.distance_screen import (
-    Candidates,
-    DistanceScreen,
-    Screening,
-)
+from pipeline.engine.boundary.column_judge import ColumnJudge, Marks, Suspects
+from pipeline.engine.boundary.column_machines import ColumnMachines, Fixes, Pairs
+from pipeline.engine.boundary.distance_screen import Candidates, DistanceScreen, Screening
 from pipeline.engine.boundary.family import Activity, TrackerContext, settled_ms
+from pipeline.engine.boundary.last_known import LastKnown
 from pipeline.engine.boundary.open_scopes import NOT_LIVE, OpenScopes
+from pipeline.engine.boundary.pair_sides import PairSides
 from pipeline.engine.boundary.raised import RaisedOnsets
-from pipeline.engine.boundary.safe_region import SCREENED, UNKNOWN, mark_fixes
+from pipeline.engine.boundary.safe_region import SCREENED, UNKNOWN
 from pipeline.engine.compiled_fences import CompiledFences
 from pipeline.engine.policy_table import counted_sources
 from pipeline.engine.record_columns import record_column, records
@@ -28,10 +28,6 @@ from sinks.alert import Alert
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-#: Where no more fences open at once, the people whom they name are looked up.
-_OPENED_FEW = 100
 
 
 class BoundaryEngine:
@@ -56,6 +52,10 @@ class BoundaryEngine:
         self._log = context.writer.log
         self._open_scopes = OpenScopes(bindings)
         self._screen = DistanceScreen(assignment, self._open_scopes)
+        self._last_known = LastKnown(assignment, self._log)
+        #: The scopes that trackers need not follow.
+        self.machines = ColumnMachines(bindings, context, PairSides(assignment, context.classifier))
+        self._columns = ColumnJudge(assignment, self.machines, self._open_scopes)
         self._trackers: dict[int, BindingTracker] = {}
         #: What trackers wrote that have nothing left to do.
         self.raised = RaisedOnsets()
@@ -71,7 +71,7 @@ class BoundaryEngine:
     def scopes_in_use(self) -> set[int]:
         """The scopes that trackers and what is left of former ones refer to."""
         told = {scope for tracker in self._trackers.values() for scope in tracker.scopes_told}
-        return told | self.raised.scopes
+        return told | self.raised.scopes | self.machines.scopes
 
     def start(self, start_ms: int) -> None:
         """Begin the clock."""
@@ -146,44 +146,66 @@ class BoundaryEngine:
         """Fixes at whose arrivals one policy is in force."""
         source = counted_sources(fixes)
         radius_m = self._table.radius_m(fixes.accuracy_m, source, fixes.event_ms)
+        judged = Fixes(fixes, binding, row, radius_m)
         lateness_ms = self._table.at(int(fixes.arrival_ms[0])).allowed_lateness_ms
-        unmoved, backfill, followed = np.empty((3, len(fixes)), np.bool_)
-        mark_fixes(
-            self._records, binding, fixes.event_ms, fixes.arrival_ms, fixes.lon, fixes.lat, radius_m,
-            lateness_ms, unmoved, backfill, followed,
-        )  # fmt: skip
-        screened = np.flatnonzero(~unmoved)
-        late = backfill[screened]
+        marks = Marks(self._records, judged, lateness_ms)
+        screened = np.flatnonzero(~marks.unmoved)
+        late = marks.backfill[screened]
         candidates = Candidates(
             np.where(late, NOT_LIVE, binding[screened]), row[screened], fixes.event_ms[screened],
             fixes.arrival_ms[screened], fixes.lon[screened], fixes.lat[screened], radius_m[screened],
         )  # fmt: skip
         screening = self._screen.screen(candidates)
-        suspects = self._suspects(candidates, screened, screening)
-        slow = np.unique(np.concatenate([binding[followed], binding[list(suspects)]]))
+        suspects = Suspects(screened[screening.suspect_candidate], screening.suspect_scope)
+        opened = np.flatnonzero(screening.until_ms < candidates.arrival_ms)
+        pairs, slow = self._columns.divide(
+            self._records, judged, marks, suspects, binding[screened[opened]], self._past_ms
+        )
+        of_trackers = self._of_trackers(suspects, binding, slow, candidates, screened, opened)
         woken = slow[self._records["is_at_rest"][slow]]
+        settled_ms = np.minimum(self._log.newest_ms[pairs.binding] - self._lateness_ms, self._past_ms)
         trackers = self._trackers_of(slow.tolist(), self._past_ms)
         first_row = len(self._log)
-        self._log.append(fixes, binding, radius_m, source, backfill)
+        self._log.append(fixes, binding, radius_m, source, marks.backfill)
         self._anchor(candidates, screening, ~late)
         self._records["leeway_m"][woken] = -np.inf  # they were screened as if at rest
-        return self._judge(trackers, first_row, binding, row, backfill, suspects)
+        alerts = self._judge(trackers, first_row, binding, row, marks.backfill, of_trackers)
+        return alerts + self._judge_in_columns(judged, marks, pairs, settled_ms)
 
-    def _suspects(self, candidates: Candidates, screened: Ints, screening: Screening) -> dict[int, set[int]]:
-        """By fix, the scopes that it, or an opening since then that looks at it, may change something of."""
-        suspects: dict[int, set[int]] = defaultdict(set)
-        pairs = zip(
-            screened[screening.suspect_candidate].tolist(), screening.suspect_scope.tolist(), strict=True
+    def _judge_in_columns(self, fixes: Fixes, marks: Marks, pairs: Pairs, settled_ms: Ints) -> list[Alert]:
+        found = self._columns.judge(self._records, fixes, marks, pairs, settled_ms, self._patience_ms)
+        for binding, onset in found.raised:
+            if self._context.classifier.keeps_in(onset[0]):
+                self.raised.note(binding, [onset], [], self._horizon_ms)
+        self._idle_to_ms = min(self._idle_to_ms, found.next_ms)
+        self.machines.renew(
+            self._records,
+            self.machines.sweep(self._log.newest_ms, self._past_ms),
+            self._patience_ms,
         )
-        for fix, scope in pairs:
-            suspects[fix].add(scope)
-        for candidate in np.flatnonzero(screening.until_ms < candidates.arrival_ms).tolist():
-            suspects[int(screened[candidate])] |= self._scopes_round(
+        return found.alerts
+
+    @property
+    def _patience_ms(self) -> int:
+        """How long something may go on in columns, well within the time for which fixes are kept."""
+        return max(0, self._past_ms - self._horizon_ms) // 2
+
+    def _of_trackers(
+        self, suspects: Suspects, binding: Ints, slow: Ints, candidates: Candidates, screened: Ints,
+        opened: Ints,
+    ) -> dict[int, set[int]]:  # fmt: skip
+        """By fix, the scopes that it, or an opening since then that looks at it, may change something of."""
+        found: dict[int, set[int]] = defaultdict(set)
+        mine = np.isin(binding[suspects.fix], slow)
+        for fix, scope in zip(suspects.fix[mine].tolist(), suspects.scope[mine].tolist(), strict=True):
+            found[fix].add(scope)
+        for candidate in opened.tolist():
+            found[int(screened[candidate])] |= self._scopes_round(
                 int(candidates.row[candidate]),
                 float(candidates.lon[candidate]),
                 float(candidates.lat[candidate]),
             )
-        return suspects
+        return found
 
     def _scopes_round(self, row: int, lon: float, lat: float) -> set[int]:
         """All scopes by which an opening may judge a position, whatever the person's row is then."""
@@ -206,16 +228,26 @@ class BoundaryEngine:
             if tracker is None:
                 backfill = self._log.backfill_of(binding, self._horizon_ms, len(self._log))
                 tracker = self._trackers[binding] = BindingTracker(self._context, binding, backfill)
-            region = self._records[binding]
-            if not region["is_hot"]:
-                newest_ms = int(self._log.newest_ms[binding])
-                from_ms = settled_ms(self._table.policies, newest_ms, clock_ms)
-                window = self._log.window(binding, from_ms, len(self._log))
-                tracker.rejoin(window, newest_ms, clock_ms)
-                self._open_scopes.drop(binding)
-                region["is_at_rest"], region["leeway_m"] = False, -np.inf
+            if not self._records["is_hot"][binding]:
+                self._join(tracker, clock_ms)
             trackers[binding] = tracker
         return trackers
+
+    def _join(self, tracker: BindingTracker, clock_ms: int) -> None:
+        """Have a tracker follow the live fixes of its binding, and go on with what was judged in columns."""
+        binding = tracker.binding
+        region, newest_ms = self._records[binding], int(self._log.newest_ms[binding])
+        if region["in_columns"]:
+            clock_ms = min(clock_ms, int(region["due_ms"]))
+        from_ms = settled_ms(self._table.policies, newest_ms, clock_ms)
+        standings = self.machines.take(binding, from_ms) if region["in_columns"] else []
+        window_ms = min([from_ms, *(standing.from_ms for standing in standings)])
+        tracker.rejoin(self._log.window(binding, window_ms, len(self._log)), newest_ms, clock_ms)
+        if standings:
+            tracker.take_over(standings, clock_ms)
+        self._open_scopes.drop(binding)
+        region["is_at_rest"] = region["in_columns"] = region["is_busy"] = False
+        region["leeway_m"], region["due_ms"] = -np.inf, END_MS
 
     def _judge(
         self, trackers: dict[int, BindingTracker], first_row: int, binding: Ints, row: Ints, backfill: Bools,
@@ -277,7 +309,7 @@ class BoundaryEngine:
 
     def _open(self, at_ms: int, fences: Ints) -> list[Alert]:
         """An opening: the last known fixes, judged once."""
-        screened, candidates = self._last_known(at_ms, fences)
+        screened, candidates = self._last_known.at(at_ms, fences)
         if not len(screened):
             return self._watch(at_ms, {})
         screening = self._screen.screen(candidates)
@@ -292,43 +324,6 @@ class BoundaryEngine:
         for binding in screened[odd].tolist():
             watched[binding] |= set(opened.tolist())
         return self._watch(at_ms, watched)
-
-    def _last_known(self, at_ms: int, fences: Ints) -> tuple[Ints, Candidates]:
-        """Bindings that these fences may look at when they open, with their newest fixes."""
-        a, log = self._assignment, self._log
-        oldest_ms = at_ms - self._table.longest_first_silence_ms
-        screened = self._bindings_of(fences)
-        screened = screened[log.newest_ms[screened] >= oldest_ms]
-        person = a.subjects.binding_person[screened]
-        row = a.subjects.rows.at(person, np.full(len(screened), at_ms))
-        concerned = row >= 0
-        if not self._compiled.shared[fences].any():
-            concerned[concerned] = self._concerned(row[concerned], fences)
-        screened, row = screened[concerned], row[concerned]
-        newest, at = log.newest_row[screened], np.full(len(screened), at_ms)
-        lon, lat = log.columns(newest, "lon", "lat")
-        radius_m = log.radii_m(newest, self._table, at)
-        return screened, Candidates(screened, row, at, at, lon, lat, radius_m)
-
-    def _bindings_of(self, fences: Ints) -> Ints:
-        """The bindings of the people whom these fences name; all where they name others, or are many."""
-        subjects, every = self._assignment.subjects, np.arange(len(self._records))
-        if len(fences) > _OPENED_FEW:
-            return every
-        named = {one for fence in fences.tolist() for one in self._compiled.applies_to(fence)}
-        if any(not one.startswith("person:") for one in named):
-            return every
-        people = [subjects.person_number.get(one.removeprefix("person:"), -1) for one in named]
-        of = np.isin(subjects.binding_person, [person for person in people if person >= 0])
-        return np.flatnonzero(of)
-
-    def _concerned(self, row: Ints, fences: Ints) -> Bools:
-        """Rows to which one of these fences is assigned."""
-        concerned = np.zeros(len(row), np.bool_)
-        for assigned in (self._assignment.keep_in, self._assignment.keep_out):
-            owner, fence = assigned.pairs(row)
-            concerned[owner[np.isin(fence, fences)]] = True
-        return concerned
 
     def _watch(self, at_ms: int, watched: dict[int, set[int]]) -> list[Alert]:
         alerts: list[Alert] = []

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.engine.alert_writer import AlertWriter
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.incidents import Incident, RunRules, Sighting, Verdict
@@ -16,6 +19,8 @@ from pipeline.engine.boundary.timeline import Timeline
 from pipeline.engine.policy_table import PolicyTable
 from pipeline.sites.policies import Policies
 from sinks.alert import Alert
+
+Ints = NDArray[np.int64]
 
 ACTUAL = -1
 
@@ -110,6 +115,15 @@ class TrackerContext:
         self.timeline = timeline
         self.writer = writer
         self.rules = {keep_in: RunRules(table.policies, keep_in) for keep_in in (True, False)}
+
+    def rule_columns(self, scope: Ints, at_ms: Ints) -> tuple[Ints, Ints, Ints]:
+        """The rules of scopes at instants: fixes, dwell in ms, and fixes that clear; shape (n,) each."""
+        every, place = np.unique(scope, return_inverse=True)
+        keeps_in = np.array([self.classifier.keeps_in(one) for one in every.tolist()], np.bool_)[place]
+        policy = self.table.numbers_at(at_ms)
+        of_kind = [self.rules[keep_in].columns[policy] for keep_in in (False, True)]
+        fixes, dwell_ms, clear_fixes = np.where(keeps_in[:, None], of_kind[1], of_kind[0]).T
+        return fixes, dwell_ms, clear_fixes
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,18 @@ class FixLog:
         fixes = self.fixes([row for row in rows if self._rows["event_ms"][row] >= from_ms])
         return sorted(fixes, key=lambda fix: fix.key)
 
+    def rows_at(self, binding: Ints, event_ms: Ints) -> Ints:
+        """The rows of live fixes by binding and event time, of which there is one each; shape (n,)."""
+        found: Ints = _rows_at(
+            self._rows["before"],
+            self._rows["event_ms"],
+            self._rows["backfill"],
+            self._records,
+            binding,
+            event_ms,
+        )
+        return found
+
     def fixes(self, rows: Sequence[int]) -> list[Fix]:
         """Some rows as binding trackers want them."""
         names = ("event_ms", "arrival_ms", "lon", "lat", "accuracy_m", "radius_m", "kind", "source", "extra")
@@ -263,6 +275,17 @@ def _link(newest, binding, event_ms, row, before, top):  # type: ignore[no-untyp
                 known.tied = True
             top[fix] = known.newest_ms
     return read
+
+
+@njit(cache=True, nogil=True)
+def _rows_at(before, known_ms, backfill, newest, binding, event_ms):  # type: ignore[no-untyped-def]
+    found = np.full(len(binding), _NONE, np.int64)
+    for fix in range(len(binding)):
+        row = newest[binding[fix]].last
+        while row >= 0 and (known_ms[row] != event_ms[fix] or backfill[row]):
+            row = before[row]
+        found[fix] = row
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+import numpy as np
+
 from pipeline.engine.boundary.fix import Fix
 from pipeline.sites.policies import Policies
 from sinks.alert import EVIDENCE_MOST
@@ -98,6 +100,8 @@ class RunRules:
             for policy in policies.all
             for rule in (policy.keep_in if keep_in else policy.keep_out,)
         ]
+        #: The same as columns by policy number: fixes, dwell in ms, fixes that clear; shape (policies, 3).
+        self.columns = np.array([(r.fixes, r.dwell_ms, r.clear_fixes) for r in self._rules], np.int64)
 
     def at(self, at_ms: int) -> RunRule:
         """The rule in force at an instant."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +37,12 @@ class MovingBoundaryEngine(BoundaryEngine):
         self._move_regions(of_bindings, count, concerned)
         self._idle_to_ms = BEGIN_MS
         moving = list(self._trackers)
+        alerts: list[Alert] = []
         if concerned is not None:
             assert of_bindings.unused is not None, "all others keep their numbers"
             moving = [*concerned.tolist(), *of_bindings.unused.tolist()]
+            alerts += self._withdrawn(self.machines.splice(count, of_bindings.unused.tolist()))
+            self._from_columns(concerned[self._records["in_columns"][concerned]])
         self.raised.move(numbers, None if concerned is None else moving)
         trackers = [self._trackers.pop(binding) for binding in moving if binding in self._trackers]
         self._open_scopes.move(count, None if concerned is None else moving)
@@ -46,7 +50,6 @@ class MovingBoundaryEngine(BoundaryEngine):
         before_ms = self._past_ms - self._lateness_ms
         self._log.judge_radii_again(self._past_ms, self._table)
         self._compiled.active_intervals.cover(min(earliest_ms, before_ms), self._past_ms)
-        alerts: list[Alert] = []
         for tracker in trackers:
             tracker.move(numbers, self._context)
             if tracker.binding >= 0:
@@ -55,7 +58,27 @@ class MovingBoundaryEngine(BoundaryEngine):
             else:
                 alerts += tracker.withdraw(self._past_ms)
         self._rest_again([tracker for tracker in trackers if tracker.binding >= 0])
+        if concerned is None:
+            alerts += self._move_columns(numbers, count)
         return alerts + self._judge_ahead(concerned) + self._count_leaves(numbers.new_leaves, start_ms)
+
+    def _move_columns(self, numbers: Renumbering, bindings: int) -> list[Alert]:
+        """What is judged in columns goes on under other numbers, but where a scope is no more."""
+        gone = self.machines.move(numbers, bindings)
+        self.machines.plan_again(self._past_ms)
+        self._columns.rest(self._records, self.machines.bindings)
+        next_ms = self.machines.renew(self._records, self.machines.bindings, self._patience_ms)
+        self._idle_to_ms = min(self._idle_to_ms, next_ms)
+        self._from_columns(self.machines.without_scope())
+        return self._withdrawn(gone)
+
+    def _from_columns(self, bindings: Ints) -> None:
+        """Trackers go on with these."""
+        self._trackers_of(bindings.tolist(), self._past_ms)
+        self._settle(bindings.tolist())
+
+    def _withdrawn(self, alerts: Sequence[Alert]) -> list[Alert]:
+        return [replace(alert, withdrawn_ms=self._past_ms) for alert in alerts]
 
     def _rest_again(self, trackers: Sequence[BindingTracker]) -> None:
         """Those that rested rest on, but for those whom a leave that is yet to be approved has woken."""
@@ -79,6 +102,7 @@ class MovingBoundaryEngine(BoundaryEngine):
                 near |= level & (west <= lon) & (lon <= east)
         scopes = {number for zone in zones for number in self._compiled.scopes_of(zone)}
         near[[binding for binding, tracker in self._trackers.items() if tracker.scopes & scopes]] = True
+        near[self.machines.of_scopes(scopes)] = True
         return np.flatnonzero(near)
 
     def _judge_ahead(self, concerned: Ints | None) -> list[Alert]:

@@ -22,13 +22,15 @@ REGION = np.dtype(
         ("since_ms", np.int64), ("until_ms", np.int64),
         # When its tracker has something to do whatever comes, and its newest fix.
         ("due_ms", np.int64), ("newest_ms", np.int64),
-        # Its tracker sees every fix; it has one; and scopes of it have an open incident at rest.
+        # Its tracker sees every fix; it has one; and scopes of it have an open incident that rests.
         ("is_hot", np.bool_), ("is_tracked", np.bool_), ("is_at_rest", np.bool_),
+        # It has machines in columns; and of those some that have to see every fix.
+        ("in_columns", np.bool_), ("is_busy", np.bool_),
     ],
     align=True,
 )  # fmt: skip
 #: As it is where nothing is known, and what of it a screening finds.
-UNKNOWN = np.array([(0.0, 0.0, -np.inf, END_MS, BEGIN_MS, END_MS, BEGIN_MS, False, False, False)], REGION)
+UNKNOWN = np.array([(0.0, 0.0, -np.inf, END_MS, BEGIN_MS, END_MS, BEGIN_MS, *[False] * 5)], REGION)
 SCREENED = ("lon", "lat", "leeway_m", "since_ms", "until_ms")
 
 
@@ -50,9 +52,12 @@ def farthest_m(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
 
 @njit(cache=True, nogil=True)
 def mark_fixes(  # type: ignore[no-untyped-def]  # numba infers the arrays
-    regions, binding, event_ms, arrival_ms, lon, lat, radius_m, lateness_ms, unmoved, backfill, followed
-):
-    """Mark each fix, in order of arrival: is it unmoved, is it backfill, has its tracker to see it anyway?
+    regions, binding, event_ms, arrival_ms, lon, lat, radius_m, lateness_ms,
+    unmoved, backfill, followed, busy, unordered, asked,
+):  # fmt: skip
+    """Mark each fix, in order of arrival: is it unmoved, is it backfill, has its tracker to see it anyway,
+    or machines in columns? Is it no newer than others, and does it ask more of such machines than a step:
+    a moment is due, or it is late?
 
     Unmoved: closer to where its binding was last screened than its safe distance, which is its own radius of
     uncertainty and the leeway found there, and within the time for which that screening holds. No scope then
@@ -67,10 +72,13 @@ def mark_fixes(  # type: ignore[no-untyped-def]  # numba infers the arrays
         for row in range(begin, end):
             region = regions[binding[row]]
             is_late = event_ms[row] < region.newest_ms - lateness_ms
+            is_old = event_ms[row] <= region.newest_ms
             region.newest_ms = max(region.newest_ms, event_ms[row])
             is_due = arrival_ms[row] > region.due_ms
             backfill[row] = is_late
             followed[row] = region.is_hot or (region.is_tracked and (is_late or is_due))
+            busy[row], unordered[row] = region.is_busy, is_old
+            asked[row] = region.in_columns and (is_due or (is_old and not is_late))
             unmoved[row] = (
                 region.since_ms <= event_ms[row]
                 and max(event_ms[row], arrival_ms[row]) < region.until_ms

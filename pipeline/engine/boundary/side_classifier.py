@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -125,15 +125,24 @@ class SideClassifier:
 
     def nearest(self, scope: int, person: int, sightings: Sequence[Sighting]) -> list[Nearest]:
         """What an alert reports of sightings: the deciding place, exact distance and side of each."""
-        keys = [(scope, s.at_ms, s.arrival_ms) for s in sightings]
-        new = [s for s, key in zip(sightings, keys, strict=True) if key not in s.fix.reports]
-        if new:
-            places = [self._places(scope, person, s.at_ms, s.arrival_ms, -1) for s in new]
-            radii_m = [self._radius_m(s.fix, s.at_ms) for s in new]
-            found = self._nearest([s.fix for s in new], radii_m, places)
-            for sighting, nearest in zip(new, found, strict=True):
-                sighting.fix.reports[scope, sighting.at_ms, sighting.arrival_ms] = nearest
-        return [sighting.fix.reports[key] for sighting, key in zip(sightings, keys, strict=True)]
+        self.report([(scope, person, sightings)])
+        return [s.fix.reports[scope, s.at_ms, s.arrival_ms] for s in sightings]
+
+    def report(self, alerts: Iterable[tuple[int, int, Iterable[Sighting]]]) -> None:
+        """Work out at once what alerts report: of each its scope, its person, and its sightings."""
+        new = [
+            (scope, person, s)
+            for scope, person, sightings in alerts
+            for s in sightings
+            if (scope, s.at_ms, s.arrival_ms) not in s.fix.reports
+        ]
+        if not new:
+            return
+        places = [self._places(scope, person, s.at_ms, s.arrival_ms, -1) for scope, person, s in new]
+        radii_m = [self._radius_m(s.fix, s.at_ms) for _, _, s in new]
+        found = self._nearest([s.fix for _, _, s in new], radii_m, places)
+        for (scope, _, s), nearest in zip(new, found, strict=True):
+            s.fix.reports[scope, s.at_ms, s.arrival_ms] = nearest
 
     def _radius_m(self, fix: Fix, at_ms: int) -> float:
         """The radius of uncertainty of a fix that is judged at an instant."""
