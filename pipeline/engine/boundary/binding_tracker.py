@@ -17,7 +17,6 @@ from pipeline.engine.boundary.family import (
     OpeningVerdicts,
     TrackerContext,
     Written,
-    clearing_ms,
     in_judged_order,
 )
 from pipeline.engine.boundary.fix import Fix
@@ -90,7 +89,7 @@ class BindingTracker(Follower):
                 known |= family.actual.incidents
             for onset, alert in told.items():
                 incident = known[onset]
-                facts = incident.raised, incident.evidence, clearing_ms(incident, None), None
+                facts = incident.raised, incident.evidence, alert.cleared_ms, None
                 self._written[standing.scope, False, onset] = Written(facts, alert)
         self._plan()
 

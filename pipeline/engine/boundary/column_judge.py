@@ -152,11 +152,7 @@ class ColumnJudge:
 
     def rest(self, regions: Regions, bindings: Ints) -> None:
         """Other scopes of these bindings have an open incident than when they were screened."""
-        for binding in bindings.tolist():
-            scopes = self._machines.open_scopes(binding)
-            if scopes:
-                self._open_scopes.put(binding, scopes)
-            else:
-                self._open_scopes.drop(binding)
-            regions["is_at_rest"][binding] = bool(scopes)
+        binding, scope = self._machines.open_scopes(bindings)
+        self._open_scopes.put_all(bindings, binding, scope)
+        regions["is_at_rest"][bindings] = np.isin(bindings, binding)
         regions["leeway_m"][bindings] = -np.inf

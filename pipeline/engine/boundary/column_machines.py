@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 
 from geofences.instant import BEGIN_MS, END_MS
 from pipeline.engine.boundary.family import TrackerContext
-from pipeline.engine.boundary.incidents import Incident, Sighting
+from pipeline.engine.boundary.incidents import Incident
 from pipeline.engine.boundary.machine_columns import (
     IDLE,
     MACHINE,
     NONE,
     OPEN,
-    RAISED,
     add,
     all_of,
     bears_on,
@@ -29,6 +27,7 @@ from pipeline.engine.boundary.machine_columns import (
 )
 from pipeline.engine.boundary.pair_sides import PairSides
 from pipeline.engine.boundary.raised import Onset
+from pipeline.engine.boundary.told_alerts import Changes, Told, ToldAlerts
 from pipeline.engine.record_columns import grown
 from pipeline.engine.renumbering import Renumbering
 from pipeline.ping import CONFIRMATION, PingBatch
@@ -84,7 +83,7 @@ class Standing:
     scope: int
     from_ms: int
     incident: Incident | None
-    told: list[tuple[Incident, Alert]]
+    told: list[Told]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +107,7 @@ class ColumnMachines:
         self._head = np.full(bindings, NONE, np.int64)
         self._machines = grown(np.empty(0, MACHINE), _ROOM)
         self._count = 0
-        self._told: dict[tuple[int, int], list[tuple[Incident, Alert]]] = {}
+        self._told = ToldAlerts(context)
         self._sweep_from = _SWEEP_FROM
 
     @property
@@ -128,13 +127,11 @@ class ColumnMachines:
     @property
     def told(self) -> list[tuple[int, int, Incident, Alert]]:
         """What was told, each with its binding and its scope."""
-        return [(*pair, *each) for pair, all_told in sorted(self._told.items()) for each in all_told]
+        return list(self._told)
 
     @told.setter
     def told(self, told: Iterable[tuple[int, int, Incident, Alert]]) -> None:
-        self._told = defaultdict(list)
-        for binding, scope, incident, alert in told:
-            self._told[binding, scope].append((incident, alert))
+        self._told.put(told)
 
     @property
     def scopes(self) -> set[int]:
@@ -163,10 +160,11 @@ class ColumnMachines:
         machines = self._machines[all_of(self._machines, self._head, bindings, True)]
         return machines["binding"].copy(), machines["scope"].copy()
 
-    def open_scopes(self, binding: int) -> list[int]:
-        """The scopes of a binding that have an open incident."""
-        machines = self._machines[all_of(self._machines, self._head, np.array([binding]), False)]
-        return sorted(machines["scope"][machines["phase"] == OPEN].tolist())
+    def open_scopes(self, bindings: Ints) -> tuple[Ints, Ints]:
+        """Pairs of a binding and a scope of it that has an open incident, by binding."""
+        machines = self._machines[all_of(self._machines, self._head, bindings, False)]
+        there = machines["phase"] == OPEN
+        return machines["binding"][there], machines["scope"][there]
 
     def begin(self, pairs: Pairs, after_ms: Ints) -> None:
         """Have a machine for each pair; where it is new, no moment of its scope since an instant is in."""
@@ -210,67 +208,12 @@ class ColumnMachines:
         if not made.shape[1]:
             return Stepped([], [], np.empty(0, np.int64))
         pair, fix, what, onset_ms, cleared_ms = made
-        changes = _Changes(
-            pairs.binding[pair], pairs.scope[pair], at[fix], what, onset_ms, cleared_ms, shown_ms, shown
-        )
-        raised = changes.what == RAISED
-        of_raised = (column[raised].tolist() for column in (changes.binding, changes.scope, changes.onset_ms))
-        onsets = [(binding, (scope, False, onset)) for binding, scope, onset in zip(*of_raised, strict=True)]
-        return Stepped(self._tell(changes), onsets, np.unique(changes.binding))
-
-    def _tell(self, changes: _Changes) -> list[Alert]:
-        """The alerts of what was raised and cleared, in the order of their fixes."""
-        incidents = self._incidents(changes)
-        alerts = []
-        for at in np.argsort(changes.fix, kind="stable").tolist():
-            pair = int(changes.binding[at]), int(changes.scope[at])
-            told = self._told.setdefault(pair, [])
-            if changes.what[at] == RAISED:
-                incident = incidents[at]
-                alert = self._context.writer.boundary(*pair, incident, False)
-                base_ms = self._base_ms(*pair)
-                # What ended before can change no more.
-                told[:] = [each for each in told if each[0].onset_ms >= base_ms]
-            else:
-                incident, alert = told.pop()
-                incident = replace(incident, cleared_ms=int(changes.cleared_ms[at]))
-                alert = replace(alert, cleared_ms=incident.cleared_ms)
-            told.append((incident, alert))
-            alerts.append(alert)
-        return alerts
-
-    def _base_ms(self, binding: int, scope: int) -> int:
-        at = find(self._machines, self._head, np.array([binding]), np.array([scope]))[0]
-        machine = self._machines[at]
-        return min(int(machine["base_ms"]), int(machine["base_onset_ms"]))
-
-    def _incidents(self, changes: _Changes) -> dict[int, Incident]:
-        """The incidents that were raised, by place; what their alerts report of is worked out at once."""
-        log = self._context.writer.log
-        raised = np.flatnonzero(changes.what == RAISED)
-        count = changes.shown[raised]
-        owner = np.repeat(raised, count)
-        column = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-        event_ms = changes.shown_ms[owner, column]
-        rows = log.rows_at(changes.binding[owner], event_ms)
-        used, place = np.unique(rows, return_inverse=True)
-        known = log.fixes(used.tolist())
-        sightings: dict[int, list[Sighting]] = defaultdict(list)
-        for at, number in zip(owner.tolist(), place.tolist(), strict=True):
-            fix = known[number]
-            sightings[at].append(Sighting(fix.event_ms, fix.arrival_ms, fix, fix.confirmed))
-        found = {
-            at: Incident(int(changes.onset_ms[at]), shown[-1], tuple(shown))
-            for at, shown in sightings.items()
-        }
-        person = self._context.writer.subjects.binding_person
-        self._context.classifier.report(
-            [
-                (int(changes.scope[at]), int(person[changes.binding[at]]), incident.evidence)
-                for at, incident in found.items()
-            ]
-        )
-        return found
+        base = self._machines[machine[pair]]
+        changes = Changes(
+            pairs.binding[pair], pairs.scope[pair], at[fix], what, onset_ms, cleared_ms, shown_ms, shown,
+            np.minimum(base["base_ms"], base["base_onset_ms"]),
+        )  # fmt: skip
+        return Stepped(self._told.tell(changes), changes.onsets(), np.unique(changes.binding))
 
     def renew(self, regions: NDArray[Any], bindings: Ints, patience_ms: int) -> int:
         """Tell the regions how these bindings stand; the first moment at which one has to be asked."""
@@ -287,15 +230,14 @@ class ColumnMachines:
 
     def _standing(self, number: int, settled_ms: int) -> Standing:
         machine = self._machines[number]
-        told = self._told.pop((int(machine["binding"]), int(machine["scope"])), [])
+        told = self._told.take(int(machine["binding"]), int(machine["scope"]))
         from_ms, open_onset_ms = int(machine["base_ms"]), int(machine["base_onset_ms"])
         is_plain = machine["phase"] == IDLE or (machine["phase"] == OPEN and machine["streak"] == 0)
         if machine["busy_ms"] < settled_ms and is_plain:
             from_ms = settled_ms
             open_onset_ms = int(machine["onset_ms"]) if machine["phase"] == OPEN else END_MS
         open_then = [incident for incident, _ in told if incident.onset_ms == open_onset_ms]
-        still_open = [replace(incident, cleared_ms=None) for incident in open_then]
-        return Standing(int(machine["scope"]), min(from_ms, settled_ms), next(iter(still_open), None), told)
+        return Standing(int(machine["scope"]), min(from_ms, settled_ms), next(iter(open_then), None), told)
 
     def sweep(self, newest_ms: Ints, clock_ms: int) -> Ints:
         """Forget scopes with which nothing goes on any more, where it is time; the bindings that had them."""
@@ -309,7 +251,7 @@ class ColumnMachines:
         over = ~gone & (machines["phase"] == IDLE) & (machines["busy_ms"] < settled_ms)
         had = np.unique(machines["binding"][over])
         for pair in zip(machines["binding"][over].tolist(), machines["scope"][over].tolist(), strict=True):
-            self._told.pop(pair, None)
+            self._told.take(*pair)
         self._keep(machines[~(gone | over)])
         return had
 
@@ -331,14 +273,7 @@ class ColumnMachines:
 
     def move(self, numbers: Renumbering, bindings: int) -> list[Alert]:
         """Go on under another site's numbers; the alerts of bindings that are no more."""
-        to = numbers.bindings.to
-        gone = [alert for pair, told in self._told.items() if to[pair[0]] < 0 for _, alert in told]
-        there = [(int(to[pair[0]]), int(numbers.scopes[pair[1]]), told) for pair, told in self._told.items()]
-        self._told = {(binding, scope): told for binding, scope, told in there if binding >= 0}
-        for told in self._told.values():
-            for sighting in (sighting for incident, _ in told for sighting in incident.evidence):
-                sighting.fix.distances.clear()  # they are by number
-                sighting.fix.reports.clear()
+        gone, to = self._told.move(numbers), numbers.bindings.to
         machines = self._machines[: self._count]
         machines = machines[machines["binding"] != NONE]
         machines["binding"] = to[machines["binding"]]
@@ -359,20 +294,6 @@ class ColumnMachines:
             machine = self._machines[number]
             if machine["scope"] >= 0:
                 machine["due_ms"] = next_ms(int(machine["scope"]), int(machine["binding"]), clock_ms - 1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Changes:
-    """What fixes made of machines: RAISED or CLEARED, by which fix, and the event times of the evidence."""
-
-    binding: Ints
-    scope: Ints
-    fix: Ints
-    what: Ints
-    onset_ms: Ints
-    cleared_ms: Ints
-    shown_ms: Ints
-    shown: Ints
 
 
 def _places(binding: Ints, pairs: Pairs) -> tuple[Ints, Ints]:

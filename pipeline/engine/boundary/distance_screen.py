@@ -17,8 +17,12 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-#: How far round a fix shared fences are searched: where there are any, no safe distance is larger.
+#: How far round a fix shared fences are searched at most: where there are any, no leeway is larger.
 SEARCH_RADIUS_M = 1_000.0
+#: Where so many of them are near each fix it is searched less far, and farther again where there are few.
+_NEAR_MANY, _NEAR_FEW, _SEARCH_LEAST_M = 16, 6, 125.0
+#: So many fixes say how many there are.
+_SAMPLE = 64
 
 #: Taken off every margin: distances are rounded to 1 mm before they are compared.
 ROUNDING_M = 0.001
@@ -63,6 +67,7 @@ class DistanceScreen:
         self._assignment = assignment
         self._open = open_scopes
         self._table = assignment.compiled.policies
+        self._search_m = SEARCH_RADIUS_M
 
     @property
     def _compiled(self) -> CompiledFences:
@@ -75,6 +80,9 @@ class DistanceScreen:
         if len(self._table) > 1:
             seen.bound_all(*self._table.span_of(policy))
         self._screen_keep_in(candidates, policy, seen)
+        if self._compiled.has_zones:
+            self._search_as_far_as_pays(candidates)
+            np.minimum(seen.leeway_m, self._search_m, out=seen.leeway_m)
         for candidate, fence in self._zones(candidates):
             self._screen_keep_out(candidates, policy, candidate, fence, seen)
         rows = self._assignment.subjects.rows
@@ -143,17 +151,26 @@ class DistanceScreen:
         a, compiled = self._assignment, self._compiled
         zones = [a.keep_out.pairs(candidates.row)]
         if compiled.has_zones:
-            candidate, fence = compiled.zones_near(candidates.lon, candidates.lat, SEARCH_RADIUS_M)
+            candidate, fence = compiled.zones_near(candidates.lon, candidates.lat, self._search_m)
             row = candidates.row[candidate]
             holds = compiled.reach.holds(fence, a.row_office[row], a.row_class[row])
             zones.append((candidate[holds], fence[holds]))
         return zones
 
+    def _search_as_far_as_pays(self, candidates: Candidates) -> None:
+        """Each fence that is found costs a distance, and where they are many there is no leeway to be won."""
+        few = slice(None, None, len(candidates.lon) // _SAMPLE + 1)
+        lon, lat = candidates.lon[few], candidates.lat[few]
+        while (found := len(self._compiled.zones_near(lon, lat, self._search_m)[0])) > _NEAR_MANY * len(lon):
+            if self._search_m <= _SEARCH_LEAST_M:
+                return
+            self._search_m /= 2
+        if found < _NEAR_FEW * len(lon):
+            self._search_m = min(self._search_m * 2, SEARCH_RADIUS_M)
+
     def _screen_keep_out(
         self, candidates: Candidates, policy: Ints, candidate: Ints, fence: Ints, seen: _Findings
     ) -> None:
-        if self._compiled.has_zones:
-            np.minimum(seen.leeway_m, SEARCH_RADIUS_M, out=seen.leeway_m)
         if not len(candidate):
             return
         compiled = self._compiled

@@ -36,6 +36,16 @@ class OpenScopes:
         self._scope[self._end : self._end + len(scopes)] = scopes
         self._end += len(scopes)
 
+    def put_all(self, bindings: Ints, binding: Ints, scope: Ints) -> None:
+        """The same for rising ``bindings``, from pairs by binding; some have none any more."""
+        if self._end + len(scope) > len(self._scope):
+            self._make_room(len(scope))
+        first = np.searchsorted(binding, bindings, "left")
+        self._count[bindings] = np.searchsorted(binding, bindings, "right") - first
+        self._first[bindings] = self._end + first
+        self._scope[self._end : self._end + len(scope)] = scope
+        self._end += len(scope)
+
     def drop(self, binding: int) -> None:
         """A binding has none any more."""
         self._count[binding] = 0
