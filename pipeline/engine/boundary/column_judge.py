@@ -89,6 +89,7 @@ class ColumnJudge:
             return Pairs(light, light, light), tracked
         pairs = self._pairs(light, binding, suspects)
         self._machines.begin(pairs, np.minimum(past_ms, batch.event_ms[pairs.first]) - 1)
+        regions["in_columns"][light] = True
         # A moment within the batch comes between its fixes.
         due = self._machines.due_ms(pairs) < batch.arrival_ms[-1]
         late = np.unique(pairs.binding[due])
