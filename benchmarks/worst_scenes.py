@@ -108,7 +108,7 @@ def _crossing(county: BaseGeometry, people: int, minutes: int, chance: np.random
     return lon, lat, zones
 
 
-def _zones(county: BaseGeometry, people: int, minutes: int, chance: np.random.Generator) -> _Laid:
+def _seven_zones(county: BaseGeometry, people: int, minutes: int, chance: np.random.Generator) -> _Laid:
     """Zones to keep out of, so many and so large that everybody stands in seven of them."""
     lon, lat, _ = _inside(county, people, minutes, chance)
     centre_lon, centre_lat = _points_in(county.buffer(_WELL_DEG), ZONES, chance)
@@ -126,7 +126,7 @@ def _zones(county: BaseGeometry, people: int, minutes: int, chance: np.random.Ge
 
 
 _SCENES: dict[str, Callable[[BaseGeometry, int, int, np.random.Generator], _Laid]] = {
-    "inside": _inside, "outside": _outside, "edge": _edge, "crossing": _crossing, "zones": _zones,
+    "inside": _inside, "outside": _outside, "edge": _edge, "crossing": _crossing, "seven_zones": _seven_zones,
 }  # fmt: skip
 #: What they are called; the first is what the others are compared with.
 SCENES = tuple(_SCENES)
