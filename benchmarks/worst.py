@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from benchmarks import contestants
 from benchmarks.measurement import Contestant, Progress, Report, interleaved, report
+from benchmarks.scene_files import START
 from benchmarks.settings import Settings
-from benchmarks.worst_scenes import SCENES, START, ZONES, ZONES_ROUND_EACH, scene
+from benchmarks.worst_scenes import SCENES, ZONES, ZONES_ROUND_EACH, scene
 from pipeline.runtime.replay import BATCH_ROWS
 
 PEOPLE, HOURS, RUNS = 5_000, 1.0, 3
