@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.board import board
 from benchmarks.checkpoint import checkpoint
+from benchmarks.decode import decode
 from benchmarks.engine import engine
 from benchmarks.ingest import ingest
 from benchmarks.measurement import Progress, Report
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "scale": scale,
     "checkpoint": checkpoint,
     "ingest": ingest,
+    "decode": decode,
     "board": board,
     "site_change": site_change,
 }

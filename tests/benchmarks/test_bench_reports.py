@@ -30,6 +30,7 @@ RATIOS = {
     ],
     "checkpoint": ["vs_writing_all"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
+    "decode": ["ndjson_vs_msgspec", "body_vs_msgspec"],
     "board": ["vs_polling"],
     "site_change": ["vs_compiling_anew"],
 }
@@ -55,6 +56,8 @@ FIGURES = {
     for name, contestants in CONTESTANTS.items()
 } | {
     "checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"],
+    "decode": [f"{what}_per_s" for what in ("ndjson_rows", "body_rows", "msgspec_rows", "single_posts")]
+    + ["single_p50_s", "single_p99_s"],
     "board": ["stream_bytes_per_s", "poll_bytes_per_s", "first_bytes", "tick_s"],
     "site_change": ["compile_s", "first_import_s", "gateway_start_s"]
     + [
@@ -77,6 +80,7 @@ FIGURES = {
 def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("benchmarks.ingest.CONNECTIONS", (1, 4))
+    monkeypatch.setattr("benchmarks.decode.CONNECTIONS", 4)
 
 
 def test_each_benchmark_is_looked_at_here() -> None:
