@@ -14,6 +14,7 @@ from benchmarks.replay import replay
 from benchmarks.scale import scale
 from benchmarks.settings import Settings
 from benchmarks.site_change import site_change
+from benchmarks.tick import tick
 from benchmarks.worst import worst
 
 BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "worst": worst,
     "scale": scale,
     "checkpoint": checkpoint,
+    "tick": tick,
     "ingest": ingest,
     "decode": decode,
     "board": board,

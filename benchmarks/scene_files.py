@@ -35,7 +35,7 @@ strict = []
 general = []
 lenient = []
 """
-_INSTANT = pa.timestamp("ms", "UTC")
+INSTANT = pa.timestamp("ms", "UTC")
 
 
 class Ways:
@@ -67,7 +67,9 @@ class Ways:
         self.second = chance.integers(0, 60_000, people)
 
 
-def write_site(directory: Path, people: int, features: Iterable[dict[str, Any]]) -> None:
+def write_site(
+    directory: Path, people: int, features: Iterable[dict[str, Any]], policy: str = _POLICY
+) -> None:
     """The site of so many people of one office, each with a phone, under some fences."""
     directory.mkdir()
     always = {"valid_from": "", "valid_to": ""}
@@ -87,7 +89,7 @@ def write_site(directory: Path, people: int, features: Iterable[dict[str, Any]])
         ({"device_id": f"D{n}", "person_id": f"P{n}", "kind": "phone", **always} for n in range(people)),
     )
     (directory / "leaves.csv").write_text(",".join(LEAVE_COLUMNS) + "\n")
-    (directory / "policy.toml").write_text(_POLICY)
+    (directory / "policy.toml").write_text(policy)
     with (directory / "fences.geojson").open("w") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         for number, feature in enumerate(features):
@@ -110,14 +112,14 @@ def write_streams(directory: Path, ways: Ways, lon: Floats, lat: Floats) -> None
     ids = pa.array([f"D{n}" for n in order.tolist()], pa.string())
     columns = {
         "device_id": pa.concat_arrays([ids] * minutes),
-        "event_time": pa.array(at_ms.ravel()).cast(_INSTANT),
+        "event_time": pa.array(at_ms.ravel()).cast(INSTANT),
         "lon": (lon + ways.east_m * EAST_DEG)[:, order].ravel().round(6),
         "lat": (lat + ways.north_m * NORTH_DEG)[:, order].ravel().round(6),
         "accuracy_m": ways.accuracy_m[:, order].ravel(),
         "source": pa.array(["gnss"]).take(pa.array(np.zeros(at_ms.size, np.int64))),
-        "arrival_time": pa.array(at_ms.ravel() + 800).cast(_INSTANT),
+        "arrival_time": pa.array(at_ms.ravel() + 800).cast(INSTANT),
     }
     pq.write_table(pa.table(columns), directory / "pings.parquet")
-    none = {"device_id": pa.string(), "event_time": _INSTANT, "arrival_time": _INSTANT}
+    none = {"device_id": pa.string(), "event_time": INSTANT, "arrival_time": INSTANT}
     empty = pa.table({name: pa.array([], kind) for name, kind in none.items()})
     pq.write_table(empty, directory / "confirmations.parquet")

@@ -29,6 +29,7 @@ RATIOS = {
         "vs_decode_and_lookup",
     ],
     "checkpoint": ["vs_writing_all"],
+    "tick": ["vs_one_at_a_time", "windows_vs_one_at_a_time"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
     "decode": ["ndjson_vs_msgspec", "body_vs_msgspec"],
     "board": ["vs_polling"],
@@ -56,6 +57,8 @@ FIGURES = {
     for name, contestants in CONTESTANTS.items()
 } | {
     "checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"],
+    "tick": ["million_deadlines_s", "million_windows_s"]
+    + [f"{which}{what}_per_s" for which in ("", "one_at_a_time_") for what in ("deadlines", "windows")],
     "decode": [f"{what}_per_s" for what in ("ndjson_rows", "body_rows", "msgspec_rows", "single_posts")]
     + ["single_p50_s", "single_p99_s"],
     "board": ["stream_bytes_per_s", "poll_bytes_per_s", "first_bytes", "tick_s"],
