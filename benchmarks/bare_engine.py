@@ -8,7 +8,7 @@ from benchmarks.fleet import Fleet
 from pipeline.checkpoint import Checkpoint
 from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.shard import Shard
-from pipeline.ping import CONFIRMATION, PING
+from pipeline.ping import CONFIRMATION, PING, PingBatch
 from pipeline.reading import Challenges, DeviceIds, open_stream
 from pipeline.reading.raw_batch import RawBatch
 from pipeline.sites.load import load_site
@@ -40,8 +40,8 @@ class BareEngine:
         ]
         return merged(files, rows)
 
-    def ingest(self, batch: RawBatch) -> None:
-        """Rows to the shards of their people."""
+    def ingest(self, batch: RawBatch) -> PingBatch:
+        """Rows to the shards of their people; those that were accepted."""
         rows = self._intake.ingest(batch, list_rejects=False).accepted
         start_ms = self._intake.start_ms
         assert start_ms is not None
@@ -49,6 +49,7 @@ class BareEngine:
             self.shards[item.shard].start(start_ms)
             if item.accepted.rows is not None:
                 self.shards[item.shard].step(item.accepted.rows)
+        return rows
 
     def advance(self, past_ms: int) -> list[Alert]:
         """The clock goes on, in one shard after the other."""

@@ -10,6 +10,7 @@ from benchmarks.decode import decode
 from benchmarks.engine import engine
 from benchmarks.ingest import ingest
 from benchmarks.measurement import Progress, Report
+from benchmarks.memory import memory
 from benchmarks.replay import replay
 from benchmarks.scale import scale
 from benchmarks.settings import Settings
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "scale": scale,
     "checkpoint": checkpoint,
     "tick": tick,
+    "memory": memory,
     "ingest": ingest,
     "decode": decode,
     "board": board,
