@@ -12,6 +12,7 @@ from benchmarks.ingest import ingest
 from benchmarks.measurement import Progress, Report
 from benchmarks.memory import memory
 from benchmarks.replay import replay
+from benchmarks.restart import restart
 from benchmarks.scale import scale
 from benchmarks.settings import Settings
 from benchmarks.site_change import site_change
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "worst": worst,
     "scale": scale,
     "checkpoint": checkpoint,
+    "restart": restart,
     "tick": tick,
     "memory": memory,
     "ingest": ingest,

@@ -31,6 +31,7 @@ RATIOS = {
         "vs_decode_and_lookup",
     ],
     "checkpoint": ["vs_writing_all"],
+    "restart": ["vs_judging_anew", "vs_start"],
     "tick": ["vs_one_at_a_time", "windows_vs_one_at_a_time"],
     "memory": ["device_vs_one_at_a_time", "fix_vs_one_at_a_time", "fix_vs_columns"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
@@ -60,6 +61,7 @@ FIGURES = {
     for name, contestants in CONTESTANTS.items()
 } | {
     "checkpoint": ["pause_s", "all_pause_s", "restore_s", "all_mb"],
+    "restart": ["caught_up_s", "start_s", "backlog_rows", "backlog_rows_per_s", "anew_caught_up_s"],
     "tick": [f"million_{what}_{of}" for what in ("deadlines", "windows") for of in ("s", "cpu_s")]
     + [f"{which}{what}_per_s" for which in ("", "one_at_a_time_") for what in ("deadlines", "windows")],
     "memory": ["bytes_per_device", "bytes_per_fix_of_the_horizon"]
@@ -89,6 +91,8 @@ FIGURES = {
 def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("benchmarks.ingest.CONNECTIONS", (1, 4))
+    monkeypatch.setattr("benchmarks.restart.JUDGING_S", 6.0)
+    monkeypatch.setattr("benchmarks.restart.DOWN_S", 1.0)
     monkeypatch.setattr("benchmarks.decode.CONNECTIONS", 4)
 
 
