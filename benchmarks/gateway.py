@@ -21,8 +21,8 @@ from pipeline.host.clock import FILE, SimulatedClock, system_now_ms
 from simulators.sender import ndjson
 from sinks.access import TokenStore
 
-#: Kernels may have to be compiled first, beside other work.
-_READY_S = 300.0
+#: Kernels may have to be compiled first, beside other work, and a large site read.
+_READY_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from benchmarks.checkpoint import checkpoint
 from benchmarks.decode import decode
 from benchmarks.engine import engine
 from benchmarks.ingest import ingest
+from benchmarks.live import live
 from benchmarks.measurement import Progress, Report
 from benchmarks.memory import memory
 from benchmarks.replay import replay
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "memory": memory,
     "ingest": ingest,
     "decode": decode,
+    "live": live,
     "board": board,
     "site_change": site_change,
 }

@@ -14,8 +14,8 @@ from benchmarks.worst_scenes import SCENES
 
 #: This one runs each time, and `engine` as the README has it (tests/test_docs.py); the rest in the long form.
 QUICK = ("board",)
-#: Fewer than these take less memory than what comes and goes beside them.
-PEOPLE = {"memory": 2_000}
+#: Fewer take less memory than what comes and goes beside them; or have an alert open when it is to come anew.
+PEOPLE = {"memory": 2_000, "live": 200}
 KEYS = ["name", "machine", "commit", "parameters", "figures", "ratios"]
 MACHINE = {"cpu", "cores", "memory_gb", "python", "numpy", "bytewax", "load_average"}
 
@@ -36,6 +36,7 @@ RATIOS = {
     "memory": ["device_vs_one_at_a_time", "fix_vs_one_at_a_time", "fix_vs_columns"],
     "ingest": ["ndjson_vs_decode", "single_vs_disk"],
     "decode": ["ndjson_vs_msgspec", "body_vs_msgspec"],
+    "live": ["vs_quiet", "vs_asked_rate"],
     "board": ["vs_polling"],
     "site_change": ["vs_compiling_anew"],
 }
@@ -69,6 +70,8 @@ FIGURES = {
     + ["column_bytes_per_fix", "one_at_a_time_bytes_per_device", "one_at_a_time_bytes_per_fix"],
     "decode": [f"{what}_per_s" for what in ("ndjson_rows", "body_rows", "msgspec_rows", "single_posts")]
     + ["single_p50_s", "single_p99_s"],
+    "live": [f"{what}p{share}_s" for what in ("", "quiet_", "answer_") for share in (50, 99)]
+    + ["rows_per_s"],
     "board": ["stream_bytes_per_s", "poll_bytes_per_s", "first_bytes", "tick_s"],
     "site_change": ["compile_s", "first_import_s", "gateway_start_s"]
     + [
@@ -93,6 +96,8 @@ def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("benchmarks.ingest.CONNECTIONS", (1, 4))
     monkeypatch.setattr("benchmarks.restart.JUDGING_S", 6.0)
     monkeypatch.setattr("benchmarks.restart.DOWN_S", 1.0)
+    for phase in ("QUIET_S", "SETTLING_S", "LOADED_S"):
+        monkeypatch.setattr(f"benchmarks.live.{phase}", 2.0)
     monkeypatch.setattr("benchmarks.decode.CONNECTIONS", 4)
 
 
