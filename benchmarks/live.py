@@ -16,7 +16,8 @@ from benchmarks.measurement import Progress, Report
 from benchmarks.nation import Nation, nation_site
 from benchmarks.settings import Settings
 from benchmarks.values import Values, figures_of, of_runs, quantile, quotients
-from fencewatch.config import read_settings
+from fencewatch.config import FIGURES, read_settings
+from sinks.run_metrics import RunMetrics
 
 PEOPLE, RUNS = 200_000, 1
 #: Rows a second, and of each device no more than one in so many seconds.
@@ -56,22 +57,23 @@ def _measured(nation: Nation, site: Path, body_rows: int) -> Values:
         home = Path(scratch).resolve()
         with gateway(site, home) as serving, process_of("run", serving.config) as run:
             clients = Clients(serving.port, serving.token, CONNECTIONS)
-            queue = read_settings(serving.config).queue
-            _wait_for(queue, lambda: run.poll() is None)
-            with running_process(watch_queue, queue) as watcher:
-                return _phases(clients, watcher, nation, body_rows)
+            system = read_settings(serving.config)
+            _wait_for(system.queue, lambda: run.poll() is None)
+            with running_process(watch_queue, system.queue) as watcher:
+                return _phases(clients, watcher, nation, body_rows, system.data / FIGURES)
 
 
-def _phases(clients: Clients, watcher: Process, nation: Nation, body_rows: int) -> Values:
+def _phases(clients: Clients, watcher: Process, nation: Nation, body_rows: int, told: Path) -> Values:
     few, many = Fleet(nation, max(1, body_rows // QUIET)), Fleet(nation, body_rows)
     _judging(clients, watcher, few)
     quiet = clients.send(few, POSTS_PER_S, QUIET_S)
     quiet_s = _until_alerts(watcher, quiet)
+    before = _told(told)
     clients.send(many, POSTS_PER_S, SETTLING_S)
     loaded = clients.send(many, POSTS_PER_S, LOADED_S)
     # The clock of the log goes on with the next rows, so the last alerts are there after some more.
     clients.send(few, POSTS_PER_S, 1.0)
-    loaded_s = _until_alerts(watcher, loaded)
+    loaded_s, after = _until_alerts(watcher, loaded), _told(told)
     return {
         "p50_s": quantile(loaded_s, 50),
         "p99_s": quantile(loaded_s, 99),
@@ -80,7 +82,15 @@ def _phases(clients: Clients, watcher: Process, nation: Nation, body_rows: int) 
         "answer_p50_s": quantile(loaded.latencies_s, 50),
         "answer_p99_s": quantile(loaded.latencies_s, 99),
         "rows_per_s": loaded.rows / loaded.seconds,
+        "judged_rows_per_s": (after.rows - before.rows) / (after.at_ms - before.at_ms) * 1e3,
     }
+
+
+def _told(path: Path) -> RunMetrics:
+    """What the engine has done, of which it tells each second."""
+    told = RunMetrics.read(path)
+    assert told is not None, "it has judged rows"
+    return told
 
 
 def _wait_for(queue: Path, is_running: Callable[[], bool]) -> None:

@@ -71,7 +71,7 @@ FIGURES = {
     "decode": [f"{what}_per_s" for what in ("ndjson_rows", "body_rows", "msgspec_rows", "single_posts")]
     + ["single_p50_s", "single_p99_s"],
     "live": [f"{what}p{share}_s" for what in ("", "quiet_", "answer_") for share in (50, 99)]
-    + ["rows_per_s"],
+    + ["rows_per_s", "judged_rows_per_s"],
     "board": ["stream_bytes_per_s", "poll_bytes_per_s", "first_bytes", "tick_s"],
     "site_change": ["compile_s", "first_import_s", "gateway_start_s"]
     + [
