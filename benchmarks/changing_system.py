@@ -76,6 +76,11 @@ class Process:
         except EOFError:
             raise RuntimeError("a measured process has failed; see what it said") from None
 
+    def kill(self) -> None:
+        """Ends it as a failure of power does: nothing is kept that was not kept before."""
+        self._process.kill()
+        self._process.join(_PATIENCE_S)
+
     def end(self) -> None:
         """Ends it in order."""
         self._pipe.send(("end",))
@@ -139,7 +144,7 @@ class _Feeder:
 
 
 def engine(pipe: Connection, settings: Settings) -> None:
-    """Judges the log; says when it has judged the first rows, and what came out: ``("heard",)``."""
+    """Judges the log; says when it has judged the first rows, then what came out and how far it has come."""
     with opened_site(settings, None) as running:
         ears = _Ears(pipe)
         sites = _Watched(recorded(running.registry, (running.number, running.site)), ears.begin)
@@ -189,6 +194,7 @@ class _Ears:
         self._delivered: list[tuple[float, int]] = []
         self._alerts: list[tuple[float, str]] = []
         self._rows = 0
+        self._clock_ms = 0
 
     def begin(self, compiled: Any) -> None:
         """The site that all begins with."""
@@ -196,6 +202,7 @@ class _Ears:
 
     def rows(self, accepted: Sequence[Accepted]) -> None:
         for item in accepted:
+            self._clock_ms = item.clock_ms
             if item.moved is not None:
                 compiled = item.moved.compiled
                 if compiled.splice is None:
@@ -213,9 +220,15 @@ class _Ears:
         self._alerts += [(now_s, item.alert.fence_id or item.alert.kind) for item in told]
 
     def answer(self, stop: threading.Event) -> None:
-        """Answers ``("heard",)`` with what was delivered, raised and judged by so far."""
-        for _ in _questions(self._pipe):
-            self._pipe.send((list(self._delivered), list(self._alerts), list(_WatchedShard.noted)))
+        """Answers ``("heard",)`` with what was delivered, raised and judged by so far.
+
+        And ``("reached",)`` with the log's clock in ms and how many rows were judged until then.
+        """
+        for question in _questions(self._pipe):
+            if question[0] == "reached":
+                self._pipe.send((self._clock_ms, self._rows))
+            else:
+                self._pipe.send((list(self._delivered), list(self._alerts), list(_WatchedShard.noted)))
         stop.set()
 
 

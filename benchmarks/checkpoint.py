@@ -11,23 +11,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks.bare_engine import BareEngine
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.machine import commit, machine
 from benchmarks.measurement import Figure, Progress, Report
 from benchmarks.settings import Settings
 from pipeline.checkpoint import Checkpoint
-from pipeline.engine.compiled_site import CompiledSite
 from pipeline.engine.shard import Shard
 from pipeline.host.disk import put_file
-from pipeline.ping import CONFIRMATION, PING
-from pipeline.reading import Challenges, DeviceIds, open_stream
-from pipeline.reading.raw_batch import RawBatch
+from pipeline.reading import Challenges
 from pipeline.runtime.checkpoints import CheckpointStore
-from pipeline.sites.load import load_site
 from pipeline.stream.division import SHARDS
 from pipeline.stream.intake import Intake
-from pipeline.stream.items import Accepted, Router
-from pipeline.stream.merge import merged
 
 PEOPLE, HOURS, RUNS = 2_000, 168.0, 3
 START = "2025-07-14T06:00:00+08:00"
@@ -62,8 +57,8 @@ def checkpoint(settings: Settings, progress: Progress) -> Report:
 
 
 def _measured(whole: Fleet) -> Values:
-    engine = _Engine(whole)
-    batches = list(engine.batches())
+    engine = BareEngine(whole)
+    batches = list(engine.batches(BATCH_ROWS))
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         grown, everything = _Grown(directory / "grown"), _Everything(directory / "all")
@@ -79,41 +74,6 @@ def _measured(whole: Fleet) -> Values:
         return values | {"restore_s": _seconds(lambda: grown.restore(engine)), "all_mb": everything.mb()}
 
 
-class _Engine:
-    """Intake and shards without the runtime."""
-
-    def __init__(self, whole: Fleet) -> None:
-        self._fleet = whole
-        self.compiled = CompiledSite.of(load_site(whole.site), SHARDS)
-        self._router = Router(self.compiled.division)
-        self._challenges = Challenges()
-        self._intake = Intake(self.compiled.site.policies, self._challenges)
-        self._shards = [Shard(self.compiled, number) for number in range(SHARDS)]
-
-    def batches(self) -> list[RawBatch]:
-        devices = DeviceIds(self.compiled.division.device_ids)
-        streams = ((self._fleet.pings, PING), (self._fleet.confirmations, CONFIRMATION))
-        files = [
-            open_stream(path, kind=kind, number=number, devices=devices, challenges=self._challenges)
-            for number, (path, kind) in enumerate(streams)
-        ]
-        return list(merged(files, BATCH_ROWS))
-
-    def ingest(self, batch: RawBatch) -> None:
-        rows = self._intake.ingest(batch, list_rejects=False).accepted
-        start_ms = self._intake.start_ms
-        assert start_ms is not None
-        for item in self._router.route(Accepted(rows, start_ms, None)):
-            self._shards[item.shard].start(start_ms)
-            if item.accepted.rows is not None:
-                self._shards[item.shard].step(item.accepted.rows)
-
-    def states(self) -> dict[str, Callable[[], Checkpoint]]:
-        """What makes the checkpoint of each part: that is part of the pause."""
-        shards = {f"shard-{number}": shard.checkpoint for number, shard in enumerate(self._shards)}
-        return {"intake": self._intake.checkpoint, **shards}
-
-
 class _Grown:
     """The store as the live engine has it."""
 
@@ -125,7 +85,7 @@ class _Grown:
     def put(self, states: Mapping[str, Callable[[], Checkpoint]]) -> None:
         self._tokens = {part: self._store.put(part, made()) for part, made in states.items()}
 
-    def restore(self, engine: _Engine) -> None:
+    def restore(self, engine: BareEngine) -> None:
         store = CheckpointStore(self._directory)
         Intake(engine.compiled.site.policies, Challenges()).restore(store.get(self._tokens["intake"]))
         for number in range(SHARDS):

@@ -23,24 +23,29 @@ def acknowledged(port: int, token: str, body: bytes, connections: int, seconds: 
 
     Where the gateway has too much waiting (503) it is sent again. Raises RuntimeError where rows are refused.
     """
+    return asyncio.run(_sent(port, request_of(port, token, body), connections, seconds))
+
+
+def request_of(port: int, token: str, body: bytes) -> bytes:
+    """The whole request that brings a body of NDJSON."""
     head = (
         f"POST /v1/pings HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    return asyncio.run(_sent(port, head.encode() + body, connections, seconds))
+    return head.encode() + body
 
 
 async def _sent(port: int, request: bytes, connections: int, seconds: float) -> Acknowledged:
     found = Acknowledged()
     doors = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
-    await _asked(*doors[0], request)  # so that nothing is compiled or imported while the clock runs
+    await asked(*doors[0], request)  # so that nothing is compiled or imported while the clock runs
     begun = time.perf_counter()
 
     async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            asked = time.perf_counter()
-            if await _asked(reader, writer, request):
-                found.latencies_s.append(time.perf_counter() - asked)
+            asked_s = time.perf_counter()
+            if await asked(reader, writer, request):
+                found.latencies_s.append(time.perf_counter() - asked_s)
             if time.perf_counter() - begun >= seconds:
                 return
 
@@ -52,7 +57,7 @@ async def _sent(port: int, request: bytes, connections: int, seconds: float) -> 
     return found
 
 
-async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bool:
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bool:
     """Whether it was acknowledged; False where it may be sent again."""
     writer.write(request)
     await writer.drain()

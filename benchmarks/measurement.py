@@ -152,11 +152,14 @@ def _in_child(contestant: Contestant, warm: Fleet) -> Outcome:
 
 def _measured(contestant: Contestant, warm: Fleet) -> Outcome:
     timing = contestant.work(contestant.fleet, warm)
-    return Outcome(timing, round(_peak_bytes() / 1e6, 1))
+    return Outcome(timing, round(peak_bytes() / 1e6, 1))
 
 
-def _peak_bytes() -> int:
-    """Linux hands ru_maxrss on from the process that started this one, so its own mark is asked first."""
+def peak_bytes() -> int:
+    """The most memory that this process ever held.
+
+    Linux hands ru_maxrss on from the process that started this one, so its own mark is asked first.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         marks = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")]

@@ -22,8 +22,8 @@ from pipeline.sites.leaves import COLUMNS as LEAVE_COLUMNS
 #: People of one judicial office, and of one county.
 OFFICE_PEOPLE, COUNTY_PEOPLE = 100, 2_000
 HOME_RADIUS_M = 300
-#: One shared zone for so many people, far from every home.
-ZONE_PEOPLE = 1_000
+#: One shared zone for so many people, far from every home; the first of them is here.
+ZONE_PEOPLE, ZONE_LON, ZONE_LAT = 1_000, 80.0, 30.0
 #: Every other home has a curfew instead of holding all day.
 CURFEW = ["22:00-06:00"]
 #: A device that stands in a zone is an alert at once: so what is in force shows.
@@ -106,17 +106,18 @@ class Nation:
             file.write('{"type": "FeatureCollection", "features": [\n')
             for person in people:
                 home = self.home(person, HOME_RADIUS_M + (person < changed))
-                file.write(json.dumps(home) + (",\n" if person + 1 < self.people or self._zones else "\n"))
+                file.write(json.dumps(home) + ",\n")
             file.write(",\n".join(json.dumps(self._shared_zone(number)) for number in range(self._zones)))
             file.write("\n]}\n")
 
     @property
     def _zones(self) -> int:
-        return self.people // ZONE_PEOPLE
+        return max(1, self.people // ZONE_PEOPLE)
 
     def _shared_zone(self, number: int) -> dict[str, Any]:
         properties = {"fence_id": f"Z{number}", "rule": "keep_out", "applies_to": ["all"], "radius_m": 200}
-        centre = {"type": "Point", "coordinates": [80.0 + number % 100 * 0.05, 30.0 + number // 100 * 0.05]}
+        lon, lat = ZONE_LON + number % 100 * 0.05, ZONE_LAT + number // 100 * 0.05
+        centre = {"type": "Point", "coordinates": [lon, lat]}
         return {"type": "Feature", "properties": properties, "geometry": centre}
 
     def _offices(self) -> Iterable[dict[str, str]]:
@@ -132,7 +133,7 @@ class Nation:
 
 def nation_site(nation: Nation, changed: int = 0) -> Path:
     """The directory of the site, made once and kept among the machine's temporary files."""
-    name = f"nation-{nation.people}-{changed}-2"
+    name = f"nation-{nation.people}-{changed}-3"
     return kept_directory(name, lambda directory: nation.write(directory, changed))
 
 

@@ -6,13 +6,18 @@ from collections.abc import Callable
 
 from benchmarks.board import board
 from benchmarks.checkpoint import checkpoint
+from benchmarks.decode import decode
 from benchmarks.engine import engine
 from benchmarks.ingest import ingest
+from benchmarks.live import live
 from benchmarks.measurement import Progress, Report
+from benchmarks.memory import memory
 from benchmarks.replay import replay
+from benchmarks.restart import restart
 from benchmarks.scale import scale
 from benchmarks.settings import Settings
 from benchmarks.site_change import site_change
+from benchmarks.tick import tick
 from benchmarks.worst import worst
 
 BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
@@ -21,7 +26,12 @@ BENCHMARKS: dict[str, Callable[[Settings, Progress], Report]] = {
     "worst": worst,
     "scale": scale,
     "checkpoint": checkpoint,
+    "restart": restart,
+    "tick": tick,
+    "memory": memory,
     "ingest": ingest,
+    "decode": decode,
+    "live": live,
     "board": board,
     "site_change": site_change,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from benchmarks import contestants
 from benchmarks.measurement import Contestant, Progress, Report, interleaved, report
+from benchmarks.scene_files import START
 from benchmarks.settings import Settings
-from benchmarks.worst_scenes import SCENES, START, ZONES, ZONES_ROUND_EACH, scene
+from benchmarks.worst_scenes import SCENES, ZONES, ZONES_ROUND_EACH, scene
 from pipeline.runtime.replay import BATCH_ROWS
 
 PEOPLE, HOURS, RUNS = 5_000, 1.0, 3
@@ -17,9 +18,9 @@ def worst(settings: Settings, progress: Progress) -> Report:
     people, hours, runs = settings.or_default(PEOPLE, HOURS, RUNS)
     minutes = round(hours * 60)
     fleets = {name: scene(name, people, minutes, settings.seed) for name in SCENES}
-    plain = scene("zones", min(people, PLAIN_PEOPLE), minutes, settings.seed)
+    plain = scene("seven_zones", min(people, PLAIN_PEOPLE), minutes, settings.seed)
     measured = {name: Contestant(contestants.settled_engine, fleets[name]) for name in SCENES}
-    measured["zones_one_ping_at_a_time"] = Contestant(contestants.plain_in_memory, plain)
+    measured["seven_zones_one_ping_at_a_time"] = Contestant(contestants.plain_in_memory, plain)
     outcomes = interleaved(measured, scene("crossing", WARM_PEOPLE, minutes, settings.seed), runs, progress)
     parameters = {
         "people": people, "hours": hours, "start": START, "seed": settings.seed, "interval_s": 60,
@@ -31,5 +32,5 @@ def worst(settings: Settings, progress: Progress) -> Report:
     return report(
         "worst", parameters, outcomes,
         {f"{name}_vs_inside": (name, "inside") for name in SCENES[1:]}
-        | {"zones_vs_one_ping_at_a_time": ("zones", "zones_one_ping_at_a_time")},
+        | {"seven_zones_vs_one_ping_at_a_time": ("seven_zones", "seven_zones_one_ping_at_a_time")},
     )  # fmt: skip
