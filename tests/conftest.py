@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,21 @@ def patience(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("soak") is not None:
         faulthandler.cancel_dump_traceback_later()
         faulthandler.dump_traceback_later(SOAK_S, exit=True, file=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Thousands of tests and all that they import stay until the end.
+
+    The search for rubbish would go through them again and again, while they are made and under every test.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
