@@ -41,9 +41,15 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     try:
         return (yield)
     finally:
-        gc.collect()
-        gc.freeze()
+        _take_for_lasting()
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A replay within this process brings all of it back into sight when it ends."""
+    if nextitem is not None and nextitem.path != item.path and gc.get_freeze_count() == 0:
+        _take_for_lasting()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -82,6 +88,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("skipped, though --no-skips was given", red=True)
         for line in _skipped:
             terminalreporter.line(line)
+
+
+def _take_for_lasting() -> None:
+    gc.collect()  # what is rubbish already must still be found, and what it left open
+    gc.freeze()
 
 
 def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
