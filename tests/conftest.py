@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,27 @@ def patience(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("soak") is not None:
         faulthandler.cancel_dump_traceback_later()
         faulthandler.dump_traceback_later(SOAK_S, exit=True, file=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Thousands of tests and all that they import stay until the end.
+
+    The search for rubbish would go through them again and again, while they are made and under every test.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        _take_for_lasting()
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A replay within this process brings all of it back into sight when it ends."""
+    if nextitem is not None and nextitem.path != item.path and gc.get_freeze_count() == 0:
+        _take_for_lasting()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,6 +88,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("skipped, though --no-skips was given", red=True)
         for line in _skipped:
             terminalreporter.line(line)
+
+
+def _take_for_lasting() -> None:
+    gc.collect()  # what is rubbish already must still be found, and what it left open
+    gc.freeze()
 
 
 def _note(report: pytest.TestReport | pytest.CollectReport) -> None:

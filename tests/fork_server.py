@@ -8,6 +8,7 @@ command line's parsers, the compiler's tables, the borders of the country's coun
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import selectors
@@ -148,6 +149,8 @@ def _prepare() -> None:
     typer.main.get_command = cache(typer.main.get_command)
     typer.main.get_command(app)
     DeviceIds(["any"])  # numba fills its tables at the first call of a kernel
+    gc.collect()
+    gc.freeze()  # a look for garbage would make each process copy all of this
 
 
 def _main() -> None:
