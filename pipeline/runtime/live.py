@@ -34,11 +34,14 @@ from pipeline.stream.division import SHARDS
 from pipeline.stream.intake import Intake, Reject
 from pipeline.stream.items import Accepted, AlertUpdate
 from sinks.bearing import SealedFile
+from sinks.durable import put_file
 
 #: How often state is kept; a restart reads what the log got since.
 EPOCH = timedelta(seconds=5)
 #: The form that state is kept in; what another version wrote in another is not read.
-_FORM = "2"
+_FORM = "3"
+#: Forms of earlier versions, which are read as well; from then on they could not read it any more.
+_FORMS_BEFORE = ("2",)
 #: The file in a state's directory that says from which record of the log on a state made anew begins.
 BEGIN = "begin.json"
 #: What the engine is called among those who read the log.
@@ -205,6 +208,9 @@ def _prepared(state: Path, fingerprint: str) -> Path:
         recorded.write_text(f"{_FORM} {fingerprint}")
         scratch.rename(recovery)
     form, _, site = recorded.read_text("utf-8", "replace").partition(" ")
+    if form in _FORMS_BEFORE and site == fingerprint:
+        put_file(recorded, f"{_FORM} {site}".encode())
+        form = _FORM
     if form != _FORM:
         raise StateUnusable(
             f"{state}: this state was kept in another form, by another version of the program; "

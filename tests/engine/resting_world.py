@@ -22,9 +22,7 @@ def orderly(world: World, *, fixes: int = 400) -> World:
     return resting(tidy, fixes=fixes, disorder=chance.choice([0.0, 0.005, 0.03]), elsewhere=0.12)
 
 
-def resting(
-    world: World, *, fixes: int = 300, disorder: float = 0.1, elsewhere: float = 0.05
-) -> World:
+def resting(world: World, *, fixes: int = 300, disorder: float = 0.1, elsewhere: float = 0.05) -> World:
     """The site of a world with other rows: a fix a minute or so of each device, most of them in order.
 
     Now and then one comes late, or as backfill (``disorder``: how many), or somebody goes ``elsewhere``, or
@@ -42,7 +40,9 @@ def resting(
         event_ms = begin_ms + chance.randrange(0, 10) * MINUTE_MS
         lon, lat = _elsewhere(chance, spots)
         for _ in range(each):
-            steps = [step_ms, step_ms, step_ms, 2 * step_ms, 0, 1_000] if disorder >= 0.1 else [step_ms, 1_000]
+            steps = (
+                [step_ms, step_ms, step_ms, 2 * step_ms, 0, 1_000] if disorder >= 0.1 else [step_ms, 1_000]
+            )
             event_ms += chance.choice(steps)
             if chance.random() < elsewhere:
                 lon, lat = _elsewhere(chance, spots)

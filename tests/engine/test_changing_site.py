@@ -17,7 +17,7 @@ from engine.dated_world import dated
 from engine.engine_run import ALL, EngineRun, to_batch
 from engine.harsh_world import harsh_world
 from engine.random_world import World, random_world
-from engine.resting_world import resting
+from engine.resting_world import orderly, resting
 from engine.site_changes import change_between
 from seeds import seeds
 
@@ -140,9 +140,12 @@ def test_a_harsh_world_whose_site_changes(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", RESTING_SEEDS)
 def test_people_who_stay_where_they_are_while_the_site_changes(seed: int) -> None:
-    """With an open incident at rest, as most have for long, they are judged by the changed site too."""
-    for make in (random_world, harsh_world):
-        world = without_foreign_fixes(resting(make(seed)))
+    """With an open incident at rest, as most have for long, they are judged by the changed site too.
+
+    Those whose fixes come in order are judged in columns until the change concerns them.
+    """
+    for make, lived in ((random_world, resting), (harsh_world, resting), (random_world, orderly)):
+        world = without_foreign_fixes(lived(make(seed)))
         for size, shards, renew, splice in ((7, 1, True, True), (7, 8, True, False), (ALL, 1, False, True)):
             assert_same(world, size, shards, renew, splice)
 

@@ -16,7 +16,7 @@ from engine.dated_world import dated
 from engine.engine_run import ALL, engine_lines
 from engine.harsh_world import harsh_world, quiet_world
 from engine.random_world import LAT, LON, MINUTE_MS, START_MS, World, random_world
-from engine.resting_world import resting
+from engine.resting_world import orderly, resting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seeds import in_short, seeds
@@ -38,6 +38,8 @@ SEEDS = seeds(_COUNT)
 #: Of worlds that take seconds each, and longer with the seeds that are left out here.
 HARSH_SEEDS = seeds(_COUNT, short=5)
 DATED_SEEDS = seeds(max(1, _COUNT // 2), short=(0, 3))
+#: Of these three of four are judged in columns and taken over by trackers, and begun anew meanwhile.
+ORDERLY_SEEDS = seeds(max(1, _COUNT), short=10)
 RESTING_SEEDS = seeds(max(1, _COUNT * 6 // 10), short=8)
 QUIET_SEEDS = seeds(int(os.environ.get("FENCEWATCH_SEEDS", "5")), short=(0, 2, 3))
 
@@ -75,6 +77,18 @@ def test_people_who_stay_where_they_are(seed: int) -> None:
         for size, shards in ((1, 1), (7, 8), (50, 1), (ALL, 1)):
             got = engine_lines(world.site, world.rows, world.until_ms, size=size, shards=shards)
             assert_same(seed, got, expected, f"resting, batches of {size}, {shards} shards")
+
+
+@pytest.mark.parametrize("seed", ORDERLY_SEEDS)
+def test_people_whose_fixes_come_in_order(seed: int) -> None:
+    """Judged in columns, but for the few fixes that are late and the moments at which scopes open and end."""
+    for world in map(orderly, (random_world(seed), harsh_world(seed), dated(random_world(seed)))):
+        expected = reference_lines(world)
+        for size, shards, renew_every in ((1, 1, None), (7, 8, 1), (50, 1, 3), (ALL, 1, None)):
+            got = engine_lines(
+                world.site, world.rows, world.until_ms, size=size, shards=shards, renew_every=renew_every
+            )
+            assert_same(seed, got, expected, f"orderly, batches of {size}, renewed {renew_every}")
 
 
 def test_many_of_them_are_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
