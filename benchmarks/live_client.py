@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from benchmarks.ingest_client import asked, request_of
 from benchmarks.nation import ZONE_LAT, ZONE_LON, Nation
 from pipeline.host.clock import system_now_ms
 from sinks.alert import instant_text
+from sinks.sqlite import sqlite3
 
 #: Every so many posts have a row more, of a device that is in a zone.
 MARKED = 5

@@ -14,7 +14,7 @@ from pipeline.reference import ReferenceRow
 _STROLL_DEG, _AWAY_DEG = 0.0004, 0.012
 
 
-def orderly(world: World, *, fixes: int = 400) -> World:
+def orderly(world: World, *, fixes: int = 300) -> World:
     """The same where hardly anybody has a leave, and hardly a fix comes late: what columns are for."""
     chance = random.Random(f"orderly {world.seed}")
     leaves = [leave for leave in world.site.leaves if chance.random() < 0.2]

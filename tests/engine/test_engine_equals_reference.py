@@ -38,8 +38,8 @@ SEEDS = seeds(_COUNT)
 #: Of worlds that take seconds each, and longer with the seeds that are left out here.
 HARSH_SEEDS = seeds(_COUNT, short=5)
 DATED_SEEDS = seeds(max(1, _COUNT // 2), short=(0, 3))
-#: Of these three of four are judged in columns and taken over by trackers, and begun anew meanwhile.
-ORDERLY_SEEDS = seeds(max(1, _COUNT), short=10)
+#: Most of these are judged in columns and taken over by trackers, and begun anew meanwhile.
+ORDERLY_SEEDS = seeds(max(1, _COUNT), short=4)
 RESTING_SEEDS = seeds(max(1, _COUNT * 6 // 10), short=8)
 QUIET_SEEDS = seeds(int(os.environ.get("FENCEWATCH_SEEDS", "5")), short=(0, 2, 3))
 
