@@ -21,6 +21,7 @@ from pipeline.engine.boundary.family import (
 )
 from pipeline.engine.boundary.fix import Fix
 from pipeline.engine.boundary.follower import Follower
+from pipeline.engine.boundary.incidents import Incident
 from pipeline.engine.boundary.machine import Changes, Machine
 from pipeline.engine.boundary.raised import Onset
 from pipeline.engine.policy_table import UNKNOWN_SOURCE
@@ -82,13 +83,15 @@ class BindingTracker(Follower):
         """
         self._done_ms = clock_ms - 1
         for standing in standings:
-            told = {incident.onset_ms: alert for incident, alert in standing.told}
-            known = {incident.onset_ms: incident for incident, _ in standing.told}
+            known: dict[int, Incident] = {}
             if standing.scope >= 0:
                 family = self._families[standing.scope, False] = self._stepped_through(standing)
-                known |= family.actual.incidents
-            for onset, alert in told.items():
-                incident = known[onset]
+                known = family.actual.incidents
+            for told, alert in standing.told:
+                onset = told.onset_ms
+                incident = known.get(onset, told)
+                if _shown(incident) != _shown(told):  # by another site: it is yet to be told
+                    incident = told
                 facts = incident.raised, incident.evidence, alert.cleared_ms, None
                 self._written[standing.scope, False, onset] = Written(facts, alert)
         self._plan()
@@ -127,7 +130,7 @@ class BindingTracker(Follower):
         self._upto_row = row
         alerts = self._withdraw_scopes(at_ms)
         changed = {
-            key: self._again(family, at_ms) | self._written_of(family, at_ms)
+            key: dict(family.actual.incidents) | self._again(family, at_ms) | self._written_of(family, at_ms)
             for key, family in self._families.items()
         }
         opened = sorted(key for key in suspects if key not in self._families)
@@ -154,13 +157,19 @@ class BindingTracker(Follower):
 
     def _written_of(self, family: Family, at_ms: int) -> Changes:
         """Incidents raised from an instant on: other fences may be what their alerts have to name."""
-        incidents = {o: i for o, i in family.actual.incidents.items() if i.raised.at_ms >= at_ms}
+        incidents: Changes = {o: i for o, i in family.actual.incidents.items() if i.raised.at_ms >= at_ms}
+        for (scope, backfill, onset), each in self._written.items():
+            is_ahead = each.facts is not None and each.facts[0].at_ms >= at_ms
+            if (scope, backfill) == (family.scope, family.backfill) and is_ahead:
+                incidents.setdefault(
+                    onset, None
+                )  # taken over from columns, and not found by the site as it is now
         for onset in incidents:
             key = family.scope, family.backfill, onset
             written = self._written.get(key)
             if written is not None and written.facts is not None:
                 self._written[key] = replace(written, facts=(*written.facts[:2], BEGIN_MS, None))
-        return dict(incidents)
+        return incidents
 
     def _rights_again(self, family: Family, at_ms: int) -> Changes:
         """Incidents of backfill whose earliest right-side fix, where it was of then or later, has changed."""
@@ -219,3 +228,8 @@ class BindingTracker(Follower):
             for written in self._written.values()
             if written.facts is not None
         ]
+
+
+def _shown(incident: Incident) -> tuple[int, list[int]]:
+    """When it was raised, and by which fixes."""
+    return incident.raised.at_ms, [sighting.at_ms for sighting in incident.evidence]

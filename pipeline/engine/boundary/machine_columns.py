@@ -110,8 +110,8 @@ def renew(machines, head, regions, binding, patience_ms):  # type: ignore[no-unt
             machine = machines[at]
             region.in_columns = True
             region.due_ms = min(region.due_ms, machine.due_ms)
-            if machine.phase == RUN or machine.streak > 0:
-                region.is_busy = True
+            region.is_busy |= machine.phase == RUN or machine.streak > 0
+            if machine.phase == RUN or machine.streak > 0 or machine.busy_ms - machine.base_ms > patience_ms:
                 region.due_ms = min(region.due_ms, machine.base_ms + patience_ms)
             at = machine.next
         first_ms = min(first_ms, region.due_ms)

@@ -71,11 +71,11 @@ class SideClassifier:
         return self._own(scope, row)
 
     def _own_fences(self, scope: int, row: int) -> tuple[int, ...]:
-        fences = self._compiled.fences_of(scope)
-        if self._compiled.scopes.keep_in[scope]:
-            assigned = set(self._assignment.keep_in.of(row))
-            return tuple(fence for fence in fences if fence in assigned)
-        return tuple(fence for fence in fences if self._assignment.applies(fence, row))
+        compiled = self._compiled
+        if compiled.scopes.keep_in[scope]:  # which may be of as many fences as there are people
+            assigned = np.array(self._assignment.keep_in.of(row), np.int64)
+            return tuple(compiled.there(assigned[compiled.scope[assigned] == scope]).tolist())
+        return tuple(fence for fence in compiled.fences_of(scope) if self._assignment.applies(fence, row))
 
     def fences_ever(self, scope: int, person: int) -> tuple[int, ...]:
         """The fences of a scope that apply to some row of a person."""

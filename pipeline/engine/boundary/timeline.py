@@ -47,18 +47,17 @@ class Timeline:
     def next_ms(self, scope: int, binding: int, after_ms: int) -> int:
         """No moment of the scope lies in ``(after_ms, next_ms)``; END_MS where none can come."""
         ends = [at_ms for at_ms in self._subjects.ends_of(binding) if at_ms > after_ms]
-        if self._always_open(scope, after_ms):
-            return min(ends, default=END_MS)
         person = int(self._subjects.binding_person[binding])
+        if self._always_open(self._classifier.fences_ever(scope, person), after_ms):
+            return min(ends, default=END_MS)
         upto_ms = min(after_ms + _AHEAD_MS, max(self._compiled.active_intervals.known_to_ms, after_ms + 1))
         for fence in self._classifier.fences_ever(scope, person):
             ends += self._next_of_fence(fence, after_ms, upto_ms)
         return min(ends, default=END_MS)
 
-    def _always_open(self, scope: int, after_ms: int) -> bool:
-        """Whether no fence of a scope ever opens or ends from an instant on, whomever it is for."""
+    def _always_open(self, fences: tuple[int, ...], after_ms: int) -> bool:
+        """Whether none of these fences ever opens or ends from an instant on."""
         active_intervals = self._compiled.active_intervals
-        fences = self._compiled.fences_of(scope)
         return all(
             active_intervals.schedule[fence] < 0
             and active_intervals.valid_from[fence] <= after_ms
