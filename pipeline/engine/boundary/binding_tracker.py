@@ -98,8 +98,7 @@ class BindingTracker(Follower):
 
     def _stepped_through(self, standing: Standing) -> Family:
         scope, from_ms = standing.scope, standing.from_ms
-        fixes = [fix for fix in self._window if fix.event_ms >= from_ms]
-        before = None if len(fixes) == len(self._window) else self._window[-len(fixes) - 1]
+        fixes, before = self._joinable(from_ms)
         self._context.timeline.cover(from_ms, self._done_ms)
         rules = self._context.rules[self._context.classifier.keeps_in(scope)]
         machine = Machine(rules, OpeningVerdicts(self, scope, ACTUAL), before)
@@ -107,13 +106,17 @@ class BindingTracker(Follower):
         if standing.incident is not None:
             machine.incidents[standing.incident.onset_ms] = standing.incident
         family = Family(scope, False, {ACTUAL: machine}, {})
-        moments = self._context.timeline.moments(scope, self.binding, from_ms - 1, self._done_ms)
+        self._step_through(family, fixes, from_ms)
+        return family
+
+    def _step_through(self, family: Family, fixes: Iterable[Fix], from_ms: int) -> None:
+        """Take in fixes, and the moments from an instant on, in judged order."""
+        moments = self._context.timeline.moments(family.scope, self.binding, from_ms - 1, self._done_ms)
         for fix, at_ms, kind in in_judged_order(fixes, moments):
             if fix is not None:
                 self._insert(family, fix)
             else:
                 self._enter(family, at_ms, kind)
-        return family
 
     def _held_fixes(self) -> Iterator[Fix]:
         machines = (machine for family in self._families.values() for machine in family.machines.values())
@@ -201,14 +204,9 @@ class BindingTracker(Follower):
 
     def _count_leaves(self, scope: int, backfill: bool, history: History, stand: Set[Onset]) -> None:
         known, fresh = self._families.get((scope, backfill)), self._family(scope, backfill, history.before)
-        moments = self._context.timeline.moments(scope, self.binding, history.since_ms - 1, self._done_ms)
         if known is not None:
             fresh.begin_with(known.actual.open_before(history.since_ms))
-        for fix, at_ms, kind in in_judged_order(history.fixes, moments):
-            if fix is not None:
-                self._insert(fresh, fix)
-            else:
-                self._enter(fresh, at_ms, kind)
+        self._step_through(fresh, history.fixes, history.since_ms)
         certain = fresh.actual.certain_incidents(self._context.table.most_clear_fixes, history.is_complete)
         # Where a run began that an alert was raised by is known, whatever came before: nothing went on then.
         found = fresh.actual.incidents.items()

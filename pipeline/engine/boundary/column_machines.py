@@ -28,6 +28,7 @@ from pipeline.engine.boundary.machine_columns import (
 from pipeline.engine.boundary.pair_sides import PairSides
 from pipeline.engine.boundary.raised import Onset
 from pipeline.engine.boundary.told_alerts import Changes, Told, ToldAlerts
+from pipeline.engine.intervals import ranges
 from pipeline.engine.record_columns import grown
 from pipeline.engine.renumbering import Renumbering
 from pipeline.ping import CONFIRMATION, PingBatch
@@ -301,9 +302,8 @@ def _places(binding: Ints, pairs: Pairs) -> tuple[Ints, Ints]:
     order = np.argsort(binding, kind="stable")
     low = np.searchsorted(binding[order], pairs.binding, "left")
     high = np.searchsorted(binding[order], pairs.binding, "right")
-    count = high - low
-    pair = np.repeat(np.arange(len(count)), count)
-    at = order[np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count) + low[pair]]
+    pair, place = ranges(low, high)
+    at = order[place]
     wanted = at >= pairs.first[pair]
-    first = np.concatenate([[0], np.cumsum(np.bincount(pair[wanted], minlength=len(count)))])
+    first = np.concatenate([[0], np.cumsum(np.bincount(pair[wanted], minlength=len(low)))])
     return at[wanted], first.astype(np.int64)

@@ -94,14 +94,14 @@ class Follower:
                 self._resume(family)
 
     def _resume(self, family: Family) -> None:
-        fixes, before = self._joinable()
+        fixes, before = self._joinable(self._from_ms)
         for leave, machine in family.machines.items():
             verdicts = ((fix, self._verdict(family.scope, fix, leave)) for fix in fixes)
             machine.resume(before, [fix_entry(fix, verdict) for fix, verdict in verdicts])
 
-    def _joinable(self) -> tuple[list[Fix], Fix | None]:
-        """The live fixes that a late one could come before, and the newest of the others."""
-        fixes = [fix for fix in self._window if fix.event_ms >= self._from_ms]
+    def _joinable(self, from_ms: int) -> tuple[list[Fix], Fix | None]:
+        """The live fixes from an instant on, and the newest of the others that is known."""
+        fixes = [fix for fix in self._window if fix.event_ms >= from_ms]
         return fixes, None if len(fixes) == len(self._window) else self._window[-len(fixes) - 1]
 
     def add(self, fix: Fix, row: int, backfill: bool, suspects: Iterable[int]) -> list[Alert]:
@@ -200,7 +200,7 @@ class Follower:
 
     def _open(self, scope: int, backfill: bool) -> Changes:
         """A scope's machines from what is known: all idle before the first entry."""
-        fixes, before = (self._backfill, None) if backfill else self._joinable()
+        fixes, before = (self._backfill, None) if backfill else self._joinable(self._from_ms)
         family = self._families[scope, backfill] = self._family(scope, backfill, before)
         for fix in fixes:
             self._insert(family, fix)
